@@ -1,0 +1,289 @@
+package config_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"menu-api/config"
+)
+
+// env is an environment.
+type env map[string]string
+
+func (e env) get(key string) string { return e[key] }
+
+// tenant is the least that Serve needs: what the NestJS application's .env holds.
+func tenant(more env) env {
+	e := env{"AUTH0_ISSUER_URL": "https://tenant.eu.auth0.com/", "AUTH0_AUDIENCE": "https://menu.example.com"}
+	for key, value := range more {
+		e[key] = value
+	}
+	return e
+}
+
+func mustLoad(tb testing.TB, mode config.Mode, envFile string, e env) config.Config {
+	tb.Helper()
+	c, err := config.Load(mode, envFile, e.get)
+	if err != nil {
+		tb.Fatalf("Load: %v", err)
+	}
+	return c
+}
+
+func mustWrite(tb testing.TB, content string) string {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "settings.env")
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return file
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	want := config.Config{
+		Port:                  7000,
+		Issuer:                "https://tenant.eu.auth0.com/",
+		Audiences:             []string{"https://menu.example.com"},
+		JWKSURL:               "https://tenant.eu.auth0.com/.well-known/jwks.json",
+		RequirePermissions:    true,
+		ClockSkew:             time.Minute,
+		Database:              "sqlite:data/menu.db",
+		SeedMenu:              true,
+		WritesPerMinute:       600,
+		AuthFailuresPerMinute: 300,
+		LogLevel:              slog.LevelInfo,
+		ShutdownGrace:         10 * time.Second,
+		DevIDPPort:            7001,
+	}
+	if got := mustLoad(t, config.Serve, ".env", tenant(nil)); !reflect.DeepEqual(got, want) {
+		t.Errorf("serve: got %+v\nwant %+v", got, want)
+	}
+	want.Host, want.Issuer, want.JWKSURL = "127.0.0.1", "http://localhost:7001/", "http://localhost:7001/.well-known/jwks.json"
+	want.ClientID = "menu-dashboard"
+	if got := mustLoad(t, config.Dev, ".env", nil); !reflect.DeepEqual(got, want) {
+		t.Errorf("dev: got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	file := mustWrite(t, "# the tutorial's\nPORT=7100\nexport HOST=\"127.0.0.1\"\nAUTH0_ISSUER_URL=tenant.eu.auth0.com\nAUTH0_AUDIENCE=from-file\nLOG_LEVEL=\n")
+	got := mustLoad(t, config.Serve, file, env{"AUTH0_AUDIENCE": "from-environment", "HOST": ""})
+	if got.Port != 7100 || got.Host != "127.0.0.1" {
+		t.Errorf("got port %d and host %q, want those of the file", got.Port, got.Host)
+	}
+	if !slices.Equal(got.Audiences, []string{"from-environment"}) {
+		t.Errorf("got audiences %v, want the environment before the file", got.Audiences)
+	}
+	if got.LogLevel != slog.LevelInfo {
+		t.Errorf("got level %v, want the default for an empty value", got.LogLevel)
+	}
+}
+
+func TestDevKeepsItsOwnIssuer(t *testing.T) {
+	t.Parallel()
+	got := mustLoad(t, config.Dev, ".env", tenant(env{"DEV_IDP_PORT": "7301", "AUTH0_JWKS_URL": "https://elsewhere.example/keys"}))
+	if got.Issuer != "http://localhost:7301/" || got.JWKSURL != "http://localhost:7301/.well-known/jwks.json" {
+		t.Errorf("got issuer %q with keys at %q, want the development provider's", got.Issuer, got.JWKSURL)
+	}
+}
+
+func TestIssuer(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"tenant.eu.auth0.com":                "https://tenant.eu.auth0.com/",
+		"tenant.eu.auth0.com/":               "https://tenant.eu.auth0.com/",
+		"https://tenant.eu.auth0.com":        "https://tenant.eu.auth0.com/",
+		"https://tenant.eu.auth0.com/":       "https://tenant.eu.auth0.com/",
+		" https://Tenant.EU.auth0.com/ ":     "https://tenant.eu.auth0.com/",
+		"http://localhost:9000":              "http://localhost:9000/",
+		"http://127.0.0.1:9000/":             "http://127.0.0.1:9000/",
+		"http://[::1]:9000":                  "http://[::1]:9000/",
+		"https://id.example.com/realms/menu": "https://id.example.com/realms/menu", // other providers' iss has no slash
+	} {
+		got := mustLoad(t, config.Serve, ".env", tenant(env{"AUTH0_ISSUER_URL": given}))
+		if got.Issuer != want {
+			t.Errorf("%q: got issuer %q, want %q", given, got.Issuer, want)
+		}
+		if keys := strings.TrimSuffix(want, "/") + "/.well-known/jwks.json"; got.JWKSURL != keys {
+			t.Errorf("%q: got keys at %q, want %q", given, got.JWKSURL, keys)
+		}
+	}
+}
+
+func TestValues(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		given env
+		get   func(config.Config) any
+		want  string
+	}{
+		"several audiences":        {env{"AUTH0_AUDIENCE": "a, b,,c "}, func(c config.Config) any { return c.Audiences }, "[a b c]"},
+		"a key set elsewhere":      {env{"AUTH0_JWKS_URL": "https://keys.example/jwks"}, func(c config.Config) any { return c.JWKSURL }, "https://keys.example/jwks"},
+		"every origin":             {env{"CORS_ALLOWED_ORIGINS": "*"}, func(c config.Config) any { return c.CORSOrigins == nil }, "true"},
+		"some origins":             {env{"CORS_ALLOWED_ORIGINS": "https://Menu.example/, http://localhost:4040"}, func(c config.Config) any { return c.CORSOrigins }, "[https://menu.example http://localhost:4040]"},
+		"no proxies":               {env{"TRUSTED_PROXIES": "none"}, func(c config.Config) any { return c.TrustedProxies }, "[]"},
+		"proxies":                  {env{"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1,2001:db8::1"}, func(c config.Config) any { return c.TrustedProxies }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::1/128]"},
+		"metrics off":              {env{"METRICS_ADDR": "off"}, func(c config.Config) any { return c.MetricsAddr == "" }, "true"},
+		"metrics on":               {env{"METRICS_ADDR": ":9090"}, func(c config.Config) any { return c.MetricsAddr }, ":9090"},
+		"no limit":                 {env{"RATE_LIMIT_WRITES_PER_MINUTE": "0"}, func(c config.Config) any { return c.WritesPerMinute }, "0"},
+		"no skew":                  {env{"AUTHZ_CLOCK_SKEW": "0"}, func(c config.Config) any { return c.ClockSkew }, "0s"},
+		"permissions off":          {env{"AUTHZ_REQUIRE_PERMISSIONS": "false"}, func(c config.Config) any { return c.RequirePermissions }, "false"},
+		"level":                    {env{"LOG_LEVEL": "DEBUG"}, func(c config.Config) any { return c.LogLevel }, "DEBUG"},
+		"format":                   {env{"LOG_FORMAT": "json"}, func(c config.Config) any { return c.LogFormat }, "json"},
+		"an IPv6 host":             {env{"HOST": "[::1]"}, func(c config.Config) any { return c.Host }, "::1"},
+		"a free port":              {env{"PORT": "0"}, func(c config.Config) any { return c.Port }, "0"},
+		"a relative file":          {env{"DATABASE_URL": "sqlite:menu.db"}, func(c config.Config) any { return c.Database.SQLiteFile() }, "menu.db"},
+		"an absolute file":         {env{"DATABASE_URL": "sqlite:/data/menu.db"}, func(c config.Config) any { return c.Database.SQLiteFile() }, "/data/menu.db"},
+		"an absolute file, as URL": {env{"DATABASE_URL": "sqlite:///data/menu.db"}, func(c config.Config) any { return c.Database.SQLiteFile() }, "/data/menu.db"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := fmt.Sprint(test.get(mustLoad(t, config.Serve, ".env", tenant(test.given)))); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ key, value string }{
+		"a word for a port":            {"PORT", "http"},
+		"a port too high":              {"PORT", "65536"},
+		"a negative port":              {"PORT", "-1"},
+		"a host with a port":           {"HOST", "localhost:7000"},
+		"a plain http issuer":          {"AUTH0_ISSUER_URL", "http://tenant.eu.auth0.com/"},
+		"an issuer like localhost":     {"AUTH0_ISSUER_URL", "http://localhost.evil.example/"},
+		"an issuer with a query":       {"AUTH0_ISSUER_URL", "https://tenant.eu.auth0.com/?x=1"},
+		"an issuer with a user":        {"AUTH0_ISSUER_URL", "https://me:secret@tenant.eu.auth0.com/"},
+		"an issuer of another scheme":  {"AUTH0_ISSUER_URL", "ftp://tenant.eu.auth0.com/"},
+		"an issuer that is no URL":     {"AUTH0_ISSUER_URL", "https://"},
+		"a plain http key set":         {"AUTH0_JWKS_URL", "http://keys.example/jwks"},
+		"a bool of no kind":            {"AUTHZ_REQUIRE_PERMISSIONS", "yes please"},
+		"a skew without a unit":        {"AUTHZ_CLOCK_SKEW", "60"},
+		"a skew too long":              {"AUTHZ_CLOCK_SKEW", "6m"},
+		"a negative skew":              {"AUTHZ_CLOCK_SKEW", "-1s"},
+		"a database of another kind":   {"DATABASE_URL", "mysql://root:secret@localhost/menu"},
+		"a database without a file":    {"DATABASE_URL", "sqlite:"},
+		"a database that is a folder":  {"DATABASE_URL", "sqlite:data/"},
+		"a database in memory":         {"DATABASE_URL", "sqlite::memory:"},
+		"a seed of no kind":            {"SEED_MENU", "maybe"},
+		"an origin with a path":        {"CORS_ALLOWED_ORIGINS", "https://menu.example/app"},
+		"an origin without a scheme":   {"CORS_ALLOWED_ORIGINS", "menu.example"},
+		"an origin with a wildcard":    {"CORS_ALLOWED_ORIGINS", "https://*.example"},
+		"a wildcard among origins":     {"CORS_ALLOWED_ORIGINS", "https://menu.example,*"},
+		"the null origin":              {"CORS_ALLOWED_ORIGINS", "null"},
+		"a proxy by name":              {"TRUSTED_PROXIES", "proxy.example"},
+		"a limit below zero":           {"RATE_LIMIT_WRITES_PER_MINUTE", "-1"},
+		"a limit that is no number":    {"RATE_LIMIT_AUTH_FAILURES_PER_MINUTE", "many"},
+		"a setting that is not a bool": {"DISABLE_ERROR_MESSAGES", "2"},
+		"an unknown level":             {"LOG_LEVEL", "loud"},
+		"an unknown format":            {"LOG_FORMAT", "xml"},
+		"a metrics address, port only": {"METRICS_ADDR", "9090"},
+		"a grace of nothing":           {"SHUTDOWN_GRACE", "0s"},
+		"a provider port of no kind":   {"DEV_IDP_PORT", "x"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Load(config.Serve, ".env", tenant(env{test.key: test.value}).get)
+			var bad *config.Error
+			if !errors.As(err, &bad) {
+				t.Fatalf("got error %v, want a *config.Error", err)
+			}
+			if len(bad.Problems) != 1 || bad.Problems[0].Key != test.key {
+				t.Errorf("got problems %v, want one with %s", bad.Problems, test.key)
+			}
+			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %q, want one line without the secret", err)
+			}
+		})
+	}
+}
+
+func TestEveryProblemAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load(config.Serve, ".env", env{"PORT": "x", "LOG_LEVEL": "y"}.get)
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	for _, want := range []string{"PORT", "LOG_LEVEL", "AUTH0_ISSUER_URL", "AUTH0_AUDIENCE", "menu-api dev"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %q, want it to name %s", err, want)
+		}
+	}
+}
+
+func TestEnvFileProblems(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for name, file := range map[string]string{
+		"missing":        filepath.Join(folder, "missing.env"),
+		"a folder":       folder,
+		"not a setting":  mustWrite(t, "PORT=7000\nthe secret is out\n"),
+		"an open quote":  mustWrite(t, "AUTH0_AUDIENCE=\"secret\nPORT=1\n"),
+		"a binary":       mustWrite(t, "\x00\x01secret\x02"),
+		"a shell script": mustWrite(t, "#!/bin/sh\nif true; then secret; fi\n"),
+	} {
+		_, err := config.Load(config.Dev, file, env{}.get)
+		var bad *config.Error
+		if !errors.As(err, &bad) || bad.Problems[0].Key != file {
+			t.Errorf("%s: got %v, want a *config.Error that names the file", name, err)
+			continue
+		}
+		if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: got %q, want it not to quote the file", name, err)
+		}
+	}
+}
+
+// .env.example is the documentation of the settings: all of them, with their defaults, in a form that both this program
+// and docker --env-file read alike.
+func TestEnvExample(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, m := range regexp.MustCompile(`(?m)^#? ?([A-Z0-9_]+)=(.*)$`).FindAllStringSubmatch(string(raw), -1) {
+		keys = append(keys, m[1])
+		if strings.ContainsAny(m[2], "\"'#") {
+			t.Errorf("%s: docker --env-file would take the quotes or the comment in %q for a part of the value", m[1], m[2])
+		}
+	}
+	slices.Sort(keys)
+	if !slices.Equal(keys, config.Keys()) {
+		t.Errorf("got keys %v, want %v", keys, config.Keys())
+	}
+	got := mustLoad(t, config.Serve, "../.env.example", tenant(nil))
+	if want := mustLoad(t, config.Serve, ".env", tenant(nil)); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want the defaults %+v", got, want)
+	}
+}
+
+func TestDatabaseURLHidesItsPassword(t *testing.T) {
+	t.Parallel()
+	d := config.DatabaseURL("postgres://menu:hunter2@db/menu")
+	printed := fmt.Sprintf("%v %+v %#v %s %q", d, config.Config{Database: d}, d, d, d)
+	var b strings.Builder
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("start", "database", d)
+	if printed += b.String(); strings.Contains(printed, "hunter2") {
+		t.Errorf("got %s, want no password", printed)
+	}
+	if got := config.DatabaseURL("postgres://%zz").String(); strings.Contains(got, "zz") {
+		t.Errorf("got %q, want nothing of a URL that cannot be read", got)
+	}
+}
