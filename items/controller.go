@@ -1,0 +1,153 @@
+package items
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+)
+
+// controller answers the requests to /items: it decodes, calls the service, and answers. An error goes to the error
+// renderer, which knows what each means in HTTP.
+type controller struct{ service *Service }
+
+func (ctl controller) list(c *gin.Context) {
+	menu, err := ctl.service.List(c.Request.Context())
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	rep, err := representMenu(menu)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	read(c, rep)
+}
+
+func (ctl controller) get(c *gin.Context) {
+	id, ok := pathID(c)
+	if !ok {
+		return
+	}
+	item, err := ctl.service.Get(c.Request.Context(), id)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	rep, err := representItem(item)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	read(c, rep)
+}
+
+func (ctl controller) create(c *gin.Context) {
+	draft, err := readDraft(c, mediaJSON)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	item, err := ctl.service.Create(c.Request.Context(), draft)
+	if err == nil {
+		c.Header("Location", "/items/"+strconv.FormatInt(item.ID, 10))
+	}
+	written(c, http.StatusCreated, item, err)
+}
+
+// replaceNamed is the NestJS application's PUT /items: the item in the body names its id.
+func (ctl controller) replaceNamed(c *gin.Context) { ctl.replaceItem(c, 0) }
+
+func (ctl controller) replace(c *gin.Context) {
+	if id, ok := pathID(c); ok {
+		ctl.replaceItem(c, id)
+	}
+}
+
+func (ctl controller) replaceItem(c *gin.Context, pathID int64) {
+	draft, err := readDraft(c, mediaJSON)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	item, err := ctl.service.Replace(c.Request.Context(), pathID, draft, writeCondition(c.Request.Header))
+	written(c, http.StatusOK, item, err)
+}
+
+func (ctl controller) patch(c *gin.Context) {
+	id, ok := pathID(c)
+	if !ok {
+		return
+	}
+	draft, err := readDraft(c, mediaMergePatch, mediaJSON)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	item, err := ctl.service.Patch(c.Request.Context(), id, draft, writeCondition(c.Request.Header))
+	written(c, http.StatusOK, item, err)
+}
+
+func (ctl controller) delete(c *gin.Context) {
+	id, ok := pathID(c)
+	if !ok {
+		return
+	}
+	item, err := ctl.service.Delete(c.Request.Context(), id, writeCondition(c.Request.Header))
+	written(c, http.StatusOK, item, err)
+}
+
+// pathID reads the id in the path, and answers the request if it is none.
+func pathID(c *gin.Context) (id int64, ok bool) {
+	id, ok = parseID(c.Param("id"))
+	if !ok {
+		fail(c, &ValidationError{
+			Detail: "The id in the path is not a positive integer.",
+			Fields: []FieldError{{Field: "id", Message: "must be a positive integer, such as 1"}},
+		})
+	}
+	return id, ok
+}
+
+// read answers a GET or HEAD, with 304 when the client has the representation already (RFC 9110 section 15.4.5).
+func read(c *gin.Context, rep representation) {
+	c.Header("Cache-Control", "no-cache") // kept by caches, asked for again before each use
+	c.Header("ETag", rep.etag)
+	if anyMatch(c.Request.Header.Values("If-None-Match"), rep.etag, true) {
+		c.Status(http.StatusNotModified)
+		return
+	}
+	send(c, http.StatusOK, rep.body)
+}
+
+// written answers a write with the item as it is now, or was before it was deleted.
+func written(c *gin.Context, status int, item Item, err error) {
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	rep, err := representItem(item)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if c.Request.Method != http.MethodDelete {
+		c.Header("ETag", rep.etag)
+	}
+	send(c, status, rep.body)
+}
+
+func send(c *gin.Context, status int, body []byte) {
+	// Said outright, since net/http leaves it out of the answer to a HEAD.
+	c.Header("Content-Length", strconv.Itoa(len(body)))
+	c.Data(status, "application/json; charset=utf-8", body)
+}
+
+// fail hands an error to the renderer. The status is set here already, so that a forgotten renderer cannot make a
+// failure look like a success.
+func fail(c *gin.Context, err error) {
+	c.Status(http.StatusInternalServerError)
+	_ = c.Error(err)
+	c.Abort()
+}

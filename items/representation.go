@@ -1,0 +1,50 @@
+package items
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+)
+
+// representation is the JSON of an item or a menu with its validator.
+type representation struct {
+	body []byte
+	etag string
+}
+
+// represent tags JSON with a strong ETag (RFC 9110 section 8.8.3). The tag is a digest of the bytes, so it is the same
+// after a restart and on every replica.
+func represent(body []byte) representation {
+	sum := sha256.Sum256(body)
+	return representation{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`}
+}
+
+func representItem(item Item) (representation, error) {
+	body, err := json.Marshal(item)
+	if err != nil {
+		return representation{}, err
+	}
+	return represent(body), nil
+}
+
+// representMenu writes an object keyed by id, ids ascending as in menu. It writes the keys itself: those of a Go map
+// would be sorted as text, 10 before 2.
+func representMenu(menu []Item) (representation, error) {
+	body := []byte{'{'}
+	for i, item := range menu {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		value, err := json.Marshal(item)
+		if err != nil {
+			return representation{}, err
+		}
+		body = append(body, '"')
+		body = strconv.AppendInt(body, item.ID, 10)
+		body = append(body, `":`...)
+		body = append(body, value...)
+	}
+	return represent(append(body, '}')), nil
+}

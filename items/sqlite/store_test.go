@@ -1,0 +1,169 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"menu-api/items"
+	"menu-api/items/sqlite"
+	"menu-api/items/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, storetest.Engine{
+		NewPlace: func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "a folder?#%", "menu.db") },
+		Open: func(tb testing.TB, place string) items.Store {
+			tb.Helper()
+			return mustOpen(tb, place)
+		},
+	})
+}
+
+func mustOpen(tb testing.TB, file string) *sqlite.Store {
+	tb.Helper()
+	store, err := sqlite.Open(context.Background(), file)
+	if err != nil {
+		tb.Fatalf("Open(%s): %v", file, err)
+	}
+	tb.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		prepare func(t *testing.T, file string)
+		want    string
+	}{
+		"a file that is no database": {
+			prepare: func(t *testing.T, file string) { mustWrite(t, file, strings.Repeat("This is not a database. ", 500)) },
+			want:    "is not an SQLite database",
+		},
+		"a damaged page": {
+			prepare: func(t *testing.T, file string) {
+				fill(t, file)
+				raw, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := 4096 * 3; i < 4096*6; i++ {
+					raw[i] = 0xA5
+				}
+				mustWrite(t, file, string(raw))
+			},
+			want: "it is damaged",
+		},
+		"a truncated file": {
+			prepare: func(t *testing.T, file string) {
+				fill(t, file)
+				if err := os.Truncate(file, 4096*2); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "it is damaged",
+		},
+		"a folder in its place": {
+			prepare: func(t *testing.T, file string) {
+				if err := os.Mkdir(file, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "it cannot be opened",
+		},
+		"a newer schema": {
+			prepare: func(t *testing.T, file string) {
+				fill(t, file)
+				db, err := sql.Open("sqlite", file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = db.Close() }()
+				if _, err := db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)`); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "run the newer menu-api",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "menu.db")
+			test.prepare(t, file)
+			before, _ := os.ReadFile(file)
+			store, err := sqlite.Open(context.Background(), file)
+			if err == nil {
+				_ = store.Close()
+				t.Fatal("got no error")
+			}
+			if !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), file) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got error %q, want one line that names the file and says %q", err, test.want)
+			}
+			if after, _ := os.ReadFile(file); string(after) != string(before) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestOpenRefusesAFolderThatCannotBeMade(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	mustWrite(t, file, "in the way")
+	if _, err := sqlite.Open(context.Background(), filepath.Join(file, "menu.db")); err == nil || !strings.Contains(err.Error(), "folder cannot be made") {
+		t.Errorf("got error %v, want one that says the folder cannot be made", err)
+	}
+}
+
+// A database that another process keeps locked is an outage, not a bug and not a missing item.
+func TestLockedDatabaseIsUnavailable(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "menu.db")
+	store := mustOpen(t, file)
+	other, err := sql.Open("sqlite", "file:"+file+"?_txlock=exclusive")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	tx, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if _, err := store.Create(context.Background(), items.Item{Name: "Soup"}); !errors.Is(err, items.ErrUnavailable) {
+		t.Errorf("got error %v, want ErrUnavailable", err)
+	}
+	if _, err := store.List(context.Background()); err != nil {
+		t.Errorf("List while another process writes: %v", err)
+	}
+}
+
+func mustWrite(tb testing.TB, file, content string) {
+	tb.Helper()
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// fill makes a database of more than ten pages and closes it.
+func fill(tb testing.TB, file string) {
+	tb.Helper()
+	store, err := sqlite.Open(context.Background(), file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for range 40 {
+		if _, err := store.Create(context.Background(), items.Item{Name: "Soup", Description: strings.Repeat("x", 2000)}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,104 @@
+package items
+
+import (
+	"errors"
+	"reflect"
+	"strconv"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// rules checks the validate tags of a Draft. It knows fields by their JSON names.
+var rules = newRules()
+
+func newRules() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(field reflect.StructField) string { return field.Tag.Get("json") })
+	return v
+}
+
+// fieldOrder is the order in which wrong fields are reported, and the name in Go of each.
+var fieldOrder = []struct{ json, goName string }{
+	{"id", ""},
+	{"name", "Name"},
+	{"price", "Price"},
+	{"description", "Description"},
+	{"image", "Image"},
+	{"tagline", "Tagline"},
+	{"category", "Category"},
+	{"calories", "Calories"},
+}
+
+// maxUnknown is how many unknown fields are reported. One who sends more has the wrong document in hand.
+const maxUnknown = 20
+
+// validate checks a draft of a whole item. idProblem is what is wrong with its id, or "".
+//
+// The error is a *ValidationError that holds every wrong field.
+func (d *Draft) validate(idProblem string) error {
+	return d.report(rules.Struct(d), idProblem)
+}
+
+// validatePatch checks the fields that were sent, and those alone.
+func (d *Draft) validatePatch(idProblem string) error {
+	var sent []string
+	for _, field := range fieldOrder {
+		if d.sent[field.json] && field.goName != "" {
+			sent = append(sent, field.goName)
+		}
+	}
+	return d.report(rules.StructPartial(d, sent...), idProblem)
+}
+
+// report joins what was wrong with the types to what is wrong with the values. A field is reported once.
+func (d *Draft) report(invalid error, idProblem string) error {
+	messages := map[string]string{}
+	var failures validator.ValidationErrors
+	if errors.As(invalid, &failures) {
+		for _, failure := range failures {
+			messages[failure.Field()] = message(failure)
+		}
+	} else if invalid != nil {
+		return invalid // a rule that the library does not know: a bug
+	}
+	if idProblem != "" {
+		messages["id"] = idProblem
+	}
+	for name, misfit := range d.misfits {
+		messages[name] = misfit
+	}
+
+	var fields []FieldError
+	for _, field := range fieldOrder {
+		if m, wrong := messages[field.json]; wrong {
+			fields = append(fields, FieldError{Field: d.prefix + field.json, Message: m})
+		}
+	}
+	for _, path := range d.unknown[:min(len(d.unknown), maxUnknown)] {
+		fields = append(fields, FieldError{Field: path, Message: "is not a field of an item"})
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return &ValidationError{Detail: "The item is not valid. See errors for each wrong field.", Fields: fields}
+}
+
+// message says what is right, for the person who typed the value.
+func message(failure validator.FieldError) string {
+	switch {
+	case failure.Tag() == "required":
+		return "is required"
+	case failure.Field() == "price":
+		return priceMessage
+	case failure.Field() == "calories":
+		return caloriesMessage
+	case failure.Tag() == "min":
+		return "must not be empty"
+	case failure.Tag() == "max":
+		return "must be at most " + failure.Param() + " characters long"
+	case failure.Field() == "image":
+		return "must be an absolute http or https URL, or empty"
+	default:
+		return "must satisfy " + strconv.Quote(failure.Tag())
+	}
+}
