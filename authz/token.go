@@ -1,0 +1,108 @@
+package authz
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxToken is the longest token that is looked at, in bytes. Auth0's are one or two thousand.
+const maxToken = 16 << 10
+
+// bearerToken returns the token of the Authorization header (RFC 6750 section 2.1), or ErrMissing. No other place is
+// looked at: tokens in queries end up in logs.
+func bearerToken(h http.Header) (string, error) {
+	values := h.Values("Authorization")
+	if len(values) != 1 {
+		return "", fmt.Errorf("%w: %d Authorization headers", ErrMissing, len(values))
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.TrimLeft(token, " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", fmt.Errorf("%w: the Authorization header is not a bearer token", ErrMissing)
+	}
+	return token, nil
+}
+
+// readKeyID checks the form of a token, before any cryptography, and returns its kid. It is stricter than the library
+// that verifies the token afterwards, so that there is one way to read what both see: one spelling of each segment, no
+// member twice, no header that asks for another way of processing.
+//
+// The error wraps ErrMalformed or ErrInvalid.
+func readKeyID(token string) (kid string, err error) {
+	if len(token) > maxToken {
+		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrMalformed, maxToken)
+	}
+	if strings.Count(token, ".") != 2 {
+		return "", fmt.Errorf("%w: it does not have three segments", ErrMalformed)
+	}
+	var segments [3][]byte
+	for i, text := range strings.Split(token, ".") {
+		if segments[i], err = decodeSegment(text); err != nil {
+			return "", fmt.Errorf("%w: segment %d: %w", ErrMalformed, i+1, err)
+		}
+	}
+	var header, claims map[string]jsontext.Value
+	if err := json.Unmarshal(segments[0], &header); err != nil {
+		return "", fmt.Errorf("%w: its header is not a JSON object with unique names", ErrMalformed)
+	}
+	if err := json.Unmarshal(segments[1], &claims); err != nil {
+		return "", fmt.Errorf("%w: its claims are not a JSON object with unique names", ErrMalformed)
+	}
+	return checkHeader(header)
+}
+
+var errSegment = errors.New("not canonical base64url without padding")
+
+// decodeSegment decodes base64url as RFC 7515 section 2 has it, refusing what the package's decoder forgives: line
+// breaks, and unused bits that are not zero.
+func decodeSegment(text string) ([]byte, error) {
+	if text == "" || strings.ContainsAny(text, "\r\n") {
+		return nil, errSegment
+	}
+	segment, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errSegment
+	}
+	return segment, nil
+}
+
+func checkHeader(header map[string]jsontext.Value) (kid string, err error) {
+	if alg, ok := text(header["alg"]); !ok || alg != "RS256" {
+		return "", fmt.Errorf("%w: alg is not RS256", ErrInvalid)
+	}
+	// RFC 7515 section 4.1.11: a header that is not understood but critical must be refused. None is understood here.
+	for _, name := range []string{"crit", "b64"} {
+		if header[name] != nil {
+			return "", fmt.Errorf("%w: it has the header %s", ErrInvalid, name)
+		}
+	}
+	if header["typ"] != nil && !isAccessTokenType(header["typ"]) {
+		return "", fmt.Errorf("%w: typ is not that of an access token", ErrInvalid)
+	}
+	kid, ok := text(header["kid"])
+	if !ok || kid == "" {
+		return "", fmt.Errorf("%w: it has no kid", ErrInvalid)
+	}
+	return kid, nil
+}
+
+// isAccessTokenType tells an access token from other JWTs of the same issuer, such as a logout token, whose typ is
+// logout+jwt (RFC 8725 section 3.11, RFC 9068 section 2.1).
+func isAccessTokenType(value jsontext.Value) bool {
+	typ, ok := text(value)
+	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
+	return ok && (typ == "jwt" || typ == "at+jwt")
+}
+
+func text(value jsontext.Value) (s string, ok bool) {
+	if value.Kind() != jsontext.KindString {
+		return "", false
+	}
+	return s, json.Unmarshal(value, &s) == nil
+}
