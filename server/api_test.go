@@ -1,0 +1,201 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"menu-api/authz"
+	"menu-api/authz/authztest"
+	"menu-api/items"
+	"menu-api/items/sqlite"
+	"menu-api/server"
+)
+
+// api is the whole API over HTTP: the real handler chain, a real SQLite file, and tokens of a real issuer.
+type api struct {
+	tb     testing.TB
+	url    string
+	issuer *authztest.Issuer
+	log    *syncBuffer
+	client *http.Client
+}
+
+// newAPI starts an API with the default menu. change may alter its parts before it starts.
+func newAPI(tb testing.TB, change func(*server.Options)) *api {
+	tb.Helper()
+	a, options := newParts(tb)
+	if change != nil {
+		change(&options)
+	}
+	s, err := server.New(options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ts := httptest.NewServer(s.Handler())
+	tb.Cleanup(ts.Close)
+	a.url = ts.URL
+	return a
+}
+
+func newParts(tb testing.TB) (*api, server.Options) {
+	tb.Helper()
+	store, err := sqlite.Open(context.Background(), filepath.Join(tb.TempDir(), "menu.db"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = store.Close() })
+	if err := store.Seed(context.Background(), items.DefaultMenu()); err != nil {
+		tb.Fatal(err)
+	}
+	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &syncBuffer{}, client: newClient(tb)}
+	log := slog.New(slog.NewJSONHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	ctx, cancel := context.WithCancel(context.Background())
+	tb.Cleanup(cancel)
+	guard, err := authz.NewGuard(authz.Options{
+		Issuer: a.issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: time.Minute, RequirePermissions: true,
+		Keys: authz.NewKeys(ctx, a.issuer.JWKSURL(), nil, log),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return a, server.Options{
+		Store: store, Guard: guard, Logger: log, Metrics: server.NewMetrics(), ShutdownGrace: 5 * time.Second,
+	}
+}
+
+// newClient returns a client with connections of its own, which follows no redirect: the API sends none.
+func newClient(tb testing.TB) *http.Client {
+	tb.Helper()
+	transport := &http.Transport{}
+	tb.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// syncBuffer is a log that may be written and read at the same time.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// problem is a problem document as a client reads it.
+type problem struct {
+	Type, Title, Detail, Instance string
+	Status                        int
+	Errors                        []items.FieldError
+}
+
+// do sends a request. Headers are pairs of name and value. A body is sent as JSON unless a header says otherwise.
+func (a *api) do(method, path, body string, headers ...string) answer {
+	a.tb.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), method, a.url+path, strings.NewReader(body))
+	if err != nil {
+		a.tb.Fatal(err)
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+		if headers[i+1] == "" {
+			request.Header.Del(headers[i])
+		}
+	}
+	response, err := a.client.Do(request)
+	if err != nil {
+		a.tb.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		a.tb.Fatalf("%s %s: %v", method, path, err)
+	}
+	return answer{response.StatusCode, response.Header, string(raw)}
+}
+
+// as returns an Authorization header for a token that grants the permissions, to be passed to do.
+func (a *api) as(permissions ...string) []string {
+	a.tb.Helper()
+	return []string{"Authorization", "Bearer " + a.issuer.Token(a.tb, permissions...)}
+}
+
+func (a *api) admin() []string { return a.as(items.Permissions()...) }
+
+// mustProblem checks that the answer is a well-formed problem document and returns it.
+func (r answer) mustProblem(tb testing.TB) problem {
+	tb.Helper()
+	var p problem
+	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
+		tb.Errorf("got Content-Type %q, want application/problem+json", got)
+	}
+	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
+		tb.Fatalf("%v in %q", err, r.body)
+	}
+	if p.Status != r.status || p.Title == "" || p.Detail == "" || !strings.HasPrefix(p.Type, "urn:problem-type:menu-api:") {
+		tb.Errorf("got problem %+v with status %d, want all of its members", p, r.status)
+	}
+	if p.Instance == "" || p.Instance != r.header.Get("X-Request-Id") {
+		tb.Errorf("got instance %q, want the request id %q", p.Instance, r.header.Get("X-Request-Id"))
+	}
+	for _, inner := range []string{"sqlite", "SQL", "goroutine", ".go:", "/work", "/home", "/root", "/tmp", "jose"} {
+		if strings.Contains(r.body, inner) {
+			tb.Errorf("the answer tells of the inside (%q): %s", inner, r.body)
+		}
+	}
+	return p
+}
+
+func (r answer) assertStatus(tb testing.TB, want int) {
+	tb.Helper()
+	if r.status != want {
+		tb.Errorf("got %d %s, want %d", r.status, r.body, want)
+	}
+}
+
+func assertHeader(tb testing.TB, r answer, name, want string) {
+	tb.Helper()
+	if got := r.header.Get(name); got != want {
+		tb.Errorf("got %s %q, want %q", name, got, want)
+	}
+}
+
+// fields returns the names of the wrong fields, in their order.
+func (p problem) fields() string {
+	names := make([]string, len(p.Errors))
+	for i, e := range p.Errors {
+		names[i] = e.Field
+	}
+	return strings.Join(names, " ")
+}

@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// farewell is how long each of the two phases lasts in which clients may leave by themselves.
+	farewell = 500 * time.Millisecond
+	// lastAccepts is how long a listener that is closed goes on taking the connections that wait in its queue.
+	lastAccepts = 20 * time.Millisecond
+)
+
+// drain stops without cutting a request off. net/http's Shutdown alone would: it drops the requests that it reads after
+// it was called, and the connections that the operating system has accepted but the program has not. So it comes last,
+// when there are none of these. ended has an entry for each listener whose Serve has returned.
+func (s *Server) drain(listeners []*drainingListener, ended <-chan error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
+	defer cancel()
+	phase := min(farewell, s.grace/4)
+
+	// Load balancers are told to go elsewhere (readyz). Everyone is still served.
+	s.phase.Store(unready)
+	waitUntil(ctx, phase, func() bool { return s.connections.open() == 0 })
+
+	// No new connections. Those that are open are closed with the next answer (Connection: close). One that is idle when
+	// the server closes it may have a request on its way, so clients that are at work get the time to send it.
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+	for range listeners {
+		<-ended
+	}
+	s.phase.Store(closing)
+	waitUntil(ctx, phase, func() bool { return s.connections.open() == 0 })
+	waitUntil(ctx, s.grace, func() bool { return s.connections.busy() == 0 })
+
+	if err := s.http.Shutdown(ctx); err != nil {
+		_ = s.http.Close()
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("requests still in progress after SHUTDOWN_GRACE (%s) were cut off", s.grace)
+		}
+		return err
+	}
+	return nil
+}
+
+// The phases of a server's life, in their order.
+const (
+	serving int32 = iota
+	unready
+	closing
+)
+
+func waitUntil(ctx context.Context, most time.Duration, condition func() bool) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// closeConnections has every client close its connection after the answer once the server is closing.
+func (s *Server) closeConnections(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.phase.Load() == closing {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// connections knows what each connection is doing.
+type connections struct {
+	mu     sync.Mutex
+	states map[net.Conn]connection
+}
+
+type connection struct {
+	state http.ConnState
+	since time.Time
+}
+
+// track is a http.Server's ConnState hook.
+func (c *connections) track(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateClosed, http.StateHijacked:
+		delete(c.states, conn)
+	case http.StateNew, http.StateActive, http.StateIdle:
+		if c.states == nil {
+			c.states = map[net.Conn]connection{}
+		}
+		c.states[conn] = connection{state, time.Now()}
+	}
+}
+
+func (c *connections) open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.states)
+}
+
+// busy counts the connections with a request in progress or, since they are new, on its way. One on which nothing came
+// for a while is a browser's, opened in case it is needed.
+func (c *connections) busy() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, conn := range c.states {
+		if conn.state == http.StateActive || conn.state == http.StateNew && time.Since(conn.since) < farewell {
+			n++
+		}
+	}
+	return n
+}
+
+// drainingListener closes in two steps. Closing a socket resets the connections in its queue, with the requests that
+// their clients have sent already. So Close gives Accept a last moment to empty the queue.
+type drainingListener struct{ net.Listener }
+
+// Close has Accept end soon.
+func (l *drainingListener) Close() error {
+	if d, ok := l.Listener.(interface{ SetDeadline(t time.Time) error }); ok && d.SetDeadline(time.Now().Add(lastAccepts)) == nil {
+		return nil
+	}
+	return l.Listener.Close()
+}
+
+// Accept returns the next connection. It returns net.ErrClosed when Close was called and the queue is empty.
+func (l *drainingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		_ = l.Listener.Close()
+		return nil, net.ErrClosed
+	}
+	return conn, err
+}

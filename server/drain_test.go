@@ -1,0 +1,263 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"menu-api/items"
+	"menu-api/server"
+)
+
+// running is a server that listens for itself.
+type running struct {
+	*api
+	stop func()        // tells it to stop
+	done chan struct{} // closed when it has
+	err  error         // what Serve returned
+}
+
+// serve starts a server. silent, if not nil, counts the connections that have had no answer.
+func serve(tb testing.TB, change func(*server.Options), silent *atomic.Int64) *running {
+	tb.Helper()
+	a, options := newParts(tb)
+	if change != nil {
+		change(&options)
+	}
+	s, err := server.New(options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if silent != nil {
+		for i, l := range listeners {
+			listeners[i] = countingListener{l.(*net.TCPListener), silent}
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{api: a, stop: cancel, done: make(chan struct{})}
+	a.url = "http://" + listeners[0].Addr().String()
+	go func() {
+		defer close(r.done)
+		r.err = s.Serve(ctx, listeners...)
+	}()
+	tb.Cleanup(func() {
+		cancel()
+		<-r.done
+	})
+	return r
+}
+
+// countingListener counts the connections that the server took but closed without a word.
+type countingListener struct {
+	*net.TCPListener
+	silent *atomic.Int64
+}
+
+func (l countingListener) Accept() (net.Conn, error) {
+	conn, err := l.TCPListener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.silent.Add(1)
+	return &countingConn{Conn: conn, silent: l.silent}, nil
+}
+
+type countingConn struct {
+	net.Conn
+	silent *atomic.Int64
+	once   sync.Once
+}
+
+func (c *countingConn) Write(p []byte) (int, error) {
+	c.once.Do(func() { c.silent.Add(-1) })
+	return c.Conn.Write(p)
+}
+
+// TestNoRequestIsCutOff stops the server under a load of writes, on connections that are kept and on new ones. Until
+// connections are refused, every request has its answer, and every 201 is an item on the disk.
+func TestNoRequestIsCutOff(t *testing.T) {
+	t.Parallel()
+	var store items.Store
+	var silent atomic.Int64
+	r := serve(t, func(o *server.Options) { store = o.Store }, &silent)
+	token := r.issuer.Token(t, items.CreateItems)
+	var created atomic.Int64
+	var wg sync.WaitGroup
+	for worker := range 16 {
+		kept := worker%2 == 0
+		client := newClient(t)
+		client.Transport.(*http.Transport).DisableKeepAlives = !kept
+		wg.Go(func() {
+			for {
+				request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, r.url+"/items", strings.NewReader(soup))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				request.Header.Set("Content-Type", "application/json")
+				request.Header.Set("Authorization", "Bearer "+token)
+				response, err := client.Do(request)
+				switch {
+				case errors.Is(err, syscall.ECONNREFUSED):
+					return
+				case errors.Is(err, syscall.ECONNRESET) && !kept:
+					// It came in the instant between the listener's last look at its queue and its end. That the server
+					// had not taken it is what silent shows.
+					return
+				case err != nil:
+					t.Errorf("a request was cut off: %v", err)
+					return
+				case response.StatusCode == http.StatusCreated:
+					created.Add(1)
+				default:
+					t.Errorf("got %s, want 201", response.Status)
+				}
+				_, _ = io.Copy(io.Discard, response.Body) // else the connection is not kept
+				_ = response.Body.Close()
+			}
+		})
+	}
+	waitFor(t, func() bool { return created.Load() > 100 })
+	r.stop()
+	wg.Wait()
+	<-r.done
+	if r.err != nil {
+		t.Errorf("Serve: %v", r.err)
+	}
+	if n := silent.Load(); n != 0 {
+		t.Errorf("got %d connections that were taken and closed without an answer, want none", n)
+	}
+	menu, err := store.List(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := int64(len(menu)), created.Load()+3; got != want {
+		t.Errorf("got %d items, want %d: three from the start and one for each 201", got, want)
+	}
+}
+
+func TestReadinessEndsFirst(t *testing.T) {
+	t.Parallel()
+	arrived, release := make(chan struct{}), make(chan struct{})
+	r := serve(t, func(o *server.Options) {
+		o.Store = brokenStore{o.Store, func(context.Context) error {
+			select {
+			case <-arrived: // only the first call waits
+			default:
+				close(arrived)
+				<-release
+			}
+			return nil
+		}}
+	}, nil)
+	slow := make(chan answer)
+	go func() { slow <- r.do("GET", "/items/1", "") }()
+	<-arrived
+	r.stop()
+	waitFor(t, func() bool { return r.do("GET", "/readyz", "").status == 503 })
+	r.do("GET", "/items", "").assertStatus(t, 200) // still served
+	close(release)
+	if got := <-slow; got.status != 200 || got.body != burger {
+		t.Errorf("the request in progress: got %d %s, want its answer", got.status, got.body)
+	}
+	<-r.done
+	if r.err != nil {
+		t.Errorf("Serve: %v", r.err)
+	}
+}
+
+func TestGraceIsBounded(t *testing.T) {
+	t.Parallel()
+	arrived := make(chan struct{})
+	r := serve(t, func(o *server.Options) {
+		o.ShutdownGrace = time.Second
+		o.Store = brokenStore{o.Store, func(ctx context.Context) error {
+			close(arrived)
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+	}, nil)
+	go func() {
+		request, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, r.url+"/items/1", http.NoBody)
+		if response, err := r.client.Do(request); err == nil {
+			_ = response.Body.Close()
+		}
+	}()
+	<-arrived
+	start := time.Now()
+	r.stop()
+	<-r.done
+	if r.err == nil || !strings.Contains(r.err.Error(), "SHUTDOWN_GRACE") {
+		t.Errorf("got %v, want to be told that requests were cut off", r.err)
+	}
+	if waited := time.Since(start); waited > 8*time.Second { // a request may take ten
+		t.Errorf("waited %s for a grace of 1s", waited)
+	}
+}
+
+func TestStopWithoutClientsIsQuick(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil, nil)
+	start := time.Now()
+	r.stop()
+	<-r.done
+	if waited := time.Since(start); r.err != nil || waited > time.Second {
+		t.Errorf("got %v after %s, want an immediate stop", r.err, waited)
+	}
+}
+
+func TestListen(t *testing.T) {
+	t.Parallel()
+	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+	})
+	for _, l := range listeners {
+		if port := l.Addr().(*net.TCPAddr).Port; port != server.PortOf(listeners) {
+			t.Errorf("got ports %d and %d, want the same for both families", port, server.PortOf(listeners))
+		}
+	}
+	if _, err := server.Listen(context.Background(), "127.0.0.1", server.PortOf(listeners)); err == nil || !strings.Contains(err.Error(), "in use by another program") {
+		t.Errorf("got %v for a port in use, want to be told so", err)
+	}
+	if _, err := server.Listen(context.Background(), "192.0.2.1", 0); err == nil {
+		t.Error("got no error for an address that is not ours")
+	}
+}
+
+// A listener that fails ends the server with the reason.
+func TestBrokenListener(t *testing.T) {
+	t.Parallel()
+	_, options := newParts(t)
+	s, err := server.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+	if err := s.Serve(context.Background(), listeners...); err == nil {
+		t.Error("got no error")
+	}
+}

@@ -1,0 +1,184 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-contrib/cors"
+	"github.com/gin-gonic/gin"
+
+	"menu-api/authz"
+	"menu-api/items"
+)
+
+const requestIDHeader = "X-Request-Id"
+
+type requestIDKey struct{}
+
+// usableID is what a client's own request id may look like: it goes into the log and into answers.
+var usableID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// requestID names the request, after the client's own wish where that is usable, so that its answer, its log lines and
+// the client's report find each other.
+func requestID(c *gin.Context) {
+	id := c.GetHeader(requestIDHeader)
+	if !usableID.MatchString(id) {
+		id = rand.Text()
+	}
+	c.Set(requestIDKey{}, id)
+	c.Header(requestIDHeader, id)
+}
+
+func idOf(c *gin.Context) string {
+	id, _ := c.Get(requestIDKey{})
+	s, _ := id.(string)
+	return s
+}
+
+// accessLog writes one line per request. It names the route by its template, never logs a query, which may hold
+// secrets, nor a header, and carries the cause of a failure that the client was not told.
+func accessLog(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		start := time.Now()
+		c.Next()
+		level := slog.LevelInfo
+		attrs := []slog.Attr{
+			slog.String("request_id", idOf(c)),
+			slog.String("method", c.Request.Method),
+			slog.String("route", routeOf(c)),
+			slog.String("path", c.Request.URL.Path),
+			slog.Int("status", c.Writer.Status()),
+			slog.Int("bytes", max(0, c.Writer.Size())),
+			slog.Float64("duration_ms", float64(time.Since(start).Microseconds())/1000),
+			slog.String("client", c.ClientIP()),
+		}
+		if principal, ok := authz.PrincipalOf(c); ok {
+			attrs = append(attrs, slog.String("subject", principal.Subject))
+		}
+		if failure := c.Errors.Last(); failure != nil {
+			attrs = append(attrs, slog.String("error", failure.Error()))
+		}
+		switch {
+		case c.Writer.Status() >= http.StatusInternalServerError:
+			level = slog.LevelError
+		case slices.Contains([]string{"/healthz", "/readyz"}, c.FullPath()):
+			level = slog.LevelDebug // a probe every few seconds would bury the rest
+		}
+		log.LogAttrs(c.Request.Context(), level, "request", attrs...)
+	}
+}
+
+// routeOf returns the route's template, which is one of a few, unlike the path.
+func routeOf(c *gin.Context) string {
+	if route := c.FullPath(); route != "" {
+		return route
+	}
+	return "unmatched"
+}
+
+// recoverPanics turns a panic into a 500, and its stack into a log line.
+func recoverPanics(log *slog.Logger) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		defer func() {
+			switch p := recover(); {
+			case p == nil:
+			case p == http.ErrAbortHandler: //nolint:errorlint // net/http compares the value as well
+				panic(p)
+			default:
+				log.ErrorContext(c.Request.Context(), "panic", "request_id", idOf(c), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				if c.Writer.Written() {
+					panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+				}
+				fail(c, errPanic)
+			}
+		}()
+		c.Next()
+	}
+}
+
+// securityHeaders are those of an API: nothing in an answer is to be run, framed or guessed at.
+func securityHeaders(c *gin.Context) {
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Header("Cross-Origin-Resource-Policy", "same-origin") // governs embedding alone; fetches that CORS allows still work
+}
+
+// requestTimeout is how long the handlers of one request may wait for the store or the keys.
+const requestTimeout = 10 * time.Second
+
+func limitTime(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
+	defer cancel()
+	c.Request = c.Request.WithContext(ctx)
+	c.Next()
+}
+
+// crossOrigin answers preflights and marks answers for single-page applications on other origins (the Fetch standard,
+// section 3.2). It stands before the routes: on a group, a preflight would be 404. Never with credentials: the API
+// knows none but the Authorization header. Nil origins mean every origin.
+func crossOrigin(origins []string) gin.HandlerFunc {
+	return cors.New(cors.Config{
+		AllowAllOrigins: origins == nil,
+		AllowOriginFunc: allowOrigin(origins),
+		AllowMethods:    []string{"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"},
+		AllowHeaders: []string{
+			"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID", requestIDHeader,
+		},
+		ExposeHeaders: []string{
+			"ETag", "Location", "Link", "Retry-After", "WWW-Authenticate", requestIDHeader, "RateLimit", "RateLimit-Policy",
+		},
+		MaxAge: 10 * time.Minute,
+	})
+}
+
+func allowOrigin(origins []string) func(string) bool {
+	if origins == nil {
+		return nil
+	}
+	return func(origin string) bool { return slices.Contains(origins, origin) }
+}
+
+// refuseForeignOrigins answers a request from an origin that is not on the list with a problem document, where the CORS
+// library would send an empty 403.
+func refuseForeignOrigins(origins []string) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if origins == nil {
+			return
+		}
+		c.Header("Vary", "Origin") // also on an answer to a request without one: a cache must not give it to a page
+		origin := c.GetHeader("Origin")
+		_, host, _ := strings.Cut(origin, "://")
+		if origin != "" && host != c.Request.Host && !slices.Contains(origins, origin) {
+			fail(c, errOrigin)
+		}
+	}
+}
+
+func (s *Server) healthz(c *gin.Context) { alive(c) }
+
+// readyz says whether requests may be sent here. An identity provider that is down does not count: reads go on.
+func (s *Server) readyz(c *gin.Context) {
+	if s.phase.Load() != serving {
+		fail(c, errDraining)
+		return
+	}
+	if err := s.store.Ping(c.Request.Context()); err != nil {
+		fail(c, fmt.Errorf("%w: %w", items.ErrUnavailable, err))
+		return
+	}
+	alive(c)
+}
+
+func alive(c *gin.Context) {
+	c.Header("Cache-Control", "no-store")
+	c.JSON(http.StatusOK, gin.H{"status": "ok"})
+}

@@ -1,0 +1,426 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"menu-api/authz"
+	"menu-api/items"
+	"menu-api/server"
+)
+
+func TestCrossOrigin(t *testing.T) {
+	t.Parallel()
+	const listed = "https://menu.example.com"
+	a := newAPI(t, func(o *server.Options) { o.CORSOrigins = []string{listed} })
+	for origin, want := range map[string]bool{
+		listed:                             true,
+		"https://menu.example.com.evil.io": false,
+		"https://evil-menu.example.com":    false,
+		"http://menu.example.com":          false,
+		"https://menu.example.com:8443":    false,
+		"null":                             false,
+		a.url:                              true, // a page of this server itself
+	} {
+		for _, method := range []string{"GET", "OPTIONS"} {
+			r := a.do(method, "/items", "", "Origin", origin, "Access-Control-Request-Method", "GET")
+			allowed := r.header.Get("Access-Control-Allow-Origin")
+			switch {
+			case !want:
+				r.assertStatus(t, 403)
+				r.mustProblem(t)
+				if allowed != "" {
+					t.Errorf("%s from %s: got Access-Control-Allow-Origin %q", method, origin, allowed)
+				}
+			case r.status >= 400 || (origin == listed && allowed != listed):
+				t.Errorf("%s from %s: got %d with Access-Control-Allow-Origin %q", method, origin, r.status, allowed)
+			}
+			assertHeader(t, r, "Access-Control-Allow-Credentials", "")
+			assertHeader(t, r, "Vary", "Origin")
+		}
+	}
+	assertHeader(t, a.do("GET", "/items", ""), "Vary", "Origin")
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	r := a.do("OPTIONS", "/items/1", "", "Origin", "http://localhost:4040", "Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "authorization,content-type")
+	r.assertStatus(t, 204)
+	assertHeader(t, r, "Access-Control-Allow-Origin", "*")
+	assertHeader(t, r, "Access-Control-Max-Age", "600")
+	assertHeader(t, r, "Access-Control-Allow-Credentials", "")
+	for _, name := range []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID", "X-Request-Id"} {
+		if !strings.Contains(strings.ToLower(r.header.Get("Access-Control-Allow-Headers")), strings.ToLower(name)) {
+			t.Errorf("%s is not allowed: %s", name, r.header.Get("Access-Control-Allow-Headers"))
+		}
+	}
+	exposed := strings.ToLower(a.do("GET", "/items", "", "Origin", "http://localhost:4040").header.Get("Access-Control-Expose-Headers"))
+	for _, name := range []string{"ETag", "Location", "Link", "Retry-After", "WWW-Authenticate", "X-Request-Id", "RateLimit"} {
+		if !strings.Contains(exposed, strings.ToLower(name)) {
+			t.Errorf("%s is not exposed: %s", name, exposed)
+		}
+	}
+}
+
+func TestSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for _, path := range []string{"/items", "/items/99", "/nope", "/healthz"} {
+		r := a.do("GET", path, "")
+		assertHeader(t, r, "X-Content-Type-Options", "nosniff")
+		assertHeader(t, r, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		assertHeader(t, r, "Referrer-Policy", "no-referrer")
+		assertHeader(t, r, "Cross-Origin-Resource-Policy", "same-origin")
+		assertHeader(t, r, "Server", "")
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	assertHeader(t, a.do("GET", "/items", "", "X-Request-Id", "my-request.1"), "X-Request-Id", "my-request.1")
+	seen := map[string]bool{}
+	for _, id := range []string{"", "has space", "<script>", strings.Repeat("x", 65), "ä", `"`} {
+		r := a.do("GET", "/nope", "", "X-Request-Id", id)
+		got := r.header.Get("X-Request-Id")
+		if got == id || len(got) < 16 || seen[got] {
+			t.Errorf("%q: got id %q, want a new one", id, got)
+		}
+		seen[got] = true
+		if r.mustProblem(t); !strings.Contains(a.log.String(), got) {
+			t.Errorf("%q: the log does not have the id %s", id, got)
+		}
+	}
+}
+
+func TestLogHoldsNoSecrets(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	token := a.issuer.Token(t, items.Permissions()...)
+	expired := a.issuer.TokenWith(t, nil, map[string]any{"exp": 1})
+	a.do("POST", "/items?access_token="+token, soup, "Authorization", "Bearer "+token, "Cookie", "session=hunter2").assertStatus(t, 201)
+	a.do("POST", "/items", soup, "Authorization", "Bearer "+expired).assertStatus(t, 401)
+	log := a.log.String()
+	for _, secret := range []string{token[:40], token[len(token)-40:], expired[len(expired)-40:], "hunter2", "access_token"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log holds %q:\n%s", secret, log)
+		}
+	}
+	for _, want := range []string{`"route":"/items"`, `"status":201`, `"subject":"auth0|someone"`, `"duration_ms":`, "token is expired"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log does not hold %s:\n%s", want, log)
+		}
+	}
+}
+
+// brokenStore fails in one way or another where a real one would not.
+type brokenStore struct {
+	items.Store
+	get func(ctx context.Context) error
+}
+
+func (s brokenStore) Get(ctx context.Context, id int64) (items.Item, error) {
+	if err := s.get(ctx); err != nil {
+		return items.Item{}, err
+	}
+	return s.Store.Get(ctx, id)
+}
+
+func (s brokenStore) Ping(ctx context.Context) error { return s.get(ctx) }
+
+func TestStoreFailures(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		get        func(context.Context) error
+		want       int
+		retryAfter string
+		log        string
+	}{
+		"unavailable": {func(context.Context) error {
+			return fmt.Errorf("%w: disk I/O error in /secret/path", items.ErrUnavailable)
+		}, 503, "1", "disk I/O error"},
+		"too slow": {func(context.Context) error { return context.DeadlineExceeded }, 503, "1", "deadline exceeded"},
+		"a bug":    {func(context.Context) error { return errors.New("SELECT secret FROM nowhere") }, 500, "", "SELECT secret"},
+		"a panic":  {func(context.Context) error { panic("SELECT secret") }, 500, "", "SELECT secret"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, func(o *server.Options) { o.Store = brokenStore{o.Store, test.get} })
+			r := a.do("GET", "/items/1", "", "Authorization", "Bearer hunter2")
+			r.assertStatus(t, test.want)
+			assertHeader(t, r, "Retry-After", test.retryAfter)
+			if r.mustProblem(t); strings.Contains(r.body, "secret") {
+				t.Errorf("the answer tells the cause: %s", r.body)
+			}
+			if log := a.log.String(); !strings.Contains(log, test.log) || strings.Contains(log, "hunter2") {
+				t.Errorf("the log must hold the cause %q and no token:\n%s", test.log, log)
+			}
+			if name != "a panic" {
+				a.do("GET", "/readyz", "").assertStatus(t, 503)
+			}
+			a.do("GET", "/healthz", "").assertStatus(t, 200)
+			a.do("GET", "/items", "").assertStatus(t, 200)
+		})
+	}
+}
+
+// A client that hangs up is no error of ours.
+func TestClientThatHangsUp(t *testing.T) {
+	t.Parallel()
+	arrived, done := make(chan struct{}), make(chan struct{})
+	a := newAPI(t, func(o *server.Options) {
+		o.Store = brokenStore{o.Store, func(ctx context.Context) error {
+			close(arrived)
+			<-ctx.Done()
+			defer close(done)
+			return ctx.Err()
+		}}
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { <-arrived; cancel() }()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+"/items/1", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response, err := a.client.Do(request); err == nil {
+		_ = response.Body.Close()
+		t.Fatal("got an answer to a request that was given up")
+	}
+	<-done
+	waitFor(t, func() bool { return strings.Contains(a.log.String(), `"status":499`) })
+	if strings.Contains(a.log.String(), `"level":"ERROR"`) {
+		t.Errorf("got an error in the log:\n%s", a.log.String())
+	}
+}
+
+func waitFor(tb testing.TB, condition func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatal("waited 10 s in vain")
+		}
+	}
+}
+
+func TestKeysUnavailable(t *testing.T) {
+	t.Parallel()
+	a, options := newParts(t)
+	a.issuer.Answer(http.NotFound)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	guard, err := authz.NewGuard(authz.Options{
+		Issuer: a.issuer.URL, Audiences: []string{"https://menu.example.com"}, RequirePermissions: true,
+		Keys: authz.NewKeys(ctx, a.issuer.JWKSURL(), nil, options.Logger),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Guard = guard
+	s, err := server.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ts := httptest.NewServer(s.Handler())
+	t.Cleanup(ts.Close)
+	a.url = ts.URL
+	r := a.do("POST", "/items", soup, a.admin()...)
+	r.assertStatus(t, 503)
+	r.mustProblem(t)
+	if got := r.header.Get("Retry-After"); got == "" || got == "0" {
+		t.Errorf("got Retry-After %q, want seconds", got)
+	}
+	a.do("GET", "/items", "").assertStatus(t, 200)
+	a.do("GET", "/readyz", "").assertStatus(t, 200)
+}
+
+func TestWriteLimit(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(o *server.Options) { o.WritesPerMinute = 3 })
+	for i := range 3 {
+		r := a.do("POST", "/items", soup, a.admin()...)
+		r.assertStatus(t, 201)
+		if want := fmt.Sprintf(`"writes";r=%d;`, 2-i); !strings.HasPrefix(r.header.Get("RateLimit"), want) {
+			t.Errorf("got RateLimit %q, want %s", r.header.Get("RateLimit"), want)
+		}
+		assertHeader(t, r, "RateLimit-Policy", `"writes";q=3;w=60`)
+		a.do("POST", "/items", soup, a.as()...).assertStatus(t, 403) // a refused write costs nothing
+	}
+	r := a.do("POST", "/items", "not even JSON", a.admin()...) // judged before the body
+	r.assertStatus(t, 429)
+	r.mustProblem(t)
+	if got := r.header.Get("Retry-After"); got != "20" && got != "19" {
+		t.Errorf("got Retry-After %q, want a third of a minute", got)
+	}
+	other := a.issuer.TokenWith(t, items.Permissions(), map[string]any{"sub": "auth0|another"})
+	a.do("POST", "/items", soup, "Authorization", "Bearer "+other).assertStatus(t, 201)
+	a.do("GET", "/items", "").assertStatus(t, 200)
+}
+
+func TestAuthFailureLimit(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(o *server.Options) {
+		o.AuthFailuresPerMinute = 3
+		o.TrustedProxies = []string{"127.0.0.1"}
+	})
+	from := func(client string) int {
+		return a.do("POST", "/items", soup, "Authorization", "Bearer garbage", "X-Forwarded-For", client).status
+	}
+	for range 3 {
+		if got := from("192.0.2.1"); got != 401 {
+			t.Errorf("got %d, want 401", got)
+		}
+	}
+	r := a.do("POST", "/items", soup, "Authorization", "Bearer garbage", "X-Forwarded-For", "192.0.2.1")
+	r.assertStatus(t, 429)
+	r.mustProblem(t)
+	assertHeader(t, r, "WWW-Authenticate", "")
+	if got := from("192.0.2.2"); got != 401 {
+		t.Errorf("another address: got %d, want 401", got)
+	}
+	a.do("POST", "/items", soup, append(a.admin(), "X-Forwarded-For", "192.0.2.1")...).assertStatus(t, 201)
+	if r := a.do("POST", "/items", soup, "X-Forwarded-For", "192.0.2.1"); r.status != 401 {
+		t.Errorf("without a token: got %d, want 401, since nothing failed", r.status)
+	}
+	for i := range 4 { // one IPv6 network, many addresses
+		want := 401
+		if i == 3 {
+			want = 429
+		}
+		if got := from(fmt.Sprintf("2001:db8::%d", i)); got != want {
+			t.Errorf("address %d of a /64: got %d, want %d", i, got, want)
+		}
+	}
+}
+
+// Without a trusted proxy, a client cannot pick its own address.
+func TestForwardedForIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(o *server.Options) { o.AuthFailuresPerMinute = 1 })
+	got := ""
+	for i := range 2 {
+		got += fmt.Sprint(a.do("POST", "/items", soup, "Authorization", "Bearer x", "X-Forwarded-For", fmt.Sprint("192.0.2.", i)).status, " ")
+	}
+	if got != "401 429 " {
+		t.Errorf("got %s, want 401 429", got)
+	}
+	if strings.Contains(a.log.String(), "192.0.2.") {
+		t.Error("the log names the address that the client made up")
+	}
+}
+
+func TestBadProxyIsRefused(t *testing.T) {
+	t.Parallel()
+	_, options := newParts(t)
+	options.TrustedProxies = []string{"proxy.example"}
+	if _, err := server.New(options); err == nil {
+		t.Error("got no error")
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	metrics := server.NewMetrics()
+	a := newAPI(t, func(o *server.Options) { o.Metrics = metrics })
+	a.do("GET", "/items/1", "").assertStatus(t, 200)
+	for i := range 50 {
+		a.do("GET", fmt.Sprintf("/items/%d", 1000+i), "").assertStatus(t, 404)
+		a.do("GET", fmt.Sprintf("/made/up/%d", i), "").assertStatus(t, 404)
+		a.do(fmt.Sprintf("M%d", i), "/items", "").assertStatus(t, 405)
+	}
+	recorder := httptest.NewRecorder()
+	metrics.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	body := recorder.Body.String()
+	for _, want := range []string{
+		`http_request_duration_seconds_count{method="GET",route="/items/:id",status="200"} 1`,
+		`http_request_duration_seconds_count{method="GET",route="/items/:id",status="404"} 50`,
+		`http_request_duration_seconds_count{method="any",route="unmatched",status="404"} 50`,
+		`http_request_duration_seconds_count{method="any",route="unmatched",status="405"} 50`,
+		"go_goroutines", "go_build_info",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the metrics do not hold %s", want)
+		}
+	}
+	if strings.Contains(body, "made") || strings.Contains(body, "1000") {
+		t.Error("the metrics hold paths")
+	}
+}
+
+// mustDial opens a connection on which a test speaks HTTP by hand.
+func mustDial(tb testing.TB, url string) net.Conn {
+	tb.Helper()
+	conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return conn
+}
+
+// mustAnswer reads an answer from the connection.
+func mustAnswer(tb testing.TB, conn net.Conn) answer {
+	tb.Helper()
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, string(raw)}
+}
+
+// The guard decides before a byte of the body is read, and a body that is announced as too large is refused unread.
+func TestJudgedBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for name, test := range map[string]struct {
+		authorization, length string
+		want                  int
+	}{
+		"no token":  {"", "1000", 401},
+		"forbidden": {"Authorization: Bearer " + a.issuer.Token(t) + "\r\n", "1000", 403},
+		"too large": {"Authorization: Bearer " + a.issuer.Token(t, items.Permissions()...) + "\r\n", "100000", 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn := mustDial(t, a.url)
+			_, _ = fmt.Fprintf(conn, "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n%sContent-Length: %s\r\n\r\n", test.authorization, test.length)
+			mustAnswer(t, conn).assertStatus(t, test.want)
+		})
+	}
+}
+
+func TestBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	conn := mustDial(t, a.url)
+	_, _ = fmt.Fprintf(conn, "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", a.issuer.Token(t, items.Permissions()...))
+	r := mustAnswer(t, conn)
+	r.assertStatus(t, 400)
+	r.mustProblem(t)
+}
+
+func TestChunkedBodyOverTheLimit(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	conn := mustDial(t, a.url)
+	_, _ = fmt.Fprintf(conn, "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n",
+		a.issuer.Token(t, items.Permissions()...), 70_000, strings.Repeat(" ", 70_000))
+	r := mustAnswer(t, conn)
+	r.assertStatus(t, 413)
+	r.mustProblem(t)
+}

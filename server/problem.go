@@ -1,0 +1,169 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+
+	"menu-api/authz"
+	"menu-api/items"
+)
+
+// problem is the one shape of an error answer (RFC 9457 section 3.1).
+type problem struct {
+	Type     string             `json:"type"`
+	Title    string             `json:"title"`
+	Status   int                `json:"status"`
+	Detail   string             `json:"detail"`
+	Instance string             `json:"instance"` // the request id, under which the log has the cause
+	Errors   []items.FieldError `json:"errors,omitempty"`
+
+	retryAfter time.Duration // sent as Retry-After when positive
+	etag       string        // sent as ETag when set
+}
+
+// typePrefix makes a problem type of a slug. A URN, since the types have no page of their own to point to.
+const typePrefix = "urn:problem-type:menu-api:"
+
+// statusClientClosedRequest is what the log shows for a client that hung up. Nobody is there to read it as an answer.
+const statusClientClosedRequest = 499
+
+var (
+	errNoRoute     = errors.New("no such route")
+	errNoMethod    = errors.New("no such method on the route")
+	errOrigin      = errors.New("the origin is not on the list")
+	errDraining    = errors.New("the server is shutting down")
+	errPanic       = errors.New("panic")
+	errRateLimited = errors.New("rate limited")
+)
+
+// problemOf is the one place where an error becomes a status and a text for the client. What an error says itself is for
+// the log; only the errors of items about the client's own input are passed on.
+func problemOf(err error) problem {
+	var (
+		invalid     *items.ValidationError
+		media       *items.MediaTypeError
+		tooLarge    *http.MaxBytesError
+		stale       *items.StaleError
+		forbidden   *authz.ForbiddenError
+		noKeys      *authz.KeysUnavailableError
+		rateLimited *rateLimitError
+	)
+	switch {
+	case errors.Is(err, errNoRoute):
+		return newProblem(http.StatusNotFound, "no-such-route", "There is nothing at this path. The menu is at /items.")
+	case errors.Is(err, errNoMethod):
+		return newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "This path does not have this method. The Allow header lists those it has.")
+	case errors.Is(err, errOrigin):
+		return newProblem(http.StatusForbidden, "origin-not-allowed", "Pages from this origin may not call this API. Its operator sets the list in CORS_ALLOWED_ORIGINS.")
+
+	case errors.Is(err, authz.ErrMissing):
+		return newProblem(http.StatusUnauthorized, "token-missing", "This request needs an access token, sent once, as: Authorization: Bearer <token>")
+	case errors.Is(err, authz.ErrMalformed):
+		return newProblem(http.StatusUnauthorized, "token-malformed", "The access token is not a well-formed JWT. Send it whole and unchanged.")
+	case errors.Is(err, authz.ErrExpired):
+		return newProblem(http.StatusUnauthorized, "token-expired", "The access token expired. Sign in again to get a new one.")
+	case errors.Is(err, authz.ErrInvalid):
+		return newProblem(http.StatusUnauthorized, "token-invalid", "The access token is not valid for this API. Ask your identity provider for one with this API's audience.")
+	case errors.As(err, &forbidden):
+		return newProblem(http.StatusForbidden, "permission-missing", "The access token does not hold the permission "+forbidden.Permission+".")
+	case errors.As(err, &noKeys):
+		p := newProblem(http.StatusServiceUnavailable, "signing-keys-unavailable", "The identity provider's signing keys cannot be had right now, so no token can be checked. Try again.")
+		p.retryAfter = noKeys.RetryAfter
+		return p
+	case errors.As(err, &rateLimited):
+		p := newProblem(http.StatusTooManyRequests, "too-many-requests", rateLimited.detail)
+		p.retryAfter = rateLimited.retryAfter
+		return p
+
+	case errors.As(err, &media):
+		return newProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", capitalise(media.Error())+".")
+	case errors.As(err, &tooLarge):
+		return newProblem(http.StatusRequestEntityTooLarge, "body-too-large", "The request body is larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes.")
+	case errors.Is(err, items.ErrBody) && errors.Is(err, os.ErrDeadlineExceeded):
+		return newProblem(http.StatusRequestTimeout, "body-too-slow", "The request body did not arrive in time.")
+	case errors.Is(err, items.ErrBody):
+		return newProblem(http.StatusBadRequest, "body-unreadable", "The request body could not be read to its end.")
+	case errors.As(err, &invalid):
+		p := newProblem(http.StatusBadRequest, "invalid-request", invalid.Detail)
+		p.Errors = invalid.Fields
+		return p
+	case errors.Is(err, items.ErrNotFound):
+		return newProblem(http.StatusNotFound, "no-such-item", "No item has this id.")
+	case errors.As(err, &stale):
+		p := newProblem(http.StatusPreconditionFailed, "precondition-failed", "The item is not what If-Match or If-None-Match asks for. Its ETag is in the ETag header; get it again before you change it.")
+		p.etag = stale.ETag
+		return p
+
+	case errors.Is(err, context.Canceled):
+		return newProblem(statusClientClosedRequest, "client-closed-request", "The client closed the connection.")
+	case errors.Is(err, items.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		p := newProblem(http.StatusServiceUnavailable, "store-unavailable", "The menu cannot be reached right now. Nothing was changed. Try again.")
+		p.retryAfter = time.Second
+		return p
+	case errors.Is(err, errDraining):
+		p := newProblem(http.StatusServiceUnavailable, "shutting-down", "The server is shutting down. Try again.")
+		p.retryAfter = time.Second
+		return p
+	default:
+		return newProblem(http.StatusInternalServerError, "internal-error", "Something went wrong on our side. The request id in instance helps to find out what.")
+	}
+}
+
+func newProblem(status int, slug, detail string) problem {
+	title := http.StatusText(status)
+	if title == "" {
+		title = "Client Closed Request"
+	}
+	return problem{Type: typePrefix + slug, Title: title, Status: status, Detail: detail}
+}
+
+// renderProblems answers a request that a handler failed with the problem of its last error.
+func renderProblems(hideDetails bool) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		c.Next()
+		failure := c.Errors.Last()
+		if failure == nil || c.Writer.Written() {
+			return
+		}
+		p := problemOf(failure.Err)
+		p.Instance = idOf(c)
+		if hideDetails && p.Status == http.StatusBadRequest {
+			p.Detail, p.Errors = "The request is not valid.", nil
+		}
+		if p.retryAfter > 0 {
+			c.Header("Retry-After", strconv.Itoa(wholeSeconds(p.retryAfter)))
+		}
+		if p.etag != "" {
+			c.Header("ETag", p.etag)
+		}
+		body, err := json.Marshal(p)
+		if err != nil {
+			panic("server: a problem document does not encode: " + err.Error())
+		}
+		if c.Writer.Header().Get("Cache-Control") == "" {
+			c.Header("Cache-Control", "no-store") // an error is never worth keeping
+		}
+		c.Header("Content-Length", strconv.Itoa(len(body)))
+		c.Data(p.Status, "application/problem+json", body)
+	}
+}
+
+func capitalise(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// wholeSeconds rounds up: a client that comes back early is refused again.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+// fail hands an error to renderProblems. The status is set already, so that nothing can make it look like a success.
+func fail(c *gin.Context, err error) {
+	c.Status(http.StatusInternalServerError)
+	_ = c.Error(err)
+	c.Abort()
+}

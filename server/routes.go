@@ -1,0 +1,84 @@
+// Package server puts the parts together behind one HTTP surface, and knows what every error means there.
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"menu-api/authz"
+	"menu-api/items"
+)
+
+func init() { gin.SetMode(gin.ReleaseMode) } // the debug mode prints to standard output, which is the log's
+
+// routes is the whole surface. Middleware runs in the order of the list: what stands higher sees more.
+func (s *Server) routes(o Options) (http.Handler, error) {
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.RedirectTrailingSlash = false // see withoutTrailingSlash
+	if err := engine.SetTrustedProxies(o.TrustedProxies); err != nil {
+		return nil, err
+	}
+	engine.Use(
+		requestID,
+		accessLog(o.Logger),
+		o.Metrics.observe,
+		renderProblems(o.HideErrorDetails),
+		recoverPanics(o.Logger),
+		securityHeaders,
+		refuseForeignOrigins(o.CORSOrigins),
+		crossOrigin(o.CORSOrigins),
+		limitTime,
+	)
+	engine.NoRoute(noRoute)
+	engine.NoMethod(noMethod)
+
+	public := engine.Group("/")
+	guarded := engine.Group("/", limitAuthFailures(o.AuthFailuresPerMinute, o.Guard.Authenticate))
+
+	for _, method := range []string{"GET", "HEAD"} {
+		public.Handle(method, "/healthz", s.healthz)
+		public.Handle(method, "/readyz", s.readyz)
+	}
+	items.NewModule(o.Store).Mount(public, guarded, requireWithin(o.Guard, o.WritesPerMinute))
+
+	return s.closeConnections(withoutTrailingSlash(engine)), nil
+}
+
+// requireWithin asks for the permission first and counts the write afterwards: a refused one costs its subject nothing.
+func requireWithin(guard *authz.Guard, writesPerMinute int) items.Guard {
+	limit := limitWrites(writesPerMinute)
+	return func(permission string) gin.HandlerFunc {
+		require := guard.Require(permission)
+		return func(c *gin.Context) {
+			require(c)
+			if !c.IsAborted() {
+				limit(c)
+			}
+		}
+	}
+}
+
+// withoutTrailingSlash serves /items/ as /items, as the NestJS application does. Gin would redirect, and clients drop
+// the Authorization header or the body on the way.
+func withoutTrailingSlash(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path := r.URL.Path; len(path) > 1 {
+			r.URL.Path = strings.TrimSuffix(path, "/")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func noRoute(c *gin.Context) { fail(c, errNoRoute) }
+
+// noMethod answers a method that the path does not have. Gin has set Allow. OPTIONS asks for just that header.
+func noMethod(c *gin.Context) {
+	if c.Request.Method == http.MethodOptions {
+		c.Status(http.StatusNoContent)
+		return
+	}
+	fail(c, errNoMethod)
+}

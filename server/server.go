@@ -1,0 +1,86 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"menu-api/authz"
+	"menu-api/items"
+)
+
+// Options are the parts of a server and its settings.
+type Options struct {
+	Store  items.Store
+	Guard  *authz.Guard
+	Logger *slog.Logger
+	// Metrics counts the requests. It is served elsewhere, see Metrics.Handler.
+	Metrics *Metrics
+	// CORSOrigins may call the API from a page. Nil means every origin.
+	CORSOrigins []string
+	// TrustedProxies are the addresses and networks whose X-Forwarded-For is believed.
+	TrustedProxies []string
+	// WritesPerMinute bounds the writes of one subject, 0 is no bound.
+	WritesPerMinute int
+	// AuthFailuresPerMinute bounds the failed tokens from one address, 0 is no bound.
+	AuthFailuresPerMinute int
+	// HideErrorDetails leaves out what is wrong with which field.
+	HideErrorDetails bool
+	// ShutdownGrace is how long requests in progress may take once the server is told to stop.
+	ShutdownGrace time.Duration
+}
+
+// Server is the API over HTTP.
+type Server struct {
+	store       items.Store
+	grace       time.Duration
+	http        *http.Server
+	connections connections
+	phase       atomic.Int32
+}
+
+// New returns a server that does not listen yet. It returns an error if a trusted proxy is not an address or network.
+func New(o Options) (*Server, error) {
+	s := &Server{store: o.Store, grace: o.ShutdownGrace}
+	handler, err := s.routes(o)
+	if err != nil {
+		return nil, err
+	}
+	// Without these limits one slow client per connection holds memory for as long as it likes.
+	s.http = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ConnState:         s.connections.track,
+		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
+	}
+	return s, nil
+}
+
+// Handler returns the API as an http.Handler.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// Serve serves the listeners until the context ends, then stops without cutting a request off (see drain). It returns
+// nil after an orderly stop.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	ended := make(chan error, len(listeners))
+	var draining []*drainingListener
+	for _, listener := range listeners {
+		l := &drainingListener{Listener: listener}
+		draining = append(draining, l)
+		go func() { ended <- s.http.Serve(l) }()
+	}
+	select {
+	case err := <-ended:
+		_ = s.http.Close()
+		return err
+	case <-ctx.Done():
+		return s.drain(draining, ended)
+	}
+}

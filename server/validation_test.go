@@ -1,0 +1,257 @@
+package server_test
+
+import (
+	"strings"
+	"testing"
+
+	"menu-api/server"
+)
+
+// item returns the body of a valid item with one member set to a JSON literal, or left out when it is "".
+func item(name, literal string) string {
+	members := []string{`"name":"n"`, `"price":1`, `"description":"d"`, `"image":""`}
+	kept := members[:0]
+	for _, m := range members {
+		if !strings.HasPrefix(m, `"`+name+`":`) {
+			kept = append(kept, m)
+		}
+	}
+	if literal != "" {
+		kept = append(kept, `"`+name+`":`+literal)
+	}
+	return "{" + strings.Join(kept, ",") + "}"
+}
+
+func text(n int) string { return `"` + strings.Repeat("ä", n) + `"` }
+
+func TestFieldRules(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	url := func(n int) string {
+		return `"https://x/` + strings.Repeat("a", n-len("https://x/")) + `"`
+	}
+	for field, cases := range map[string]struct{ good, bad []string }{
+		"name": {
+			good: []string{`"x"`, text(200), `"  padded  "`, `"🍔"`, `"\u0041"`},
+			bad:  []string{"", "null", `""`, `"  "`, text(201), "1", "true", "{}", "[]", `"a\u0000b"`},
+		},
+		"price": {
+			good: []string{"0", "-0", "0.01", "5.990", "1e2", "1000000", "1000000.00", "1E-2"},
+			bad:  []string{"", "null", "-0.01", "-1", "0.001", "5.990000000000001", "1000000.01", "1e400", "1e-400", `"1"`, "true", "{}"},
+		},
+		"description": {
+			good: []string{`""`, text(2000), `"line\nbreak"`},
+			bad:  []string{"", "null", text(2001), "1"},
+		},
+		"image": {
+			good: []string{`""`, `"http://x"`, `"https://x/y.png?z=1"`, `"HTTPS://x/y"`, url(2048)},
+			bad:  []string{"", "null", `"x.png"`, `"/x.png"`, `"//x/y.png"`, `"ftp://x/y"`, `"javascript:alert(1)"`, `"data:image/png;base64,AAAA"`, `"https://"`, `"https:x"`, url(2049), "1"},
+		},
+		"tagline":  {good: []string{"", "null", `""`, text(200)}, bad: []string{text(201), "1"}},
+		"category": {good: []string{"", "null", `""`, text(100)}, bad: []string{text(101), "false"}},
+		"calories": {
+			good: []string{"", "null", `""`, "0", "100000", "1e2", "320.0"},
+			bad:  []string{"-1", "100001", "1.5", `"320"`, "1e400", "[]"},
+		},
+		"id":     {good: []string{"", "null", "7", "-1", "0", "1.5"}, bad: []string{`"7"`, "{}", "true"}},
+		"colour": {good: []string{""}, bad: []string{"1", "null"}},
+		"Name":   {good: []string{""}, bad: []string{`"n"`}},
+	} {
+		for _, literal := range cases.good {
+			r := a.do("POST", "/items", item(field, literal), a.admin()...)
+			if r.status != 201 {
+				t.Errorf("%s %.40s: got %d %s, want 201", field, literal, r.status, r.body)
+			}
+		}
+		for _, literal := range cases.bad {
+			body := item(field, literal)
+			for prefix, body := range map[string]string{"": body, "item.": `{"item":` + body + `}`} {
+				r := a.do("POST", "/items", body, a.admin()...)
+				if r.status != 400 {
+					t.Errorf("%s %.40s: got %d, want 400", field, literal, r.status)
+					continue
+				}
+				if p := r.mustProblem(t); p.fields() != prefix+field || p.Errors[0].Message == "" {
+					t.Errorf("%s %.40s: got errors %v, want one for %s", field, literal, p.Errors, prefix+field)
+				}
+			}
+		}
+	}
+}
+
+func TestAllWrongFieldsAtOnce(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	r := a.do("POST", "/items", `{"colour":1,"item":{"price":"x","name":1,"image":"x","calories":-1,"Tagline":"x","id":"x"}}`, a.admin()...)
+	r.assertStatus(t, 400)
+	want := "item.id item.name item.price item.description item.image item.calories colour item.Tagline"
+	if got := r.mustProblem(t).fields(); got != want {
+		t.Errorf("got errors for %s, want %s", got, want)
+	}
+}
+
+func TestPutAndPatchIDs(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	whole := func(id string) string { return `{"item":` + item("id", id) + `}` }
+	for name, test := range map[string]struct {
+		method, path, body string
+		want               int
+		field              string
+	}{
+		"PUT /items without an id":           {"PUT", "/items", whole(""), 400, "item.id"},
+		"PUT /items with null":               {"PUT", "/items", whole("null"), 400, "item.id"},
+		"PUT /items with a string":           {"PUT", "/items", whole(`"2"`), 400, "item.id"},
+		"PUT /items with zero":               {"PUT", "/items", whole("0"), 400, "item.id"},
+		"PUT /items with a fraction":         {"PUT", "/items", whole("2.5"), 400, "item.id"},
+		"PUT /items with a huge id":          {"PUT", "/items", whole("99999999999999999999"), 400, "item.id"},
+		"PUT /items with an unknown id":      {"PUT", "/items", whole("99"), 404, ""},
+		"PUT by path":                        {"PUT", "/items/2", whole(""), 200, ""},
+		"PUT by path with the same id":       {"PUT", "/items/2", whole("2"), 200, ""},
+		"PUT by path with another id":        {"PUT", "/items/2", whole("3"), 400, "item.id"},
+		"PUT by path to an unknown id":       {"PUT", "/items/99", whole(""), 404, ""},
+		"PATCH with the same id":             {"PATCH", "/items/2", `{"id":2}`, 200, ""},
+		"PATCH with another id":              {"PATCH", "/items/2", `{"id":3}`, 400, "id"},
+		"PATCH that removes a name":          {"PATCH", "/items/2", `{"name":null}`, 400, "name"},
+		"PATCH with a wrong price":           {"PATCH", "/items/2", `{"item":{"price":-1}}`, 400, "item.price"},
+		"PATCH to an unknown id":             {"PATCH", "/items/99", `{"price":1}`, 404, ""},
+		"PATCH of an unknown id, wrong body": {"PATCH", "/items/99", `{"price":-1}`, 400, "price"},
+	} {
+		r := a.do(test.method, test.path, test.body, a.admin()...)
+		if r.status != test.want {
+			t.Errorf("%s: got %d %s, want %d", name, r.status, r.body, test.want)
+			continue
+		}
+		if test.want != 200 {
+			if got := r.mustProblem(t).fields(); got != test.field {
+				t.Errorf("%s: got errors for %q, want %q", name, got, test.field)
+			}
+		}
+	}
+	for _, id := range []string{"0", "-1", "+1", "01", "1.0", "1e0", "abc", "99999999999999999999", "%31%00", "1%202", "٣"} {
+		for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} {
+			body := ""
+			if method == "PUT" || method == "PATCH" {
+				body = whole("")
+			}
+			if r := a.do(method, "/items/"+id, body, a.admin()...); r.status != 400 || r.mustProblem(t).fields() != "id" {
+				t.Errorf("%s /items/%s: got %d %s, want 400 for id", method, id, r.status, r.body)
+			}
+		}
+	}
+	a.do("GET", "/items/9223372036854775807", "").assertStatus(t, 404)
+}
+
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	const good = `{"item":{"name":"n","price":1,"description":"d","image":""}}`
+	pad := func(n int) string { return good + strings.Repeat(" ", n-len(good)) }
+	for name, test := range map[string]struct {
+		body   string
+		want   int
+		detail string // part of the problem's detail
+		fields string
+	}{
+		"empty":                   {"", 400, "empty", ""},
+		"blank":                   {"  ", 400, "empty", ""},
+		"exactly 64 KiB":          {pad(64 << 10), 201, "", ""},
+		"a byte more":             {pad(64<<10 + 1), 413, "65536 bytes", ""},
+		"trailing data":           {good + "x", 400, "trailing data", ""},
+		"two objects":             {good + good, 400, "trailing data", ""},
+		"an array":                {"[" + good + "]", 400, "not a JSON object", ""},
+		"a string":                {`"x"`, 400, "not a JSON object", ""},
+		"null":                    {"null", 400, "not a JSON object", ""},
+		"cut off":                 {good[:20], 400, "ends too early", ""},
+		"a comment":               {"//x\n" + good, 400, "not valid JSON", ""},
+		"NaN":                     {`{"price":NaN}`, 400, "not valid JSON", "price"},
+		"single quotes":           {`{'name':'n'}`, 400, "not valid JSON", ""},
+		"a byte order mark":       {"\ufeff" + good, 400, "not valid JSON", ""},
+		"a field twice":           {`{"item":{"name":"n","price":1,"price":2}}`, 400, "more than once", "item.price"},
+		"the item twice":          {`{"item":{},"item":{}}`, 400, "more than once", "item"},
+		"invalid UTF-8":           {"{\"item\":{\"name\":\"\xff\"}}", 400, "UTF-8", "item.name"},
+		"half a surrogate pair":   {`{"item":{"name":"\ud83c"}}`, 400, "surrogate", "item.name"},
+		"a raw line break":        {"{\"name\":\"a\nb\"}", 400, "not valid JSON", "name"},
+		"nested as deep as it is": {strings.Repeat(`{"item":`, 8000), 400, "", ""},
+		"item is a string":        {`{"item":"x"}`, 400, "not a JSON object", "item"},
+		"a field beside the item": {`{"x":1,"item":{}}`, 400, "", "item.name item.price item.description item.image x"},
+	} {
+		r := a.do("POST", "/items", test.body, append(a.admin(), "Content-Type", "application/json")...)
+		if r.status != test.want {
+			t.Errorf("%s: got %d %s, want %d", name, r.status, r.body, test.want)
+			continue
+		}
+		if test.want != 201 {
+			p := r.mustProblem(t)
+			if !strings.Contains(p.Detail, test.detail) || (name != "nested as deep as it is" && p.fields() != test.fields) {
+				t.Errorf("%s: got %q with errors %v, want %q and %q", name, p.Detail, p.Errors, test.detail, test.fields)
+			}
+			if len(r.body) > 8000 {
+				t.Errorf("%s: got an answer of %d bytes", name, len(r.body))
+			}
+		}
+	}
+}
+
+// What a client makes up cannot make the answer as large as the request.
+func TestUnknownFieldsAreReportedInMeasure(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	var b strings.Builder
+	for i := range 3000 {
+		b.WriteString(`"` + strings.Repeat("x", 10) + string(rune('a'+i%26)) + strings.Repeat("y", i%300) + string(rune(0x4E00+i)) + `":1,`)
+	}
+	r := a.do("POST", "/items", (`{` + b.String())[:60_000]+`":1}`, a.admin()...)
+	if p := r.mustProblem(t); r.status != 400 || len(r.body) > 10_000 || len(p.Errors) > 30 {
+		t.Errorf("got %d with %d errors in %d bytes, want 400 in measure", r.status, len(p.Errors), len(r.body))
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	const body = `{"item":{"name":"n","price":1,"description":"d","image":""}}`
+	for _, test := range []struct {
+		method, path, contentType string
+		want                      int
+	}{
+		{"POST", "/items", "application/json", 201},
+		{"POST", "/items", "application/json; charset=utf-8", 201},
+		{"POST", "/items", "Application/JSON;charset=UTF-8", 201},
+		{"POST", "/items", "application/json; charset=latin1", 415},
+		{"POST", "/items", "", 415},
+		{"POST", "/items", "text/json", 415},
+		{"POST", "/items", "application/jsonx", 415},
+		{"POST", "/items", "application/merge-patch+json", 415},
+		{"POST", "/items", "multipart/form-data; boundary=x", 415},
+		{"POST", "/items", ";;;\xff", 415},
+		{"PUT", "/items/2", "application/merge-patch+json", 415},
+		{"PATCH", "/items/2", "application/merge-patch+json", 200},
+		{"PATCH", "/items/2", "application/json", 200},
+		{"PATCH", "/items/2", "application/json-patch+json", 415},
+	} {
+		r := a.do(test.method, test.path, body, append(a.admin(), "Content-Type", test.contentType)...)
+		if r.status != test.want {
+			t.Errorf("%s as %q: got %d %s, want %d", test.method, test.contentType, r.status, r.body, test.want)
+			continue
+		}
+		if test.want == 415 && !strings.Contains(r.mustProblem(t).Detail, "application/json") {
+			t.Errorf("%s as %q: got %s, want to be told what to send", test.method, test.contentType, r.body)
+		}
+	}
+	r := a.do("POST", "/items", "\x1f\x8b", append(a.admin(), "Content-Encoding", "gzip")...)
+	r.assertStatus(t, 415)
+}
+
+func TestErrorDetailsCanBeHidden(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(o *server.Options) { o.HideErrorDetails = true })
+	r := a.do("POST", "/items", `{"item":{"name":"","price":"x"}}`, a.admin()...)
+	p := r.mustProblem(t)
+	if r.status != 400 || len(p.Errors) != 0 || strings.Contains(r.body, "item.") || strings.Contains(r.body, "price") {
+		t.Errorf("got %d %s, want 400 without a word about fields", r.status, r.body)
+	}
+	if !strings.Contains(a.log.String(), "item.price") {
+		t.Error("the log does not say which field was wrong")
+	}
+}
