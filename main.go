@@ -1,0 +1,356 @@
+// Menu API is a restaurant menu as a REST API: anyone reads it, and only holders of the right permission change it.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"menu-api/authz"
+	"menu-api/authz/devidp"
+	"menu-api/config"
+	"menu-api/items"
+	"menu-api/items/sqlite"
+	"menu-api/server"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the program at once, whatever the first one is still waiting for.
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "menu-api:", err)
+		os.Exit(exitStatus(err))
+	}
+}
+
+// exitStatus is 2 for a configuration that cannot be used, else 1.
+func exitStatus(err error) int {
+	var bad *config.Error
+	if errors.As(err, &bad) {
+		return 2
+	}
+	return 1
+}
+
+// run is the program, apart from the process it runs in. It returns when the command is done or the context ends.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	var envFile string
+	load := func(mode config.Mode) (config.Config, error) { return config.Load(mode, envFile, getenv) }
+
+	root := &cobra.Command{
+		Use:           "menu-api",
+		Short:         "A restaurant menu as a secure REST API",
+		Long:          "A restaurant menu as a secure REST API. Without a command it serves the API (see serve).",
+		Args:          cobra.NoArgs,
+		SilenceErrors: true, // main prints them
+		SilenceUsage:  true,
+	}
+	root.PersistentFlags().StringVar(&envFile, "env-file", config.DefaultEnvFile, "file with settings, under those of the environment")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetOut(stdout)
+	root.SetArgs(args)
+
+	command := func(use, short string, args cobra.PositionalArgs, do func(args []string) error) *cobra.Command {
+		c := &cobra.Command{Use: use, Short: short, Args: args, RunE: func(_ *cobra.Command, args []string) error { return do(args) }}
+		root.AddCommand(c)
+		return c
+	}
+	serveCommand := command("serve", "Serve the API for the tokens of an Auth0 tenant (the default)", cobra.NoArgs, func([]string) error {
+		cfg, err := load(config.Serve)
+		if err != nil {
+			return err
+		}
+		return serve(ctx, cfg, stdout)
+	})
+	root.RunE = serveCommand.RunE
+	command("dev", "Serve the API with an identity provider for development, for which no account is needed", cobra.NoArgs, func([]string) error {
+		cfg, err := load(config.Dev)
+		if err != nil {
+			return err
+		}
+		return dev(ctx, cfg, stdout)
+	})
+	command("token admin|customer", "Print an access token from the running development identity provider",
+		cobra.MatchAll(cobra.ExactArgs(1), func(_ *cobra.Command, args []string) error {
+			if args[0] != "admin" && args[0] != "customer" {
+				return fmt.Errorf("there is no development user %q: ask for admin or customer", args[0])
+			}
+			return nil
+		}),
+		func(args []string) error {
+			cfg, err := load(config.Dev)
+			if err != nil {
+				return err
+			}
+			return printToken(ctx, cfg, args[0], stdout)
+		})
+	command("healthcheck", "Ask the local server whether it is ready; exit status 0 or 1", cobra.NoArgs, func([]string) error {
+		cfg, err := load(config.Client)
+		if err != nil {
+			return err
+		}
+		return healthcheck(ctx, cfg)
+	})
+	command("version", "Print the version of this program", cobra.NoArgs, func([]string) error {
+		_, err := fmt.Fprintln(stdout, version())
+		return err
+	})
+	return root.ExecuteContext(ctx)
+}
+
+// serve runs the API until the context ends.
+func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+	log := newLogger(cfg, stdout)
+	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
+		log.Info("listening", "addr", addr.String(), "issuer", cfg.Issuer, "database", cfg.Database, "version", version())
+		if !cfg.RequirePermissions {
+			log.Warn("AUTHZ_REQUIRE_PERMISSIONS is false: every valid access token may change the menu")
+		}
+	})
+}
+
+// dev runs the API beside an identity provider of its own until the context ends.
+func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+	log := newLogger(cfg, stdout)
+	listeners, err := server.Listen(ctx, "127.0.0.1", cfg.DevIDPPort)
+	if err != nil {
+		return fmt.Errorf("DEV_IDP_PORT: %w", err)
+	}
+	cfg = cfg.WithDevIDPPort(server.PortOf(listeners))
+	provider, err := devidp.New(devidp.Options{
+		Issuer:      cfg.Issuer,
+		ClientID:    cfg.ClientID,
+		Audiences:   cfg.Audiences,
+		Permissions: items.Permissions(),
+		Logger:      log,
+	})
+	if err != nil {
+		return err
+	}
+	for _, listener := range listeners {
+		defer serveBeside(listener, provider, log)() // ends after the API, which asks it for keys
+	}
+	return serveAPI(ctx, cfg, log, func(addr net.Addr) { printBanner(stdout, cfg, addr) })
+}
+
+// serveAPI builds the API from its parts, says where it listens, and serves it until the context ends.
+func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce func(net.Addr)) (err error) {
+	store, err := sqlite.Open(ctx, cfg.Database.SQLiteFile())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }() // last: requests need it to the end
+	var seed []items.Item
+	if cfg.SeedMenu {
+		seed = items.DefaultMenu()
+	}
+	if err := store.Seed(ctx, seed); err != nil {
+		return fmt.Errorf("put the default menu into the database: %w", err)
+	}
+
+	// The keys outlive ctx: requests that are in progress when it ends still have their tokens checked.
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	guard, err := authz.NewGuard(authz.Options{
+		Issuer:             cfg.Issuer,
+		Audiences:          cfg.Audiences,
+		ClockSkew:          cfg.ClockSkew,
+		Keys:               authz.NewKeys(background, cfg.JWKSURL, nil, log),
+		RequirePermissions: cfg.RequirePermissions,
+	})
+	if err != nil {
+		return err
+	}
+	metrics := server.NewMetrics()
+	api, err := server.New(server.Options{
+		Store: store, Guard: guard, Logger: log, Metrics: metrics,
+		CORSOrigins:           cfg.CORSOrigins,
+		TrustedProxies:        prefixes(cfg),
+		WritesPerMinute:       cfg.WritesPerMinute,
+		AuthFailuresPerMinute: cfg.AuthFailuresPerMinute,
+		HideErrorDetails:      cfg.HideErrorDetails,
+		ShutdownGrace:         cfg.ShutdownGrace,
+	})
+	if err != nil {
+		return err
+	}
+	if cfg.MetricsAddr != "" {
+		stop, err := serveMetrics(ctx, cfg.MetricsAddr, metrics, log)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	listeners, err := server.Listen(ctx, cfg.Host, cfg.Port)
+	if err != nil {
+		return fmt.Errorf("PORT: %w", err)
+	}
+	announce(listeners[0].Addr())
+	err = api.Serve(ctx, listeners...)
+	log.Info("stopped")
+	return err
+}
+
+// serveMetrics serves the metrics on a listener of their own: they are not for those who read the menu.
+func serveMetrics(ctx context.Context, addr string, metrics *server.Metrics, log *slog.Logger) (stop func(), err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("METRICS_ADDR: %w", err)
+	}
+	log.Info("metrics", "url", "http://"+listener.Addr().String()+"/metrics")
+	return serveBeside(listener, metrics.Handler(), log), nil
+}
+
+// serveBeside serves a listener that is not the API's until stop is called.
+func serveBeside(listener net.Listener, handler http.Handler, log *slog.Logger) (stop func()) {
+	srv := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	go func() { _ = srv.Serve(listener) }() // returns when stop closes it
+	return func() { _ = srv.Close() }
+}
+
+func prefixes(cfg config.Config) []string {
+	networks := make([]string, len(cfg.TrustedProxies))
+	for i, network := range cfg.TrustedProxies {
+		networks[i] = network.String()
+	}
+	return networks
+}
+
+func newLogger(cfg config.Config, stdout io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	file, isFile := stdout.(*os.File)
+	if cfg.LogFormat == "text" || cfg.LogFormat == "" && isFile && isatty.IsTerminal(file.Fd()) {
+		return slog.New(slog.NewTextHandler(stdout, options))
+	}
+	return slog.New(slog.NewJSONHandler(stdout, options))
+}
+
+// printBanner tells a newcomer where everything is and what to paste.
+func printBanner(w io.Writer, cfg config.Config, addr net.Addr) {
+	_, port, _ := net.SplitHostPort(addr.String())
+	api := "http://localhost:" + port
+	settings := ""
+	if cfg.DevIDPPort != 7001 {
+		settings = "DEV_IDP_PORT=" + strconv.Itoa(cfg.DevIDPPort) + " "
+	}
+	_, _ = fmt.Fprintf(w, `
+  Menu API, for DEVELOPMENT: anyone who reaches the identity provider below can sign in as administrator.
+
+    Menu                %[1]s/items
+    Identity provider   %[2]s
+    Database            %[3]s
+
+  Read the menu:
+
+    curl %[1]s/items
+
+  Add an item:
+
+    TOKEN=$(%[4]sgo run . token admin)
+    curl %[1]s/items -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+      -d '{"item":{"name":"Soup","price":4.5,"description":"Warm","image":""}}'
+
+  Ctrl-C stops it.
+
+`, api, cfg.Issuer, cfg.Database, settings)
+}
+
+// printToken prints an access token of the development identity provider.
+func printToken(ctx context.Context, cfg config.Config, user string, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	form := url.Values{
+		"grant_type": {"password"},
+		"client_id":  {cfg.ClientID},
+		"audience":   {cfg.Audiences[0]},
+		"username":   {user},
+		"password":   {user},
+		"scope":      {"openid profile email"},
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, cfg.Issuer+"oauth/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("the development identity provider does not answer on %s; start it with `menu-api dev`", cfg.Issuer)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var answer struct {
+		AccessToken string `json:"access_token"`
+		Description string `json:"error_description"`
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&answer); err != nil || answer.AccessToken == "" {
+		return fmt.Errorf("%s gave no token (%s): %s", cfg.Issuer, response.Status, answer.Description)
+	}
+	_, err = fmt.Fprintln(stdout, answer.AccessToken)
+	return err
+}
+
+// healthcheck returns nil if the server on this machine is ready. Containers run it, which have no curl.
+func healthcheck(ctx context.Context, cfg config.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	host := cfg.Host
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	target := "http://" + net.JoinHostPort(host, strconv.Itoa(cfg.Port)) + "/readyz"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("not ready: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s answered %s", target, response.Status)
+	}
+	return nil
+}
+
+// version describes the build: the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "menu-api (unknown build)"
+	}
+	name, modified := info.Main.Version, ""
+	for _, setting := range info.Settings {
+		switch setting.Key {
+		case "vcs.revision":
+			if name == "" || name == "(devel)" {
+				name = setting.Value
+			}
+		case "vcs.modified":
+			if setting.Value == "true" {
+				modified = " (modified)"
+			}
+		}
+	}
+	return fmt.Sprintf("menu-api %s%s %s", name, modified, info.GoVersion)
+}
