@@ -1,0 +1,510 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"menu-api/authz/authztest"
+	"menu-api/config"
+	"menu-api/items"
+)
+
+// asProgram has the test binary behave as the program, so that a test can look at exit status and standard error.
+const asProgram = "MENU_API_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// env is an environment for run.
+type env map[string]string
+
+func (e env) get(key string) string { return e[key] }
+
+// instance is a run of the program inside the test.
+type instance struct {
+	tb     testing.TB
+	api    string // its URL without a trailing slash
+	issuer string // the development provider's URL, with the trailing slash
+	out    *syncBuffer
+	stop   func() error // stops it in an orderly way and returns what run returned
+}
+
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+var (
+	menuURL     = regexp.MustCompile(`Menu +(http://\S+)/items`)
+	providerURL = regexp.MustCompile(`Identity provider +(http://\S+)`)
+	listenAddr  = regexp.MustCompile(`"msg":"listening","addr":"([^"]+)"`)
+)
+
+// start runs a command that serves, on free ports, and waits until it is ready.
+func start(tb testing.TB, command string, e env) *instance {
+	tb.Helper()
+	full := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": "sqlite:" + filepath.Join(tb.TempDir(), "menu.db")}
+	for key, value := range e {
+		full[key] = value
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &instance{tb: tb, out: &syncBuffer{}}
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, strings.Fields(command), full.get, p.out) }()
+	p.stop = sync.OnceValue(func() error {
+		cancel()
+		return <-done
+	})
+	tb.Cleanup(func() { _ = p.stop() })
+
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		out := p.out.String()
+		if m := menuURL.FindStringSubmatch(out); m != nil {
+			p.api, p.issuer = m[1], providerURL.FindStringSubmatch(out)[1]
+		} else if m := listenAddr.FindStringSubmatch(out); m != nil {
+			p.api = "http://" + m[1]
+		}
+		if p.api != "" && p.get("/readyz") == http.StatusOK {
+			return p
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("%s is not ready: %v\n%s", command, p.stop(), p.out)
+		}
+	}
+}
+
+func (p *instance) get(path string) (status int) {
+	p.tb.Helper()
+	response, _ := p.do(http.MethodGet, path, "", "")
+	return response.StatusCode
+}
+
+func (p *instance) do(method, path, token, body string) (*http.Response, string) {
+	p.tb.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), method, p.api+path, strings.NewReader(body))
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	return p.send(http.DefaultClient, request)
+}
+
+func (p *instance) send(client *http.Client, request *http.Request) (*http.Response, string) {
+	p.tb.Helper()
+	response, err := client.Do(request)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	return response, string(raw)
+}
+
+// token is the token command.
+func (p *instance) token(user string) string {
+	p.tb.Helper()
+	issuer, err := url.Parse(p.issuer)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := run(context.Background(), []string{"token", user}, env{"DEV_IDP_PORT": issuer.Port()}.get, &out); err != nil {
+		p.tb.Fatalf("token %s: %v", user, err)
+	}
+	if strings.Count(out.String(), "\n") != 1 {
+		p.tb.Errorf("got %q, want the token alone on a line", out.String())
+	}
+	return strings.TrimSpace(out.String())
+}
+
+const soup = `{"item":{"name":"Soup","price":4.5,"description":"Warm","image":""}}`
+
+// signIn goes through the login of a single-page application: authorization code with PKCE (RFC 7636), the person's
+// click included. It returns an access token.
+func (p *instance) signIn(user string) string {
+	p.tb.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	const redirect = "http://localhost:4040/callback"
+	verifier := strings.Repeat("verifier-", 6)
+	sum := sha256.Sum256([]byte(verifier))
+	query := url.Values{
+		"client_id": {"menu-dashboard"}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {"openid profile email"},
+		"audience": {"https://menu.example.com"}, "state": {"a+b=="}, "nonce": {"n"},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	}
+	_, page := p.send(browser, p.request(http.MethodGet, p.issuer+"authorize?"+query.Encode(), nil))
+	csrf := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(page)
+	if csrf == nil {
+		p.tb.Fatalf("got no sign-in page: %s", page)
+	}
+	response, _ := p.send(browser, p.request(http.MethodPost, p.issuer+"login", url.Values{"token": {csrf[1]}, "user": {user}}))
+	back, err := response.Location()
+	if err != nil || !strings.HasPrefix(back.String(), redirect) || back.Query().Get("state") != "a+b==" {
+		p.tb.Fatalf("got %s to %v (%v), want a redirect back with the state", response.Status, back, err)
+	}
+	response, raw := p.send(browser, p.request(http.MethodPost, p.issuer+"oauth/token", url.Values{
+		"grant_type": {"authorization_code"}, "client_id": {"menu-dashboard"}, "code": {back.Query().Get("code")},
+		"code_verifier": {verifier}, "redirect_uri": {redirect},
+	}))
+	var tokens struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal([]byte(raw), &tokens); err != nil || tokens.AccessToken == "" {
+		p.tb.Fatalf("got %s %s, want an access token", response.Status, raw)
+	}
+	return tokens.AccessToken
+}
+
+func (p *instance) request(method, target string, form url.Values) *http.Request {
+	p.tb.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), method, target, strings.NewReader(form.Encode()))
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	if form != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return request
+}
+
+func TestDevFromSignInToRestart(t *testing.T) {
+	t.Parallel()
+	database := "sqlite:" + filepath.Join(t.TempDir(), "new", "folder", "menu.db")
+	p := start(t, "dev", env{"DATABASE_URL": database})
+	if got := p.get("/items"); got != http.StatusOK {
+		t.Errorf("a public read: got %d, want 200", got)
+	}
+	if response, _ := p.do("POST", "/items", "", soup); response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a write without a token: got %d, want 401", response.StatusCode)
+	}
+	if response, _ := p.do("POST", "/items", p.signIn("customer"), soup); response.StatusCode != http.StatusForbidden {
+		t.Errorf("a customer's write: got %d, want 403", response.StatusCode)
+	}
+	response, created := p.do("POST", "/items", p.signIn("admin"), soup)
+	if response.StatusCode != http.StatusCreated {
+		t.Fatalf("an administrator's write: got %d %s, want 201", response.StatusCode, created)
+	}
+	location := response.Header.Get("Location")
+	if err := p.stop(); err != nil {
+		t.Fatalf("stop: %v", err)
+	}
+
+	again := start(t, "dev", env{"DATABASE_URL": database})
+	if _, got := again.do("GET", location, "", ""); got != created {
+		t.Errorf("after a restart: got %s, want %s", got, created)
+	}
+	for _, want := range []string{"DEVELOPMENT", again.api + "/items", again.issuer, "curl", "token admin"} {
+		if !strings.Contains(again.out.String(), want) {
+			t.Errorf("the banner does not say %q:\n%s", want, again.out)
+		}
+	}
+}
+
+// A rotated key must not cost a valid token a single 401, neither one signed with the old key nor one with the new.
+func TestKeyRotationUnderLoad(t *testing.T) {
+	t.Parallel()
+	p := start(t, "dev", env{"RATE_LIMIT_WRITES_PER_MINUTE": "0", "LOG_LEVEL": "error"})
+	var current atomic.Pointer[string]
+	first := p.token("admin")
+	current.Store(&first)
+	var requests, refused atomic.Int64
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				token := first
+				if worker%2 == 0 {
+					token = *current.Load()
+				}
+				response, body := p.do("PATCH", "/items/1", token, `{"price":1}`)
+				requests.Add(1)
+				if response.StatusCode != http.StatusOK {
+					refused.Add(1)
+					t.Errorf("got %d %s, want 200", response.StatusCode, body)
+					return
+				}
+			}
+		})
+	}
+	for range 4 { // the guard looks for an unknown key five times a minute
+		before := requests.Load()
+		response, body := p.send(http.DefaultClient, p.request(http.MethodPost, p.issuer+"dev/rotate", nil))
+		if response.StatusCode != http.StatusOK {
+			t.Fatalf("rotate: got %d %s", response.StatusCode, body)
+		}
+		token := p.token("admin")
+		current.Store(&token)
+		for requests.Load() < before+50 && refused.Load() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	t.Logf("%d requests across 4 rotations, %d refused", requests.Load(), refused.Load())
+}
+
+// serve against a tenant, from the three lines of the NestJS application's .env.
+func TestServeWithTheTutorialsEnvFile(t *testing.T) {
+	t.Parallel()
+	tenant := authztest.NewIssuer(t)
+	file := filepath.Join(t.TempDir(), ".env")
+	content := fmt.Sprintf("PORT=0\nAUTH0_ISSUER_URL=%s\nAUTH0_AUDIENCE=%s\n", strings.TrimSuffix(tenant.URL, "/"), authztest.Audience)
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"serve", ""} { // serve is the default
+		p := start(t, strings.TrimSpace(command+" --env-file "+file), env{"PORT": ""})
+		response, body := p.do("POST", "/items", tenant.Token(t, items.CreateItems), soup)
+		if response.StatusCode != http.StatusCreated {
+			t.Errorf("%q: got %d %s, want 201", command, response.StatusCode, body)
+		}
+		if strings.Contains(p.out.String(), "dev-admin") || strings.Contains(p.out.String(), "Identity provider") {
+			t.Errorf("%q: the development provider is about:\n%s", command, p.out)
+		}
+		if err := p.stop(); err != nil {
+			t.Errorf("%q: stop: %v", command, err)
+		}
+	}
+}
+
+func TestServeWithoutPermissionsWarns(t *testing.T) {
+	t.Parallel()
+	tenant := authztest.NewIssuer(t)
+	p := start(t, "serve", env{
+		"AUTH0_ISSUER_URL": tenant.URL, "AUTH0_AUDIENCE": authztest.Audience,
+		"AUTHZ_REQUIRE_PERMISSIONS": "false", "SEED_MENU": "false",
+	})
+	if !strings.Contains(p.out.String(), "every valid access token may change the menu") {
+		t.Errorf("got no warning:\n%s", p.out)
+	}
+	if _, body := p.do("GET", "/items", "", ""); body != "{}" {
+		t.Errorf("got %s, want an empty menu", body)
+	}
+	if response, body := p.do("POST", "/items", tenant.Token(t), soup); response.StatusCode != http.StatusCreated {
+		t.Errorf("got %d %s, want 201", response.StatusCode, body)
+	}
+}
+
+func TestMetricsListener(t *testing.T) {
+	t.Parallel()
+	p := start(t, "dev", env{"METRICS_ADDR": "127.0.0.1:0"})
+	m := regexp.MustCompile(`"url":"(http://[^"]+/metrics)"`).FindStringSubmatch(p.out.String())
+	if m == nil {
+		t.Fatalf("the log does not say where the metrics are:\n%s", p.out)
+	}
+	_, body := p.send(http.DefaultClient, p.request(http.MethodGet, m[1], nil))
+	if !strings.Contains(body, `route="/readyz"`) {
+		t.Errorf("got %.300s, want metrics", body)
+	}
+	if got := p.get("/metrics"); got != http.StatusNotFound {
+		t.Errorf("on the API's own port: got %d, want 404", got)
+	}
+}
+
+func TestHealthcheck(t *testing.T) {
+	t.Parallel()
+	p := start(t, "dev", nil)
+	u, err := url.Parse(p.api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"", "127.0.0.1", "0.0.0.0"} {
+		e := env{"PORT": u.Port(), "HOST": host}
+		if err := run(context.Background(), []string{"healthcheck"}, e.get, io.Discard); err != nil {
+			t.Errorf("HOST=%q: %v", host, err)
+		}
+	}
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(context.Background(), []string{"healthcheck"}, env{"PORT": u.Port()}.get, io.Discard); err == nil {
+		t.Error("got no error from a server that is stopped")
+	}
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{"version": "menu-api ", "--help": "healthcheck", "help dev": "no account is needed"} {
+		var out bytes.Buffer
+		if err := run(context.Background(), strings.Fields(args), env{}.get, &out); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: got %v %q, want %q", args, err, out.String(), want)
+		}
+	}
+}
+
+// What stops a start is said in one line, with an exit status for scripts, and without a stack trace.
+func TestStartThatFails(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	mustWrite := func(name, content string) string {
+		file := filepath.Join(folder, name)
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	_, takenPort, _ := net.SplitHostPort(taken.Addr().String())
+	tenant := env{"AUTH0_ISSUER_URL": "tenant.eu.auth0.com", "AUTH0_AUDIENCE": "x", "HOST": "127.0.0.1", "PORT": "0"}
+
+	tests := map[string]struct {
+		args   string
+		env    env
+		status int
+		want   []string
+	}{
+		"no settings":                {"serve", nil, 2, []string{"AUTH0_ISSUER_URL", "AUTH0_AUDIENCE", "menu-api dev"}},
+		"wrong settings":             {"dev", env{"PORT": "x", "LOG_LEVEL": "loud"}, 2, []string{"PORT", "LOG_LEVEL"}},
+		"a wrong .env":               {"dev --env-file " + mustWrite("bad.env", "what is this"), nil, 2, []string{"bad.env"}},
+		"a missing .env":             {"dev --env-file " + filepath.Join(folder, "none.env"), nil, 2, []string{"none.env"}},
+		"a port in use":              {"serve", env{"PORT": takenPort}, 1, []string{"PORT", takenPort, "in use"}},
+		"a provider port in use":     {"dev", env{"DEV_IDP_PORT": takenPort, "PORT": "0"}, 1, []string{"DEV_IDP_PORT", takenPort}},
+		"a metrics port in use":      {"serve", env{"METRICS_ADDR": taken.Addr().String()}, 1, []string{"METRICS_ADDR"}},
+		"a folder that cannot be":    {"serve", env{"DATABASE_URL": "sqlite:" + filepath.Join(mustWrite("file", ""), "menu.db")}, 1, []string{"menu.db", "folder"}},
+		"a file that is no database": {"serve", env{"DATABASE_URL": "sqlite:" + mustWrite("text.db", strings.Repeat("text ", 2000))}, 1, []string{"text.db", "not an SQLite database"}},
+		"an unknown command":         {"sevre", nil, 1, []string{"sevre"}},
+		"an unknown flag":            {"serve --port 1", nil, 1, []string{"--port"}},
+		"an unknown user":            {"token root", nil, 1, []string{"root", "admin"}},
+		"no provider":                {"token admin", env{"DEV_IDP_PORT": "1"}, 1, []string{"menu-api dev"}},
+		"no server":                  {"healthcheck", env{"PORT": "1"}, 1, []string{"not ready"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			command := exec.CommandContext(t.Context(), os.Args[0], strings.Fields(test.args)...)
+			command.Dir = t.TempDir()
+			command.Env = []string{asProgram + "=1"}
+			if strings.HasPrefix(test.args, "serve") && test.env != nil {
+				for key, value := range tenant {
+					command.Env = append(command.Env, key+"="+value)
+				}
+			}
+			for key, value := range test.env {
+				command.Env = append(command.Env, key+"="+value)
+			}
+			var stdout, stderr bytes.Buffer
+			command.Stdout, command.Stderr = &stdout, &stderr
+			var exit *exec.ExitError
+			if err := command.Run(); !errors.As(err, &exit) || exit.ExitCode() != test.status {
+				t.Errorf("got %v, want exit status %d", err, test.status)
+			}
+			message := stderr.String()
+			if !strings.HasPrefix(message, "menu-api: ") || strings.Count(message, "\n") != 1 {
+				t.Errorf("got %q on standard error, want one line", message)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(message, want) {
+					t.Errorf("got %q, want it to say %q", message, want)
+				}
+			}
+			if strings.Contains(stdout.String()+message, "goroutine") || strings.Contains(stdout.String(), message) {
+				t.Errorf("got a stack trace, or the message twice:\n%s%s", stdout.String(), message)
+			}
+		})
+	}
+}
+
+func TestExitStatus(t *testing.T) {
+	t.Parallel()
+	if got := exitStatus(fmt.Errorf("wrapped: %w", &config.Error{})); got != 2 {
+		t.Errorf("got %d for a configuration, want 2", got)
+	}
+}
+
+// The arrows of the architecture: who may import whom. A package that is not named here may import nothing of ours.
+func TestImportArrows(t *testing.T) {
+	t.Parallel()
+	arrows := map[string]string{
+		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/items menu-api/items/sqlite menu-api/server",
+		"menu-api/server":          "menu-api/authz menu-api/items",
+		"menu-api/items/sqlite":    "menu-api/items",
+		"menu-api/items/storetest": "menu-api/items",
+		"menu-api/items":           "",
+		"menu-api/authz":           "",
+		"menu-api/authz/devidp":    "",
+		"menu-api/authz/authztest": "",
+		"menu-api/config":          "",
+	}
+	confined := map[string]string{ // third-party packages and the tree that alone may import them
+		"github.com/auth0/go-jwt-middleware": "menu-api/authz",
+		"gopkg.in/go-jose/":                  "menu-api/authz",
+		"github.com/go-jose/":                "menu-api/authz",
+		"modernc.org/sqlite":                 "menu-api/items/sqlite",
+		"github.com/spf13/viper":             "menu-api/config",
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		importer, imports := fields[0], fields[1:]
+		allowed := strings.Fields(arrows[importer])
+		for _, imported := range imports {
+			if strings.HasPrefix(imported, "menu-api") && !strings.Contains(" "+strings.Join(allowed, " ")+" ", " "+imported+" ") {
+				t.Errorf("%s imports %s", importer, imported)
+			}
+			for library, home := range confined {
+				if strings.HasPrefix(imported, library) && importer != home && !strings.HasPrefix(importer, home+"/") {
+					t.Errorf("%s imports %s, which is for %s alone", importer, imported, home)
+				}
+			}
+		}
+	}
+}
