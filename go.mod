@@ -2,6 +2,9 @@ module menu-api
 
 go 1.26.0
 
+// Packages of npm, for the tests of the documents.
+ignore ./docs/node_modules
+
 require (
 	github.com/auth0/go-jwt-middleware/v2 v2.3.1
 	github.com/gin-contrib/cors v1.7.7
@@ -19,6 +22,7 @@ require (
 	golang.org/x/time v0.16.0
 	gopkg.in/go-jose/go-jose.v2 v2.6.3
 	modernc.org/sqlite v1.62.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -75,5 +79,4 @@ require (
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
 )

@@ -42,8 +42,7 @@ func main() {
 
 // exitStatus is 2 for a configuration that cannot be used, else 1.
 func exitStatus(err error) int {
-	var bad *config.Error
-	if errors.As(err, &bad) {
+	if _, ok := errors.AsType[*config.Error](err); ok {
 		return 2
 	}
 	return 1
@@ -52,66 +51,53 @@ func exitStatus(err error) int {
 // run is the program, apart from the process it runs in. It returns when the command is done or the context ends.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	var envFile string
-	load := func(mode config.Mode) (config.Config, error) { return config.Load(mode, envFile, getenv) }
-
+	// with loads the settings before it does anything.
+	with := func(mode config.Mode, do func(cfg config.Config, args []string) error) func(*cobra.Command, []string) error {
+		return func(_ *cobra.Command, args []string) error {
+			cfg, err := config.Load(mode, envFile, getenv)
+			if err != nil {
+				return err
+			}
+			return do(cfg, args)
+		}
+	}
+	serveCommand := &cobra.Command{
+		Use: "serve", Args: cobra.NoArgs,
+		Short: "Serve the API for the tokens of an Auth0 tenant (the default)",
+		RunE:  with(config.Serve, func(cfg config.Config, _ []string) error { return serve(ctx, cfg, stdout) }),
+	}
 	root := &cobra.Command{
-		Use:           "menu-api",
+		Use: "menu-api", Args: cobra.NoArgs,
 		Short:         "A restaurant menu as a secure REST API",
 		Long:          "A restaurant menu as a secure REST API. Without a command it serves the API (see serve).",
-		Args:          cobra.NoArgs,
+		RunE:          serveCommand.RunE,
 		SilenceErrors: true, // main prints them
 		SilenceUsage:  true,
 	}
+	root.AddCommand(serveCommand, &cobra.Command{
+		Use: "dev", Args: cobra.NoArgs,
+		Short: "Serve the API with an identity provider for development, for which no account is needed",
+		RunE:  with(config.Dev, func(cfg config.Config, _ []string) error { return dev(ctx, cfg, stdout) }),
+	}, &cobra.Command{
+		Use: "token admin|customer", Args: developmentUser,
+		Short: "Print an access token from the running development identity provider",
+		RunE:  with(config.Dev, func(cfg config.Config, args []string) error { return printToken(ctx, cfg, args[0], stdout) }),
+	}, &cobra.Command{
+		Use: "healthcheck", Args: cobra.NoArgs,
+		Short: "Ask the local server whether it is ready; exit status 0 or 1",
+		RunE:  with(config.Client, func(cfg config.Config, _ []string) error { return healthcheck(ctx, cfg) }),
+	}, &cobra.Command{
+		Use: "version", Args: cobra.NoArgs,
+		Short: "Print the version of this program",
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(stdout, version())
+			return err
+		},
+	})
 	root.PersistentFlags().StringVar(&envFile, "env-file", config.DefaultEnvFile, "file with settings, under those of the environment")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetOut(stdout)
 	root.SetArgs(args)
-
-	command := func(use, short string, args cobra.PositionalArgs, do func(args []string) error) *cobra.Command {
-		c := &cobra.Command{Use: use, Short: short, Args: args, RunE: func(_ *cobra.Command, args []string) error { return do(args) }}
-		root.AddCommand(c)
-		return c
-	}
-	serveCommand := command("serve", "Serve the API for the tokens of an Auth0 tenant (the default)", cobra.NoArgs, func([]string) error {
-		cfg, err := load(config.Serve)
-		if err != nil {
-			return err
-		}
-		return serve(ctx, cfg, stdout)
-	})
-	root.RunE = serveCommand.RunE
-	command("dev", "Serve the API with an identity provider for development, for which no account is needed", cobra.NoArgs, func([]string) error {
-		cfg, err := load(config.Dev)
-		if err != nil {
-			return err
-		}
-		return dev(ctx, cfg, stdout)
-	})
-	command("token admin|customer", "Print an access token from the running development identity provider",
-		cobra.MatchAll(cobra.ExactArgs(1), func(_ *cobra.Command, args []string) error {
-			if args[0] != "admin" && args[0] != "customer" {
-				return fmt.Errorf("there is no development user %q: ask for admin or customer", args[0])
-			}
-			return nil
-		}),
-		func(args []string) error {
-			cfg, err := load(config.Dev)
-			if err != nil {
-				return err
-			}
-			return printToken(ctx, cfg, args[0], stdout)
-		})
-	command("healthcheck", "Ask the local server whether it is ready; exit status 0 or 1", cobra.NoArgs, func([]string) error {
-		cfg, err := load(config.Client)
-		if err != nil {
-			return err
-		}
-		return healthcheck(ctx, cfg)
-	})
-	command("version", "Print the version of this program", cobra.NoArgs, func([]string) error {
-		_, err := fmt.Fprintln(stdout, version())
-		return err
-	})
 	return root.ExecuteContext(ctx)
 }
 
@@ -274,6 +260,14 @@ func printBanner(w io.Writer, cfg config.Config, addr net.Addr) {
   Ctrl-C stops it.
 
 `, api, cfg.Issuer, cfg.Database, settings)
+}
+
+// developmentUser checks the argument of the token command.
+func developmentUser(_ *cobra.Command, args []string) error {
+	if len(args) != 1 || (args[0] != "admin" && args[0] != "customer") {
+		return errors.New("name one development user: token admin, or token customer")
+	}
+	return nil
 }
 
 // printToken prints an access token of the development identity provider.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -80,9 +81,7 @@ var (
 func start(tb testing.TB, command string, e env) *instance {
 	tb.Helper()
 	full := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": "sqlite:" + filepath.Join(tb.TempDir(), "menu.db")}
-	for key, value := range e {
-		full[key] = value
-	}
+	maps.Copy(full, e)
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &instance{tb: tb, out: &syncBuffer{}}
 	done := make(chan error, 1)
@@ -420,7 +419,8 @@ func TestStartThatFails(t *testing.T) {
 		"a file that is no database": {"serve", env{"DATABASE_URL": "sqlite:" + mustWrite("text.db", strings.Repeat("text ", 2000))}, 1, []string{"text.db", "not an SQLite database"}},
 		"an unknown command":         {"sevre", nil, 1, []string{"sevre"}},
 		"an unknown flag":            {"serve --port 1", nil, 1, []string{"--port"}},
-		"an unknown user":            {"token root", nil, 1, []string{"root", "admin"}},
+		"an unknown user":            {"token root", nil, 1, []string{"token admin", "token customer"}},
+		"no user":                    {"token", nil, 1, []string{"token admin", "token customer"}},
 		"no provider":                {"token admin", env{"DEV_IDP_PORT": "1"}, 1, []string{"menu-api dev"}},
 		"no server":                  {"healthcheck", env{"PORT": "1"}, 1, []string{"not ready"}},
 	}
@@ -429,7 +429,7 @@ func TestStartThatFails(t *testing.T) {
 			t.Parallel()
 			command := exec.CommandContext(t.Context(), os.Args[0], strings.Fields(test.args)...)
 			command.Dir = t.TempDir()
-			command.Env = []string{asProgram + "=1"}
+			command.Env = []string{asProgram + "=1", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}
 			if strings.HasPrefix(test.args, "serve") && test.env != nil {
 				for key, value := range tenant {
 					command.Env = append(command.Env, key+"="+value)

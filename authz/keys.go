@@ -134,14 +134,14 @@ func (k *Keys) refetchSet(ctx context.Context) (*keySet, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case r := <-result:
-		switch {
-		case errors.Is(r.Err, errBudget):
+		if errors.Is(r.Err, errBudget) {
 			return nil, fmt.Errorf("%w: %w; the key set was fetched often enough for unknown kids", ErrInvalid, errUnknownKey)
-		case r.Err != nil:
-			k.log.Warn("signing keys: fetch for an unknown kid failed", "url", k.url, "error", r.Err)
-			return nil, &KeysUnavailableError{RetryAfter: minPause, Cause: r.Err}
 		}
-		return r.Val.(*keySet), nil
+		if set, ok := r.Val.(*keySet); ok && r.Err == nil {
+			return set, nil
+		}
+		k.log.Warn("signing keys: fetch for an unknown kid failed", "url", k.url, "error", r.Err)
+		return nil, &KeysUnavailableError{RetryAfter: minPause, Cause: r.Err}
 	}
 }
 

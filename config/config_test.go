@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -24,9 +25,7 @@ func (e env) get(key string) string { return e[key] }
 // tenant is the least that Serve needs: what the NestJS application's .env holds.
 func tenant(more env) env {
 	e := env{"AUTH0_ISSUER_URL": "https://tenant.eu.auth0.com/", "AUTH0_AUDIENCE": "https://menu.example.com"}
-	for key, value := range more {
-		e[key] = value
-	}
+	maps.Copy(e, more)
 	return e
 }
 

@@ -155,8 +155,7 @@ func newSource(mode Mode, envFile string, getenv func(string) string) (*viper.Vi
 // fileError says why a settings file cannot be used without quoting the file, which may hold secrets: the parser's own
 // message repeats the line.
 func fileError(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("cannot be read: %w", path.Err)
 	}
 	return errors.New("is not a settings file: every line must be KEY=value, a # comment, or empty, and quotes must be closed")

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,10 +82,8 @@ func (p *parser) level(key string) slog.Level {
 
 func (p *parser) oneOf(key string, allowed ...string) string {
 	text := strings.ToLower(p.text(key))
-	for _, a := range append(allowed, "") {
-		if text == a {
-			return text
-		}
+	if text == "" || slices.Contains(allowed, text) {
+		return text
 	}
 	p.fail(key, "must be %s or empty, not %q", strings.Join(allowed, ", "), text)
 	return ""

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -70,10 +71,8 @@ func checkMediaType(r *http.Request, accepts []string) error {
 	media, params, err := mime.ParseMediaType(sent)
 	// JSON is UTF-8 (RFC 8259 section 8.1); a client that announces another charset would be misread.
 	if charset, set := params["charset"]; err == nil && (!set || strings.EqualFold(charset, "utf-8")) {
-		for _, accepted := range accepts {
-			if media == accepted {
-				return nil
-			}
+		if slices.Contains(accepts, media) {
+			return nil
 		}
 	}
 	return &MediaTypeError{Got: sent, Accepts: accepts}

@@ -2,6 +2,7 @@ package items
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"strconv"
 
@@ -53,8 +54,7 @@ func (d *Draft) validatePatch(idProblem string) error {
 // report joins what was wrong with the types to what is wrong with the values. A field is reported once.
 func (d *Draft) report(invalid error, idProblem string) error {
 	messages := map[string]string{}
-	var failures validator.ValidationErrors
-	if errors.As(invalid, &failures) {
+	if failures, ok := errors.AsType[validator.ValidationErrors](invalid); ok {
 		for _, failure := range failures {
 			messages[failure.Field()] = message(failure)
 		}
@@ -64,9 +64,7 @@ func (d *Draft) report(invalid error, idProblem string) error {
 	if idProblem != "" {
 		messages["id"] = idProblem
 	}
-	for name, misfit := range d.misfits {
-		messages[name] = misfit
-	}
+	maps.Copy(messages, d.misfits)
 
 	var fields []FieldError
 	for _, field := range fieldOrder {

@@ -170,7 +170,7 @@ func (r answer) mustProblem(tb testing.TB) problem {
 		tb.Errorf("got instance %q, want the request id %q", p.Instance, r.header.Get("X-Request-Id"))
 	}
 	for _, inner := range []string{"sqlite", "SQL", "goroutine", ".go:", "/work", "/home", "/root", "/tmp", "jose"} {
-		if strings.Contains(r.body, inner) {
+		if strings.Contains(strings.ReplaceAll(r.body, p.Instance, ""), inner) { // a random id may hold any letters
 			tb.Errorf("the answer tells of the inside (%q): %s", inner, r.body)
 		}
 	}

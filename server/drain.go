@@ -35,7 +35,7 @@ func (s *Server) drain(listeners []*drainingListener, ended <-chan error) error 
 		_ = l.Close()
 	}
 	for range listeners {
-		<-ended
+		<-ended // that the listener is closed
 	}
 	s.phase.Store(closing)
 	waitUntil(ctx, phase, func() bool { return s.connections.open() == 0 })

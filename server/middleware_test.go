@@ -351,7 +351,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the metrics do not hold %s", want)
 		}
 	}
-	if strings.Contains(body, "made") || strings.Contains(body, "1000") {
+	if strings.Contains(body, "made/up") || strings.Contains(body, "items/1") {
 		t.Error("the metrics hold paths")
 	}
 }

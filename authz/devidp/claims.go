@@ -38,7 +38,7 @@ func newGrant(u *user, audience, scope, nonce string) grant {
 // allowedScope returns those of the space-separated scopes that are allowed, each once.
 func allowedScope(scope string, allowed []string) []string {
 	var granted []string
-	for _, s := range strings.Fields(scope) {
+	for s := range strings.FieldsSeq(scope) {
 		if slices.Contains(allowed, s) && !slices.Contains(granted, s) {
 			granted = append(granted, s)
 		}

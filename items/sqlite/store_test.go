@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -105,7 +106,7 @@ func TestOpenRefuses(t *testing.T) {
 			if !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), file) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got error %q, want one line that names the file and says %q", err, test.want)
 			}
-			if after, _ := os.ReadFile(file); string(after) != string(before) {
+			if after, _ := os.ReadFile(file); !bytes.Equal(after, before) {
 				t.Error("the file was changed")
 			}
 		})
