@@ -1,0 +1,94 @@
+# Every task of this repository. `make` alone lists them.
+#
+# Tools are run by version through the Go command, so nothing is installed outside the caches of Go and npm.
+
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# Pure Go for any Linux, without paths of this machine, symbols, and a codec of Gin's that nothing here uses. The
+# Dockerfile builds alike.
+BUILD := CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags '-s -w'
+
+# The packages whose coverage must not fall under COVER_MIN percent.
+COVERED   := items items/sqlite authz authz/devidp config server
+COVER_MIN := 85
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: ## Run the API and a development identity provider on this machine
+	@go run . dev
+
+.PHONY: test
+test: docs/node_modules/.package-lock.json ## Run every test: vet, Go with the race detector, and the Postman collection
+	@$(need-node)
+	@$(need-cc)
+	go vet ./...
+	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
+
+.PHONY: cover
+cover: ## Print the coverage of each package; fail where it is too low
+	@rm -rf bin/cover && mkdir -p bin/cover
+	@# One report over all packages: what the tests of server run in items counts for items. The Postman run is left
+	@# out, since it measures another process. GOCOVERDIR is for tests that start themselves as the program.
+	@GOCOVERDIR=$(CURDIR)/bin/cover go test -timeout 15m -skip '^TestPostman' -cover -coverpkg=./... ./... -args -test.gocoverdir=$(CURDIR)/bin/cover \
+		> bin/cover.log || { cat bin/cover.log; exit 1; }
+	@go tool covdata textfmt -i bin/cover -o bin/cover.out
+	@go tool covdata percent -i bin/cover | awk -v want='$(COVERED)' ' \
+		BEGIN { for (n = split(want, names); n; n--) missing["menu-api/" names[n]] } \
+		{ low = $$1 in missing && $$3 + 0 < $(COVER_MIN); failed += low; delete missing[$$1] } \
+		{ printf "%6.1f %%  %s%s\n", $$3, $$1, low ? "   is under $(COVER_MIN) %" : "" } \
+		END { for (name in missing) { print "   none    " name; failed++ } exit failed > 0 }'
+
+.PHONY: lint
+lint: ## Check style and likely bugs
+	go mod tidy -diff
+	go run $(GOLANGCI_LINT) run
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	go run $(GOLANGCI_LINT) fmt
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what the program calls (asks vuln.go.dev)
+	go run $(GOVULNCHECK) ./...
+
+.PHONY: build
+build: ## Build the static binary bin/menu-api
+	$(BUILD) -o bin/menu-api .
+
+.PHONY: image
+image: ## Build the container image menu-api
+	docker build -t menu-api .
+
+.PHONY: clean
+clean: ## Remove what the other targets made; the database stays
+	rm -rf bin docs/node_modules
+
+docs/node_modules/.package-lock.json: docs/package.json docs/package-lock.json
+	@$(need-node)
+	cd docs && npm ci --loglevel=error > /dev/null
+	@touch $@
+
+# The Postman collection is run by newman, which is a Node.js program.
+define need-node
+{ command -v node && command -v npm; } > /dev/null || { echo \
+	"The tests need Node.js 18 or newer with npm. On Debian: apt-get install -y nodejs npm" >&2; exit 1; }
+endef
+
+# The race detector is linked by a C compiler. A container that runs the tests as root may install it.
+define need-cc
+can_link() { echo '#include <stdlib.h>' | cat - <(echo 'int main(void) { return 0; }') | $$(CGO_ENABLED=1 go env CC) -x c -o /dev/null - 2> /dev/null; }; \
+if ! can_link && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	echo "The race detector needs a C compiler: installing gcc" >&2; \
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev; } > /dev/null; \
+fi; \
+can_link || { echo "The race detector needs a C compiler. On Debian: apt-get install -y gcc libc6-dev" >&2; exit 1; }
+endef
