@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Principal is who a validated access token speaks for.
@@ -69,9 +70,17 @@ type permissions []string
 
 // UnmarshalJSON never fails: an odd claim makes its holder powerless, not the token invalid.
 func (p *permissions) UnmarshalJSON(literal []byte) error {
-	var granted []string
-	if err := json.Unmarshal(literal, &granted); err == nil {
-		*p = granted
+	var entries []jsontext.Value
+	if err := json.Unmarshal(literal, &entries); err != nil {
+		return nil //nolint:nilerr // see above
 	}
+	granted := make([]string, len(entries))
+	for i, entry := range entries {
+		var ok bool
+		if granted[i], ok = text(entry); !ok {
+			return nil
+		}
+	}
+	*p = granted
 	return nil
 }

@@ -222,6 +222,8 @@ func TestGuard(t *testing.T) {
 		"permissions an object":      {[]string{"Bearer " + with("permissions", map[string]bool{permission: true})}, want{403, forbidden}},
 		"permissions nested":         {[]string{"Bearer " + with("permissions", []any{[]string{permission}})}, want{403, forbidden}},
 		"permissions of mixed types": {[]string{"Bearer " + with("permissions", []any{permission, 1})}, want{403, forbidden}},
+		"permissions with a null":    {[]string{"Bearer " + with("permissions", []any{nil, permission})}, want{403, forbidden}},
+		"permissions null":           {[]string{"Bearer " + raw(`{"iss":%q,"aud":%q,"exp":%d,"permissions":null}`)}, want{403, forbidden}},
 		"a longer permission":        {[]string{"Bearer " + with("permissions", []string{permission + "2"})}, want{403, forbidden}},
 		"another case":               {[]string{"Bearer " + with("permissions", []string{"Create:Items"})}, want{403, forbidden}},
 		"another permission":         {[]string{"Bearer " + issuer.Token(t, "update:items")}, want{403, forbidden}},

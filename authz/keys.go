@@ -75,8 +75,8 @@ var errUnknownKey = errors.New("its kid is not in the issuer's key set")
 
 // Find returns the key with the kid.
 //
-// Returns ErrInvalid if the issuer has no such key, a KeysUnavailableError if that cannot be told, and the context's
-// error if it ended first.
+// Returns ErrInvalid if the issuer has no such key, a KeysUnavailableError if that cannot be told or not within the
+// context's deadline, and the context's error if it was cancelled.
 func (k *Keys) Find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	arrived := time.Now()
 	set, err := k.current(ctx)
@@ -100,7 +100,7 @@ func (k *Keys) current(ctx context.Context) (*keySet, error) {
 		select {
 		case <-attempt:
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, gaveUp(ctx)
 		}
 		set, _, err = k.state()
 	}
@@ -128,11 +128,15 @@ func (k *Keys) refetchSet(ctx context.Context) (*keySet, error) {
 		if !k.mayRefetch() {
 			return nil, errBudget
 		}
-		return k.fetch()
+		set, err := k.fetch()
+		if err != nil {
+			k.log.Warn("signing keys: fetch for an unknown kid failed", "url", k.url, "error", err)
+		}
+		return set, err
 	})
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, gaveUp(ctx)
 	case r := <-result:
 		if errors.Is(r.Err, errBudget) {
 			return nil, fmt.Errorf("%w: %w; the key set was fetched often enough for unknown kids", ErrInvalid, errUnknownKey)
@@ -140,9 +144,16 @@ func (k *Keys) refetchSet(ctx context.Context) (*keySet, error) {
 		if set, ok := r.Val.(*keySet); ok && r.Err == nil {
 			return set, nil
 		}
-		k.log.Warn("signing keys: fetch for an unknown kid failed", "url", k.url, "error", r.Err)
 		return nil, &KeysUnavailableError{RetryAfter: minPause, Cause: r.Err}
 	}
+}
+
+// gaveUp says why a request stopped waiting for the issuer: its client hung up, or the issuer was too slow for it.
+func gaveUp(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &KeysUnavailableError{RetryAfter: minPause, Cause: ctx.Err()}
+	}
+	return ctx.Err()
 }
 
 // mayRefetch takes one of the refetches that unknown kids may cause. Any window of a minute holds at most five.

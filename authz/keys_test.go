@@ -277,20 +277,25 @@ func TestSlowIssuerTimesOut(t *testing.T) {
 	})
 }
 
-func TestClientThatHangsUpDoesNotWait(t *testing.T) {
+func TestWaitingEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 	withClock(t, func(e *endpoint) { e.publish(keyA()); e.delay = 4 * time.Second }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := keys.Find(ctx, keyA().ID); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v at the start, want the context's error", err)
+		if _, err := keys.Find(ctx, keyA().ID); !errors.Is(err, authz.ErrKeysUnavailable) {
+			t.Errorf("got %v at the start, want ErrKeysUnavailable", err)
 		}
 		assertFound(t, keys, keyA())
 		time.Sleep(time.Second)
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := keys.Find(ctx, "unknown"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v for an unknown kid, want the context's error", err)
+		if _, err := keys.Find(ctx, "unknown"); !errors.Is(err, authz.ErrKeysUnavailable) {
+			t.Errorf("got %v for an unknown kid, want ErrKeysUnavailable", err)
+		}
+		ctx, cancel = context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		if _, err := keys.Find(ctx, "unknown"); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v for a client that hung up, want the context's error", err)
 		}
 		time.Sleep(5 * time.Second) // the fetch goes on for the others
 		assertFetches(t, e, 2)

@@ -131,6 +131,7 @@ func TestValues(t *testing.T) {
 		"a key set elsewhere":      {env{"AUTH0_JWKS_URL": "https://keys.example/jwks"}, func(c config.Config) any { return c.JWKSURL }, "https://keys.example/jwks"},
 		"every origin":             {env{"CORS_ALLOWED_ORIGINS": "*"}, func(c config.Config) any { return c.CORSOrigins == nil }, "true"},
 		"some origins":             {env{"CORS_ALLOWED_ORIGINS": "https://Menu.example/, http://localhost:4040"}, func(c config.Config) any { return c.CORSOrigins }, "[https://menu.example http://localhost:4040]"},
+		"an origin's own port":    {env{"CORS_ALLOWED_ORIGINS": "http://a:80,https://b:443,http://c:443"}, func(c config.Config) any { return c.CORSOrigins }, "[http://a https://b http://c:443]"},
 		"no proxies":               {env{"TRUSTED_PROXIES": "none"}, func(c config.Config) any { return c.TrustedProxies }, "[]"},
 		"proxies":                  {env{"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1,2001:db8::1"}, func(c config.Config) any { return c.TrustedProxies }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::1/128]"},
 		"metrics off":              {env{"METRICS_ADDR": "off"}, func(c config.Config) any { return c.MetricsAddr == "" }, "true"},
@@ -170,6 +171,15 @@ func TestProblems(t *testing.T) {
 		"an issuer of another scheme":  {"AUTH0_ISSUER_URL", "ftp://tenant.eu.auth0.com/"},
 		"an issuer that is no URL":     {"AUTH0_ISSUER_URL", "https://"},
 		"a plain http key set":         {"AUTH0_JWKS_URL", "http://keys.example/jwks"},
+		"an issuer's document":         {"AUTH0_ISSUER_URL", "https://tenant.eu.auth0.com/.well-known/openid-configuration"},
+		"an issuer with two slashes":   {"AUTH0_ISSUER_URL", "https://tenant.eu.auth0.com//"},
+		"a key set without a scheme":   {"AUTH0_JWKS_URL", "keys.example/jwks"},
+		"an audience of commas":        {"AUTH0_AUDIENCE", ","},
+		"origins of commas":            {"CORS_ALLOWED_ORIGINS", ", ,"},
+		"a database with options":      {"DATABASE_URL", "sqlite:menu.db?mode=ro"},
+		"a database at home":           {"DATABASE_URL", "sqlite:~/menu.db"},
+		"a database as file URI":       {"DATABASE_URL", "sqlite:file:menu.db"},
+		"a database on a host":         {"DATABASE_URL", "sqlite://user:secret@host/menu.db"},
 		"a bool of no kind":            {"AUTHZ_REQUIRE_PERMISSIONS", "yes please"},
 		"a skew without a unit":        {"AUTHZ_CLOCK_SKEW", "60"},
 		"a skew too long":              {"AUTHZ_CLOCK_SKEW", "6m"},
@@ -223,6 +233,24 @@ func TestEveryProblemAtOnce(t *testing.T) {
 			t.Errorf("got %q, want it to name %s", err, want)
 		}
 	}
+}
+
+func TestDevProblems(t *testing.T) {
+	t.Parallel()
+	for key, e := range map[string]env{
+		"AUTH0_AUDIENCE": {"AUTH0_AUDIENCE": ","},
+		"DEV_IDP_PORT":   {"DEV_IDP_PORT": "7000"},
+	} {
+		var bad *config.Error
+		if _, err := config.Load(config.Dev, ".env", e.get); !errors.As(err, &bad) || bad.Problems[0].Key != key {
+			t.Errorf("%v: got %v, want a problem with %s", e, err, key)
+		}
+	}
+}
+
+func TestNoEnvFile(t *testing.T) {
+	t.Parallel()
+	mustLoad(t, config.Dev, "", nil)
 }
 
 func TestEnvFileProblems(t *testing.T) {

@@ -69,7 +69,7 @@ func Keys() []string {
 }
 
 // Load reads the settings: the environment (through getenv) before envFile before the defaults. An empty value counts
-// as unset. A missing envFile is an error only when it is not DefaultEnvFile.
+// as unset. A missing envFile is an error only when it is not DefaultEnvFile; "" is no file at all.
 //
 // The error is an *Error that holds every problem.
 func Load(mode Mode, envFile string, getenv func(string) string) (Config, error) {
@@ -109,12 +109,15 @@ func (p *parser) identity(mode Mode, c *Config) {
 	if mode == Dev {
 		// The development provider is the issuer, whatever tenant a .env file names.
 		*c = c.WithDevIDPPort(c.DevIDPPort)
-		c.Audiences = p.list("AUTH0_AUDIENCE")
+		c.Audiences = p.names("AUTH0_AUDIENCE")
+		if c.Port == c.DevIDPPort && c.Port != 0 {
+			p.fail("DEV_IDP_PORT", "must be another port than PORT")
+		}
 		return
 	}
 	c.Issuer = p.issuer("AUTH0_ISSUER_URL")
 	c.JWKSURL = p.jwksURL("AUTH0_JWKS_URL", c.Issuer)
-	c.Audiences = p.list("AUTH0_AUDIENCE")
+	c.Audiences = p.names("AUTH0_AUDIENCE")
 	if mode != Serve {
 		return
 	}
@@ -130,10 +133,12 @@ func (p *parser) identity(mode Mode, c *Config) {
 // viper itself, so that tests that run in parallel can each have their own.
 func newSource(mode Mode, envFile string, getenv func(string) string) (*viper.Viper, error) {
 	v := viper.New()
-	v.SetConfigFile(envFile)
-	v.SetConfigType("dotenv")
-	if err := v.ReadInConfig(); err != nil && !(errors.Is(err, fs.ErrNotExist) && envFile == DefaultEnvFile) {
-		return nil, fileError(err)
+	if envFile != "" {
+		v.SetConfigFile(envFile)
+		v.SetConfigType("dotenv")
+		if err := v.ReadInConfig(); err != nil && !(errors.Is(err, fs.ErrNotExist) && envFile == DefaultEnvFile) {
+			return nil, fileError(err)
+		}
 	}
 	fallback := maps.Clone(defaults)
 	if mode == Dev {

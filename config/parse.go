@@ -28,7 +28,10 @@ func (p *parser) fail(key, format string, args ...any) {
 func (p *parser) text(key string) string { return strings.TrimSpace(p.values.GetString(key)) }
 
 // off reports whether a setting is spelled as switched off.
-func off(s string) bool { return s == "" || s == "off" || s == "none" }
+func off(s string) bool {
+	s = strings.ToLower(s)
+	return s == "" || s == "off" || s == "none"
+}
 
 func (p *parser) bool(key string) bool {
 	b, err := strconv.ParseBool(p.text(key))
@@ -100,6 +103,15 @@ func (p *parser) list(key string) []string {
 	return parts
 }
 
+// names is a list that, where it is set, has an entry.
+func (p *parser) names(key string) []string {
+	names := p.list(key)
+	if len(names) == 0 && p.text(key) != "" {
+		p.fail(key, "must name at least one")
+	}
+	return names
+}
+
 // host takes an IP address or a host name, in brackets or not.
 func (p *parser) host(key string) string {
 	host := strings.Trim(p.text(key), "[]")
@@ -145,7 +157,7 @@ func (p *parser) networks(key string) []netip.Prefix {
 
 // origins takes serialised origins (RFC 6454 section 6.1), or * alone. Nil means every origin.
 func (p *parser) origins(key string) []string {
-	parts := p.list(key)
+	parts := p.names(key)
 	if len(parts) == 1 && parts[0] == "*" {
 		return nil
 	}
@@ -157,8 +169,9 @@ func (p *parser) origins(key string) []string {
 			p.fail(key, "must be * alone, or origins such as https://menu.example.com separated by commas; %q is not one", part)
 			continue
 		}
-		// Browsers send the host in lower case (RFC 6454 section 4).
-		origins = append(origins, strings.ToLower(strings.TrimSuffix(part, "/")))
+		// Browsers send the host in lower case, and the port only where it is not the scheme's own (RFC 6454 section 4).
+		origin := strings.ToLower(strings.TrimSuffix(part, "/"))
+		origins = append(origins, strings.TrimSuffix(origin, map[string]string{"http": ":80", "https": ":443"}[u.Scheme]))
 	}
 	return origins
 }
@@ -177,6 +190,9 @@ func (p *parser) issuer(key string) string {
 	u, ok := p.secureURL(key, text)
 	if !ok {
 		return ""
+	}
+	if strings.Contains(u.Path, "//") || strings.Contains(u.Path, ".well-known") {
+		p.fail(key, "must be the issuer alone, such as https://tenant.eu.auth0.com/")
 	}
 	u.Host = strings.ToLower(u.Host)
 	if u.Path == "" {
@@ -210,7 +226,7 @@ func (p *parser) secureURL(key, text string) (*url.URL, bool) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		p.fail(key, "must be a domain such as tenant.eu.auth0.com, or a URL such as https://tenant.eu.auth0.com/")
+		p.fail(key, "must be an https URL, such as https://tenant.eu.auth0.com/")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		p.fail(key, "must not hold a user name, a query or a fragment")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
@@ -230,9 +246,11 @@ func (p *parser) database(key string) DatabaseURL {
 	text := p.text(key)
 	file, ok := strings.CutPrefix(text, "sqlite:")
 	switch {
-	case !ok:
-		// The value may hold a password, so it is not quoted.
-		p.fail(key, "must be sqlite: and a file name, such as sqlite:data/menu.db")
+	// What looks like a URI, a home folder or a host would become a strange file name. The value may hold a password, so
+	// it is not quoted.
+	case !ok, strings.ContainsAny(file, "?#"), strings.HasPrefix(file, "~"), strings.HasPrefix(file, "file:"),
+		strings.HasPrefix(file, "//") && !strings.HasPrefix(file, "///"):
+		p.fail(key, "must be sqlite: and a plain file name, such as sqlite:data/menu.db or sqlite:/data/menu.db")
 	case file == "" || strings.HasSuffix(file, "/") || path.Base(file) == "." || strings.Contains(file, ":memory:"):
 		p.fail(key, "must name a file, such as sqlite:data/menu.db; a menu kept in memory would be lost at every restart")
 	}

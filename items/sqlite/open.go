@@ -12,22 +12,23 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/pressly/goose/v3"
 	lib "modernc.org/sqlite/lib"
 )
 
 //go:embed migrations/*.sql
-var migrations embed.FS
+var files embed.FS
 
 // Open opens the SQLite file, creating it and its folder where they are missing, and brings its schema up to date.
 //
-// It returns an error that names the file if the file cannot be written, is damaged, is not an SQLite database, or was
-// written by a newer version of this program. The file is then as it was.
+// It returns an error that names the file if the file cannot be written, is damaged, is not a database of this program,
+// or was written by a newer version of it. The file is then as it was.
 func Open(ctx context.Context, file string) (*Store, error) {
 	store, err := open(ctx, file)
 	if err != nil {
-		return nil, fmt.Errorf("database %s: %w", file, err)
+		return nil, fmt.Errorf("database %s: %w", file, explain(err))
 	}
 	return store, nil
 }
@@ -36,69 +37,133 @@ func open(ctx context.Context, file string) (_ *Store, err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return nil, fmt.Errorf("its folder cannot be made: %w", err)
 	}
+	version, err := inspect(ctx, file)
+	if err != nil {
+		return nil, err
+	}
 	s := &Store{}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
 		}
 	}()
-	if s.write, err = sql.Open("sqlite", dsn(file, "_txlock=immediate")); err != nil {
+	if s.write, err = sql.Open("sqlite", dsn(file, pragmas, "_txlock=immediate")); err != nil {
 		return nil, err
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := check(ctx, s.write); err != nil {
-		return nil, explain(err)
+	if version < newestVersion() {
+		if err := migrate(ctx, s.write); err != nil {
+			return nil, err
+		}
 	}
-	if err := migrate(ctx, s.write); err != nil {
-		return nil, explain(err)
-	}
-	if s.read, err = sql.Open("sqlite", dsn(file, "_pragma=query_only(1)")); err != nil {
+	if s.read, err = sql.Open("sqlite", dsn(file, pragmas, "_pragma=query_only(1)")); err != nil {
 		return nil, err
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	return s, nil
+	return s, s.Ping(ctx)
 }
 
-// dsn names the file and what every pooled connection is set to. busy_timeout comes first, so that the others wait for
-// a lock as well. With synchronous=FULL a commit is on the disk before it is answered.
-func dsn(file, option string) string {
-	return "file:" + url.PathEscape(file) +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&" + option
+const (
+	// patience comes before all else, so that what follows waits for a lock as well.
+	patience = "_pragma=busy_timeout(5000)"
+	// pragmas are what every pooled connection is set to. With synchronous=FULL a commit is on the disk before it is
+	// answered.
+	pragmas = patience + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+)
+
+func dsn(file string, options ...string) string {
+	return "file:" + url.PathEscape(file) + "?" + strings.Join(options, "&")
 }
 
-// check reads the whole file once, so that damage stops the start and not, some day, a request.
-func check(ctx context.Context, db *sql.DB) error {
+// inspect looks at the file before anything in it is changed, and returns the version of its schema, 0 for a new file. It
+// reads the whole file once, so that damage stops the start and not, some day, a request.
+func inspect(ctx context.Context, file string) (version int64, err error) {
+	if info, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		return 0, nil
+	}
+	db, err := sql.Open("sqlite", dsn(file, patience, "_pragma=query_only(1)", "mode=rw"))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = db.Close() }()
 	var verdict string
 	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
-		return err
+		return 0, err
 	}
 	if verdict != "ok" {
-		return fmt.Errorf("%w (%s)", errDamaged, strings.Join(strings.Fields(verdict), " "))
+		return 0, fmt.Errorf("%w (%s)", errDamaged, strings.Join(strings.Fields(verdict), " "))
 	}
-	return nil
+	var tables, ours int
+	err = db.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema`).Scan(&tables, &ours)
+	switch {
+	case err != nil || tables == 0:
+		return 0, err
+	case ours == 0:
+		return 0, errors.New("it belongs to another program; name another file in DATABASE_URL")
+	}
+	if err := db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version`).Scan(&version); err != nil {
+		return 0, err
+	}
+	if version > newestVersion() {
+		return 0, fmt.Errorf("it has schema version %d, this program knows up to %d: run the newer menu-api that wrote it", version, newestVersion())
+	}
+	return version, nil
 }
 
+// migration is a file of SQL that raises the schema to a version.
+type migration struct {
+	version int64
+	sql     string
+}
+
+// migrations are those of the embedded files, in their order.
+var migrations = sync.OnceValue(func() []migration {
+	names, err := fs.Glob(files, "migrations/*.sql") // sorted
+	if err != nil {
+		panic(err)
+	}
+	all := make([]migration, len(names))
+	for i, name := range names {
+		text, err := files.ReadFile(name)
+		if err == nil {
+			all[i].sql = string(text)
+			all[i].version, err = goose.NumericComponent(name)
+		}
+		if err != nil {
+			panic(err) // a file that was embedded under a wrong name
+		}
+	}
+	return all
+})
+
+func newestVersion() int64 { return migrations()[len(migrations())-1].version }
+
+// migrate brings the schema up to date, each migration in a transaction of its own.
 func migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, "migrations")
+	var steps []*goose.Migration
+	for _, m := range migrations() {
+		steps = append(steps, goose.NewGoMigration(m.version, &goose.GoFunc{RunTx: m.applyOnce}, nil))
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, nil, goose.WithGoMigrations(steps...))
 	if err != nil {
 		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, dir)
-	if err != nil {
-		return err
-	}
-	sources := provider.ListSources()
-	newest := sources[len(sources)-1].Version
-	version, err := provider.GetDBVersion(ctx)
-	if err != nil {
-		return err
-	}
-	if version > newest {
-		return fmt.Errorf("it has schema version %d, this program knows up to %d: run the newer menu-api that wrote it", version, newest)
 	}
 	_, err = provider.Up(ctx)
+	return err
+}
+
+// applyOnce applies the migration unless another process has. goose has read the version before this transaction began,
+// so of two processes that start together both come here. The transaction holds the write lock: the second one waits,
+// and looks again.
+func (m migration) applyOnce(ctx context.Context, tx *sql.Tx) error {
+	var applied bool
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM goose_db_version WHERE version_id = ? AND is_applied)`, m.version).Scan(&applied)
+	if err != nil || applied {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, m.sql)
 	return err
 }
 
@@ -111,10 +176,10 @@ func explain(err error) error {
 		return errors.New("it is not an SQLite database; move it away, or name another file in DATABASE_URL")
 	case lib.SQLITE_CORRUPT:
 		return errDamaged
-	case lib.SQLITE_CANTOPEN:
-		return errors.New("it cannot be opened; check that it is a file and that this user may write to it and its folder")
-	case lib.SQLITE_READONLY:
-		return errors.New("it cannot be written; check the permissions of the file and its folder")
+	case lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY:
+		return errors.New("it cannot be opened for writing; check that it is a file, and the permissions of it and its folder")
+	case lib.SQLITE_IOERR:
+		return fmt.Errorf("the file system failed: %w", err)
 	case lib.SQLITE_BUSY:
 		return errors.New("another process keeps it locked")
 	case lib.SQLITE_FULL:

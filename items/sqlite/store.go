@@ -103,8 +103,13 @@ func (s *Store) Delete(ctx context.Context, id int64, allow func(items.Item) err
 	return deleted, err
 }
 
-// Seed implements items.Store.
+// Seed implements items.Store. It looks first, so that a start which has nothing to seed waits for no writer.
 func (s *Store) Seed(ctx context.Context, menu []items.Item) error {
+	var done bool
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM seeded)`).Scan(&done)
+	if err != nil || done {
+		return translate(ctx, err)
+	}
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		mark, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO seeded (once) VALUES (1)`)
 		if err != nil {
@@ -122,7 +127,7 @@ func (s *Store) Seed(ctx context.Context, menu []items.Item) error {
 	})
 }
 
-// Ping implements items.Store. It reads a row, since the driver's own ping answers even when the file is gone.
+// Ping implements items.Store. It reads from the file, which the driver's own ping does not.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int
 	return translate(ctx, s.read.QueryRowContext(ctx, `SELECT count(*) FROM seeded`).Scan(&n))

@@ -19,10 +19,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Engine{
 		NewPlace: func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "a folder?#%", "menu.db") },
-		Open: func(tb testing.TB, place string) items.Store {
-			tb.Helper()
-			return mustOpen(tb, place)
-		},
+		Open:     func(place string) (items.Store, error) { return sqlite.Open(context.Background(), place) },
 	})
 }
 
@@ -75,19 +72,18 @@ func TestOpenRefuses(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			want: "it cannot be opened",
+			want: "it cannot be opened for writing",
+		},
+		"another program's database": {
+			prepare: func(t *testing.T, file string) {
+				mustExec(t, file, `CREATE TABLE items (id INTEGER PRIMARY KEY, title TEXT)`)
+			},
+			want: "it belongs to another program",
 		},
 		"a newer schema": {
 			prepare: func(t *testing.T, file string) {
 				fill(t, file)
-				db, err := sql.Open("sqlite", file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer func() { _ = db.Close() }()
-				if _, err := db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)`); err != nil {
-					t.Fatal(err)
-				}
+				mustExec(t, file, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)`)
 			},
 			want: "run the newer menu-api",
 		},
@@ -127,6 +123,9 @@ func TestLockedDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "menu.db")
 	store := mustOpen(t, file)
+	if err := store.Seed(context.Background(), nil); err != nil {
+		t.Fatal(err)
+	}
 	other, err := sql.Open("sqlite", "file:"+file+"?_txlock=exclusive")
 	if err != nil {
 		t.Fatal(err)
@@ -142,6 +141,21 @@ func TestLockedDatabaseIsUnavailable(t *testing.T) {
 	}
 	if _, err := store.List(context.Background()); err != nil {
 		t.Errorf("List while another process writes: %v", err)
+	}
+	if err := store.Seed(context.Background(), items.DefaultMenu()); err != nil {
+		t.Errorf("Seed of a database that was seeded before: %v", err)
+	}
+}
+
+func mustExec(tb testing.TB, file, statement string) {
+	tb.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.Exec(statement); err != nil {
+		tb.Fatal(err)
 	}
 }
 

@@ -20,9 +20,9 @@ func TestSuiteAsksNoMoreThanTheContract(t *testing.T) {
 	var count atomic.Int64
 	storetest.Run(t, storetest.Engine{
 		NewPlace: func(testing.TB) string { return strconv.FormatInt(count.Add(1), 10) },
-		Open: func(_ testing.TB, place string) items.Store {
+		Open: func(place string) (items.Store, error) {
 			store, _ := places.LoadOrStore(place, &memory{})
-			return store.(*memory)
+			return store.(*memory), nil
 		},
 	})
 }

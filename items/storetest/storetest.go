@@ -16,7 +16,7 @@ import (
 // Engine is a kind of store under test.
 type Engine struct {
 	// Open returns a store on the database that place names, making it when it is new.
-	Open func(tb testing.TB, place string) items.Store
+	Open func(place string) (items.Store, error)
 	// NewPlace returns the name of a database that does not exist yet.
 	NewPlace func(tb testing.TB) string
 }
@@ -43,6 +43,7 @@ func Run(t *testing.T, engine Engine) {
 		"A cancelled context ends a call":           testCancelled,
 		"A write whose context ended has no effect": testCancelledWrite,
 		"Ping":                                 testPing,
+		"Stores may start together":            testStartTogether,
 		"Two stores see each other's writes":   testTwoStores,
 		"The largest menu values are kept":     testExtremes,
 		"Text is data, whatever it looks like": testText,
@@ -62,7 +63,10 @@ func mustOpen(tb testing.TB, engine Engine) items.Store {
 
 func mustOpenAt(tb testing.TB, engine Engine, place string) items.Store {
 	tb.Helper()
-	store := engine.Open(tb, place)
+	store, err := engine.Open(place)
+	if err != nil {
+		tb.Fatalf("Open(%s): %v", place, err)
+	}
 	tb.Cleanup(func() { _ = store.Close() })
 	return store
 }
@@ -380,6 +384,33 @@ func testCancelledWrite(t *testing.T, engine Engine) {
 func testPing(t *testing.T, engine Engine) {
 	if err := mustOpen(t, engine).Ping(context.Background()); err != nil {
 		t.Errorf("Ping: %v", err)
+	}
+}
+
+// Several processes that start at once on a new database all come up, and the menu is put in once.
+func testStartTogether(t *testing.T, engine Engine) {
+	for range 5 {
+		place := engine.NewPlace(t)
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				store, err := engine.Open(place)
+				if err != nil {
+					t.Errorf("Open: %v", err)
+					return
+				}
+				if err := store.Seed(context.Background(), items.DefaultMenu()); err != nil {
+					t.Errorf("Seed: %v", err)
+				}
+				if menu, err := store.List(context.Background()); err != nil || !reflect.DeepEqual(menu, items.DefaultMenu()) {
+					t.Errorf("got menu %+v, %v, want the default one", menu, err)
+				}
+				if err := store.Close(); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+			})
+		}
+		wg.Wait()
 	}
 }
 
