@@ -85,7 +85,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}, &cobra.Command{
 		Use: "healthcheck", Args: cobra.NoArgs,
 		Short: "Ask the local server whether it is ready; exit status 0 or 1",
-		RunE:  with(config.Client, func(cfg config.Config, _ []string) error { return healthcheck(ctx, cfg) }),
+		RunE: func(c *cobra.Command, args []string) error {
+			err := with(config.Client, func(cfg config.Config, _ []string) error { return healthcheck(ctx, cfg) })(c, args)
+			if err != nil {
+				// Not wrapped: whatever is wrong, also in the settings, the status is 1. Docker reserves 2.
+				err = fmt.Errorf("not ready: %v", err) //nolint:errorlint // see above
+			}
+			return err
+		},
 	}, &cobra.Command{
 		Use: "version", Args: cobra.NoArgs,
 		Short: "Print the version of this program",
@@ -94,6 +101,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 			return err
 		},
 	})
+	root.Version = version()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.PersistentFlags().StringVar(&envFile, "env-file", config.DefaultEnvFile, "file with settings, under those of the environment")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetOut(stdout)
@@ -117,7 +126,7 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	log := newLogger(cfg, stdout)
 	listeners, err := server.Listen(ctx, "127.0.0.1", cfg.DevIDPPort)
 	if err != nil {
-		return fmt.Errorf("DEV_IDP_PORT: %w", err)
+		return listenError("DEV_IDP_PORT", err)
 	}
 	cfg = cfg.WithDevIDPPort(server.PortOf(listeners))
 	provider, err := devidp.New(devidp.Options{
@@ -138,18 +147,14 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 
 // serveAPI builds the API from its parts, says where it listens, and serves it until the context ends.
 func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce func(net.Addr)) (err error) {
-	store, err := sqlite.Open(ctx, cfg.Database.SQLiteFile())
-	if err != nil {
+	store, err := openStore(ctx, cfg)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to stop before there was anything to stop
+	case err != nil:
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }() // last: requests need it to the end
-	var seed []items.Item
-	if cfg.SeedMenu {
-		seed = items.DefaultMenu()
-	}
-	if err := store.Seed(ctx, seed); err != nil {
-		return fmt.Errorf("put the default menu into the database: %w", err)
-	}
 
 	// The keys outlive ctx: requests that are in progress when it ends still have their tokens checked.
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
@@ -186,12 +191,29 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	}
 	listeners, err := server.Listen(ctx, cfg.Host, cfg.Port)
 	if err != nil {
-		return fmt.Errorf("PORT: %w", err)
+		return listenError("PORT", err)
 	}
 	announce(listeners[0].Addr())
 	err = api.Serve(ctx, listeners...)
 	log.Info("stopped")
 	return err
+}
+
+// openStore opens the menu, and puts the default one into a new database unless it is to stay empty.
+func openStore(ctx context.Context, cfg config.Config) (items.Store, error) {
+	store, err := sqlite.Open(ctx, cfg.Database.SQLiteFile())
+	if err != nil {
+		return nil, err
+	}
+	var menu []items.Item
+	if cfg.SeedMenu {
+		menu = items.DefaultMenu()
+	}
+	if err := store.Seed(ctx, menu); err != nil {
+		_ = store.Close()
+		return nil, fmt.Errorf("database %s: put in the default menu: %w", cfg.Database.SQLiteFile(), err)
+	}
+	return store, nil
 }
 
 // serveMetrics serves the metrics on a listener of their own: they are not for those who read the menu.
@@ -209,10 +231,21 @@ func serveBeside(listener net.Listener, handler http.Handler, log *slog.Logger) 
 	srv := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      time.Minute, // a profile or a large scrape takes a while
+		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	go func() { _ = srv.Serve(listener) }() // returns when stop closes it
 	return func() { _ = srv.Close() }
+}
+
+// listenError names the setting to change: the port's if another program has it, else the host's.
+func listenError(portKey string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
+		return fmt.Errorf("%s: %w", portKey, err)
+	}
+	return fmt.Errorf("HOST: %w", err)
 }
 
 func prefixes(cfg config.Config) []string {
@@ -318,11 +351,11 @@ func healthcheck(ctx context.Context, cfg config.Config) error {
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("not ready: %w", err)
+		return err
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready: %s answered %s", target, response.Status)
+		return fmt.Errorf("%s answered %s", target, response.Status)
 	}
 	return nil
 }

@@ -375,7 +375,7 @@ func TestHealthcheck(t *testing.T) {
 
 func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
-	for args, want := range map[string]string{"version": "menu-api ", "--help": "healthcheck", "help dev": "no account is needed"} {
+	for args, want := range map[string]string{"version": "menu-api ", "--version": "menu-api ", "--help": "healthcheck", "help dev": "no account is needed"} {
 		var out bytes.Buffer
 		if err := run(context.Background(), strings.Fields(args), env{}.get, &out); err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("%s: got %v %q, want %q", args, err, out.String(), want)
@@ -408,21 +408,24 @@ func TestStartThatFails(t *testing.T) {
 		status int
 		want   []string
 	}{
-		"no settings":                {"serve", nil, 2, []string{"AUTH0_ISSUER_URL", "AUTH0_AUDIENCE", "menu-api dev"}},
-		"wrong settings":             {"dev", env{"PORT": "x", "LOG_LEVEL": "loud"}, 2, []string{"PORT", "LOG_LEVEL"}},
-		"a wrong .env":               {"dev --env-file " + mustWrite("bad.env", "what is this"), nil, 2, []string{"bad.env"}},
-		"a missing .env":             {"dev --env-file " + filepath.Join(folder, "none.env"), nil, 2, []string{"none.env"}},
-		"a port in use":              {"serve", env{"PORT": takenPort}, 1, []string{"PORT", takenPort, "in use"}},
-		"a provider port in use":     {"dev", env{"DEV_IDP_PORT": takenPort, "PORT": "0"}, 1, []string{"DEV_IDP_PORT", takenPort}},
-		"a metrics port in use":      {"serve", env{"METRICS_ADDR": taken.Addr().String()}, 1, []string{"METRICS_ADDR"}},
-		"a folder that cannot be":    {"serve", env{"DATABASE_URL": "sqlite:" + filepath.Join(mustWrite("file", ""), "menu.db")}, 1, []string{"menu.db", "folder"}},
-		"a file that is no database": {"serve", env{"DATABASE_URL": "sqlite:" + mustWrite("text.db", strings.Repeat("text ", 2000))}, 1, []string{"text.db", "not an SQLite database"}},
-		"an unknown command":         {"sevre", nil, 1, []string{"sevre"}},
-		"an unknown flag":            {"serve --port 1", nil, 1, []string{"--port"}},
-		"an unknown user":            {"token root", nil, 1, []string{"token admin", "token customer"}},
-		"no user":                    {"token", nil, 1, []string{"token admin", "token customer"}},
-		"no provider":                {"token admin", env{"DEV_IDP_PORT": "1"}, 1, []string{"menu-api dev"}},
-		"no server":                  {"healthcheck", env{"PORT": "1"}, 1, []string{"not ready"}},
+		"no settings":                 {"serve", nil, 2, []string{"AUTH0_ISSUER_URL", "AUTH0_AUDIENCE", "menu-api dev"}},
+		"wrong settings":              {"dev", env{"PORT": "x", "LOG_LEVEL": "loud"}, 2, []string{"PORT", "LOG_LEVEL"}},
+		"a wrong .env":                {"dev --env-file " + mustWrite("bad.env", "what is this"), nil, 2, []string{"bad.env"}},
+		"a missing .env":              {"dev --env-file " + filepath.Join(folder, "none.env"), nil, 2, []string{"none.env"}},
+		"a port in use":               {"serve", env{"PORT": takenPort}, 1, []string{"PORT", takenPort, "in use"}},
+		"a provider port in use":      {"dev", env{"DEV_IDP_PORT": takenPort, "PORT": "0"}, 1, []string{"DEV_IDP_PORT", takenPort}},
+		"a metrics port in use":       {"serve", env{"METRICS_ADDR": taken.Addr().String()}, 1, []string{"METRICS_ADDR"}},
+		"a folder that cannot be":     {"serve", env{"DATABASE_URL": "sqlite:" + filepath.Join(mustWrite("file", ""), "menu.db")}, 1, []string{"menu.db", "folder"}},
+		"a file that is no database":  {"serve", env{"DATABASE_URL": "sqlite:" + mustWrite("text.db", strings.Repeat("text ", 2000))}, 1, []string{"text.db", "not an SQLite database"}},
+		"an unknown command":          {"sevre", nil, 1, []string{"sevre"}},
+		"an unknown flag":             {"serve --port 1", nil, 1, []string{"--port"}},
+		"an unknown user":             {"token root", nil, 1, []string{"token admin", "token customer"}},
+		"no user":                     {"token", nil, 1, []string{"token admin", "token customer"}},
+		"no provider":                 {"token admin", env{"DEV_IDP_PORT": "1"}, 1, []string{"menu-api dev"}},
+		"healthcheck, wrong settings": {"healthcheck", env{"PORT": "x"}, 1, []string{"not ready", "PORT"}},
+		"a host that is not":          {"serve", env{"HOST": "192.0.2.1"}, 1, []string{"HOST", "192.0.2.1"}},
+		"audiences of commas":         {"token admin", env{"AUTH0_AUDIENCE": ","}, 2, []string{"AUTH0_AUDIENCE"}},
+		"no server":                   {"healthcheck", env{"PORT": "1"}, 1, []string{"not ready"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -457,6 +460,17 @@ func TestStartThatFails(t *testing.T) {
 				t.Errorf("got a stack trace, or the message twice:\n%s%s", stdout.String(), message)
 			}
 		})
+	}
+}
+
+// A stop while the program starts is a stop, not a failure.
+func TestStopDuringStart(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	e := env{"DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "menu.db"), "PORT": "0", "DEV_IDP_PORT": "0"}
+	if err := run(ctx, []string{"dev"}, e.get, io.Discard); err != nil {
+		t.Errorf("got %v, want nothing", err)
 	}
 }
 

@@ -131,7 +131,7 @@ func TestValues(t *testing.T) {
 		"a key set elsewhere":      {env{"AUTH0_JWKS_URL": "https://keys.example/jwks"}, func(c config.Config) any { return c.JWKSURL }, "https://keys.example/jwks"},
 		"every origin":             {env{"CORS_ALLOWED_ORIGINS": "*"}, func(c config.Config) any { return c.CORSOrigins == nil }, "true"},
 		"some origins":             {env{"CORS_ALLOWED_ORIGINS": "https://Menu.example/, http://localhost:4040"}, func(c config.Config) any { return c.CORSOrigins }, "[https://menu.example http://localhost:4040]"},
-		"an origin's own port":    {env{"CORS_ALLOWED_ORIGINS": "http://a:80,https://b:443,http://c:443"}, func(c config.Config) any { return c.CORSOrigins }, "[http://a https://b http://c:443]"},
+		"an origin's own port":     {env{"CORS_ALLOWED_ORIGINS": "http://a:80,https://b:443,http://c:443"}, func(c config.Config) any { return c.CORSOrigins }, "[http://a https://b http://c:443]"},
 		"no proxies":               {env{"TRUSTED_PROXIES": "none"}, func(c config.Config) any { return c.TrustedProxies }, "[]"},
 		"proxies":                  {env{"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1,2001:db8::1"}, func(c config.Config) any { return c.TrustedProxies }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::1/128]"},
 		"metrics off":              {env{"METRICS_ADDR": "off"}, func(c config.Config) any { return c.MetricsAddr == "" }, "true"},

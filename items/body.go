@@ -61,10 +61,11 @@ func readDraft(c *gin.Context, accepts ...string) (*Draft, error) {
 }
 
 func checkMediaType(r *http.Request, accepts []string) error {
-	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	// Joined as RFC 9110 section 5.3 has it, so that a second header of the same name is not overlooked.
+	if coding := strings.Join(r.Header.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
 		return &MediaTypeError{Got: "Content-Encoding " + coding, Accepts: accepts}
 	}
-	sent := r.Header.Get("Content-Type")
+	sent := strings.Join(r.Header.Values("Content-Type"), ", ")
 	if sent == "" && r.ContentLength == 0 {
 		return nil // there is no body to have a type; that it is missing is said later
 	}

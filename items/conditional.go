@@ -17,7 +17,8 @@ func writeCondition(h http.Header) Condition {
 		if err != nil {
 			return err
 		}
-		if len(ifMatch) > 0 && !anyMatch(ifMatch, rep.etag, false) || anyMatch(ifNoneMatch, rep.etag, true) {
+		missed := len(ifMatch) > 0 && !anyMatch(ifMatch, rep.etag, false)
+		if missed || anyMatch(ifNoneMatch, rep.etag, true) {
 			return &StaleError{ETag: rep.etag}
 		}
 		return nil

@@ -57,32 +57,28 @@ func (ctl controller) create(c *gin.Context) {
 }
 
 // replaceNamed is the NestJS application's PUT /items: the item in the body names its id.
-func (ctl controller) replaceNamed(c *gin.Context) { ctl.replaceItem(c, 0) }
-
-func (ctl controller) replace(c *gin.Context) {
-	if id, ok := pathID(c); ok {
-		ctl.replaceItem(c, id)
+func (ctl controller) replaceNamed(c *gin.Context) {
+	if draft, err := readDraft(c, mediaJSON); err != nil {
+		fail(c, err)
+	} else {
+		ctl.replaceItem(c, noID, draft)
 	}
 }
 
-func (ctl controller) replaceItem(c *gin.Context, pathID int64) {
-	draft, err := readDraft(c, mediaJSON)
-	if err != nil {
-		fail(c, err)
-		return
+func (ctl controller) replace(c *gin.Context) {
+	if id, draft, ok := idAndDraft(c, mediaJSON); ok {
+		ctl.replaceItem(c, id, draft)
 	}
-	item, err := ctl.service.Replace(c.Request.Context(), pathID, draft, writeCondition(c.Request.Header))
+}
+
+func (ctl controller) replaceItem(c *gin.Context, id int64, draft *Draft) {
+	item, err := ctl.service.Replace(c.Request.Context(), id, draft, writeCondition(c.Request.Header))
 	written(c, http.StatusOK, item, err)
 }
 
 func (ctl controller) patch(c *gin.Context) {
-	id, ok := pathID(c)
+	id, draft, ok := idAndDraft(c, mediaMergePatch, mediaJSON)
 	if !ok {
-		return
-	}
-	draft, err := readDraft(c, mediaMergePatch, mediaJSON)
-	if err != nil {
-		fail(c, err)
 		return
 	}
 	item, err := ctl.service.Patch(c.Request.Context(), id, draft, writeCondition(c.Request.Header))
@@ -96,6 +92,18 @@ func (ctl controller) delete(c *gin.Context) {
 	}
 	item, err := ctl.service.Delete(c.Request.Context(), id, writeCondition(c.Request.Header))
 	written(c, http.StatusOK, item, err)
+}
+
+// idAndDraft reads the id in the path and the item in the body, and answers the request if one of them is none. The body
+// goes first: its type and size are judged before anything that the request says.
+func idAndDraft(c *gin.Context, accepts ...string) (id int64, draft *Draft, ok bool) {
+	draft, err := readDraft(c, accepts...)
+	if err != nil {
+		fail(c, err)
+		return noID, nil, false
+	}
+	id, ok = pathID(c)
+	return id, draft, ok
 }
 
 // pathID reads the id in the path, and answers the request if it is none.
@@ -114,6 +122,10 @@ func pathID(c *gin.Context) (id int64, ok bool) {
 func read(c *gin.Context, rep representation) {
 	c.Header("Cache-Control", "no-cache") // kept by caches, asked for again before each use
 	c.Header("ETag", rep.etag)
+	if ifMatch := c.Request.Header.Values("If-Match"); len(ifMatch) > 0 && !anyMatch(ifMatch, rep.etag, false) {
+		fail(c, &StaleError{ETag: rep.etag})
+		return
+	}
 	if anyMatch(c.Request.Header.Values("If-None-Match"), rep.etag, true) {
 		c.Status(http.StatusNotModified)
 		return
@@ -144,7 +156,7 @@ func send(c *gin.Context, status int, body []byte) {
 	c.Data(status, "application/json; charset=utf-8", body)
 }
 
-// fail hands an error to the renderer. The status is set here already, so that a forgotten renderer cannot make a
+// fail hands an error to the renderer, as its namesake in server does: neither package can import it from the other. The status is set here already, so that a forgotten renderer cannot make a
 // failure look like a success.
 func fail(c *gin.Context, err error) {
 	c.Status(http.StatusInternalServerError)

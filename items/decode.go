@@ -114,7 +114,7 @@ func syntaxError(err error) error {
 		Detail: fmt.Sprintf("The request body is not valid JSON: %v at byte %d.", syntax.Err, syntax.ByteOffset),
 	}
 	if field != "" {
-		invalid.Fields = []FieldError{{Field: field, Message: syntax.Err.Error()}}
+		invalid.Fields = []FieldError{{Field: field, Message: "is not valid JSON"}}
 	}
 	return invalid
 }

@@ -12,7 +12,7 @@ type Draft struct {
 	Name        *string `json:"name"        validate:"required,min=1,max=200"`
 	Price       *Price  `json:"price"       validate:"required,min=0,max=100000000"`
 	Description *string `json:"description" validate:"required,max=2000"`
-	Image       *string `json:"image"       validate:"required,max=2048,eq=|http_url"`
+	Image       *string `json:"image"       validate:"required,max=2048,image_url"`
 	Tagline     *string `json:"tagline"     validate:"omitempty,max=200"`
 	Category    *string `json:"category"    validate:"omitempty,max=100"`
 	Calories    *int64  `json:"calories"    validate:"omitempty,min=0,max=100000"`

@@ -26,7 +26,7 @@ func (s *Service) Create(ctx context.Context, draft *Draft) (Item, error) {
 	return s.store.Create(ctx, draft.item())
 }
 
-// Replace makes an item what the draft describes. pathID is 0 when the draft is to name the item.
+// Replace makes an item what the draft describes. With noID as pathID, the draft names the item.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
 func (s *Service) Replace(ctx context.Context, pathID int64, draft *Draft, may Condition) (Item, error) {
 	id, problem := draft.target(pathID)

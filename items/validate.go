@@ -1,10 +1,13 @@
 package items
 
 import (
+	"cmp"
 	"errors"
 	"maps"
+	"net/url"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/go-playground/validator/v10"
 )
@@ -15,7 +18,28 @@ var rules = newRules()
 func newRules() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(func(field reflect.StructField) string { return field.Tag.Get("json") })
+	if err := v.RegisterValidation("image_url", isImageURL); err != nil {
+		panic(err) // the tag is empty or taken
+	}
 	return v
+}
+
+// isImageURL takes an absolute http or https URL, or nothing. The library's http_url takes what no browser could load, and
+// quotes and angle brackets, which a page that is not careful would take for markup.
+func isImageURL(field validator.FieldLevel) bool {
+	image := field.Field().String()
+	if image == "" {
+		return true
+	}
+	u, err := url.Parse(image)
+	if err != nil || u.User != nil || strings.Trim(u.Hostname(), ".") == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return false
+	}
+	if _, err := strconv.ParseUint(cmp.Or(u.Port(), "80"), 10, 16); err != nil {
+		return false
+	}
+	// RFC 3986 section 2: these are no characters of a URL unless they are percent-encoded.
+	return !strings.ContainsFunc(image, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("\"<>\\^`{|}", r) })
 }
 
 // fieldOrder is the order in which wrong fields are reported, and the name in Go of each.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -162,6 +163,8 @@ func TestConditionalReads(t *testing.T) {
 				assertHeader(t, r, "ETag", etag)
 			}
 		}
+		a.do("GET", path, "", "If-Match", `"stale"`).assertStatus(t, 412)
+		a.do("GET", path, "", "If-Match", etag).assertStatus(t, 200)
 		head := a.do("HEAD", path, "")
 		for _, name := range []string{"ETag", "Content-Length", "Content-Type", "Cache-Control"} {
 			assertHeader(t, head, name, first.header.Get(name))
@@ -280,6 +283,26 @@ func TestPublicReadsIgnoreTokens(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestPathsThatAreNone(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for path, want := range map[string]int{
+		"/items%2F1": 404, "/items/1%2F": 400, "/items/1/": 200, "/items//": 404, "//items": 404, "/items/1/2": 404, "/Items": 404,
+		"/items/%2e%2e/items": 404, "/items/..": 400, "/items/%2531": 400, "/items/%00": 400, "/items/%C0%AF": 400, "/items?id=1": 200,
+	} {
+		r := a.do("GET", path, "")
+		if r.status != want {
+			t.Errorf("%s: got %d %s, want %d", path, r.status, r.body, want)
+		}
+		if want >= 400 {
+			r.mustProblem(t)
+		}
+	}
+	conn := mustDial(t, serve(t, nil, nil).url) // its own http.Server, whose settings matter here
+	_, _ = io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+	mustAnswer(t, conn).mustProblem(t)
 }
 
 func TestMethods(t *testing.T) {

@@ -207,6 +207,20 @@ func TestGraceIsBounded(t *testing.T) {
 	}
 }
 
+// A browser opens connections in case it needs them. One on which nothing was ever sent is not a request in progress.
+func TestSilentConnectionDoesNotHoldUpTheStop(t *testing.T) {
+	t.Parallel()
+	r := serve(t, func(o *server.Options) { o.ShutdownGrace = 2 * time.Second }, nil)
+	mustDial(t, r.url)
+	r.do("GET", "/items", "").assertStatus(t, 200) // by now the server has taken both connections
+	start := time.Now()
+	r.stop()
+	<-r.done
+	if waited := time.Since(start); r.err != nil || waited > 1900*time.Millisecond {
+		t.Errorf("got %v after %s, want an orderly stop within the grace of 2s", r.err, waited)
+	}
+}
+
 func TestStopWithoutClientsIsQuick(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)
@@ -236,6 +250,12 @@ func TestListen(t *testing.T) {
 	}
 	if _, err := server.Listen(context.Background(), "127.0.0.1", server.PortOf(listeners)); err == nil || !strings.Contains(err.Error(), "in use by another program") {
 		t.Errorf("got %v for a port in use, want to be told so", err)
+	}
+	if len(listeners) == 2 { // with IPv6: a program that has the port on ::1 alone is in the way as well
+		_ = listeners[0].Close()
+		if _, err := server.Listen(context.Background(), "127.0.0.1", server.PortOf(listeners)); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("got %v for a port in use on ::1, want EADDRINUSE", err)
+		}
 	}
 	if _, err := server.Listen(context.Background(), "192.0.2.1", 0); err == nil {
 		t.Error("got no error for an address that is not ours")

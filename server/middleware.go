@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gin-contrib/cors"
@@ -54,14 +53,14 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 			slog.String("request_id", idOf(c)),
 			slog.String("method", c.Request.Method),
 			slog.String("route", routeOf(c)),
-			slog.String("path", c.Request.URL.Path),
+			slog.String("path", shorten(c.Request.URL.Path)),
 			slog.Int("status", c.Writer.Status()),
 			slog.Int("bytes", max(0, c.Writer.Size())),
 			slog.Float64("duration_ms", float64(time.Since(start).Microseconds())/1000),
 			slog.String("client", c.ClientIP()),
 		}
 		if principal, ok := authz.PrincipalOf(c); ok {
-			attrs = append(attrs, slog.String("subject", principal.Subject))
+			attrs = append(attrs, slog.String("subject", shorten(principal.Subject)))
 		}
 		if failure := c.Errors.Last(); failure != nil {
 			attrs = append(attrs, slog.String("error", failure.Error()))
@@ -74,6 +73,15 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 		}
 		log.LogAttrs(c.Request.Context(), level, "request", attrs...)
 	}
+}
+
+// shorten keeps what a client made up from filling the log.
+func shorten(s string) string {
+	const most = 200
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
 }
 
 // routeOf returns the route's template, which is one of a few, unlike the path.
@@ -150,14 +158,15 @@ func allowOrigin(origins []string) func(string) bool {
 // refuseForeignOrigins answers a request from an origin that is not on the list with a problem document, where the CORS
 // library would send an empty 403.
 func refuseForeignOrigins(origins []string) gin.HandlerFunc {
+	if origins == nil {
+		// On every answer, as the NestJS application has it: a cache may give one to a page that it had for curl.
+		return func(c *gin.Context) { c.Header("Access-Control-Allow-Origin", "*") }
+	}
 	return func(c *gin.Context) {
-		if origins == nil {
-			return
-		}
-		c.Header("Vary", "Origin") // also on an answer to a request without one: a cache must not give it to a page
-		origin := c.GetHeader("Origin")
-		_, host, _ := strings.Cut(origin, "://")
-		if origin != "" && host != c.Request.Host && !slices.Contains(origins, origin) {
+		c.Header("Vary", "Origin") // on every answer, for the same reason
+		origin, host := c.GetHeader("Origin"), c.Request.Host
+		own := origin == "" || origin == "http://"+host || origin == "https://"+host
+		if !own && !slices.Contains(origins, origin) {
 			fail(c, errOrigin)
 		}
 	}

@@ -23,13 +23,14 @@ func TestCrossOrigin(t *testing.T) {
 	const listed = "https://menu.example.com"
 	a := newAPI(t, func(o *server.Options) { o.CORSOrigins = []string{listed} })
 	for origin, want := range map[string]bool{
-		listed:                             true,
-		"https://menu.example.com.evil.io": false,
-		"https://evil-menu.example.com":    false,
-		"http://menu.example.com":          false,
-		"https://menu.example.com:8443":    false,
-		"null":                             false,
-		a.url:                              true, // a page of this server itself
+		listed:                                 true,
+		"https://menu.example.com.evil.io":     false,
+		"https://evil-menu.example.com":        false,
+		"http://menu.example.com":              false,
+		"https://menu.example.com:8443":        false,
+		"null":                                 false,
+		strings.Replace(a.url, "http", "x", 1): false,
+		a.url:                                  true, // a page of this server itself
 	} {
 		for _, method := range []string{"GET", "OPTIONS"} {
 			r := a.do(method, "/items", "", "Origin", origin, "Access-Control-Request-Method", "GET")
@@ -99,6 +100,20 @@ func TestRequestID(t *testing.T) {
 		seen[got] = true
 		if r.mustProblem(t); !strings.Contains(a.log.String(), got) {
 			t.Errorf("%q: the log does not have the id %s", id, got)
+		}
+	}
+}
+
+func TestLogLinesAreShort(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	long := strings.Repeat("1", 50_000)
+	token := a.issuer.TokenWith(t, items.Permissions(), map[string]any{"sub": long[:8000]})
+	a.do("GET", "/items/"+long, "").assertStatus(t, 400)
+	a.do("POST", "/items", soup, "Authorization", "Bearer "+token).assertStatus(t, 201)
+	for line := range strings.Lines(a.log.String()) {
+		if len(line) > 2000 {
+			t.Errorf("got a line of %d bytes: %.300s", len(line), line)
 		}
 	}
 }
@@ -300,6 +315,13 @@ func TestAuthFailureLimit(t *testing.T) {
 			t.Errorf("address %d of a /64: got %d, want %d", i, got, want)
 		}
 	}
+	r = a.do("POST", "/items", soup, "Authorization", "Bearer garbage", "X-Forwarded-For", "192.0.2.1", "X-Real-Ip", "192.0.2.9")
+	r.assertStatus(t, 429) // no other header may say who the client is
+	for range 3 {
+		from("not an address")
+	}
+	r = a.do("POST", "/items", soup, "Authorization", "Bearer garbage", "X-Forwarded-For", "not an address", "X-Real-Ip", "192.0.2.9")
+	r.assertStatus(t, 429)
 }
 
 // Without a trusted proxy, a client cannot pick its own address.
@@ -401,6 +423,31 @@ func TestJudgedBeforeTheBody(t *testing.T) {
 			_, _ = fmt.Fprintf(conn, "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n%sContent-Length: %s\r\n\r\n", test.authorization, test.length)
 			mustAnswer(t, conn).assertStatus(t, test.want)
 		})
+	}
+}
+
+// A refusal does not wait for a body that never comes; one that comes leaves the connection open for the next request.
+func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	token := a.issuer.Token(t, items.Permissions()...)
+	for name, head := range map[string]string{
+		"no token":  "Content-Length: 100",
+		"too large": "Content-Length: 70000\r\nAuthorization: Bearer " + token,
+	} {
+		conn := mustDial(t, a.url)
+		start := time.Now()
+		_, _ = fmt.Fprintf(conn, "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s\r\n\r\n", head)
+		mustAnswer(t, conn).mustProblem(t)
+		if waited := time.Since(start); waited > 5*time.Second {
+			t.Errorf("%s: waited %s for the answer", name, waited)
+		}
+	}
+	conn := mustDial(t, a.url)
+	for range 3 {
+		_, _ = io.WriteString(conn, "POST /items HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+		mustAnswer(t, conn).assertStatus(t, 401)
+		time.Sleep(300 * time.Millisecond) // past the time that the refusal would have waited
 	}
 }
 

@@ -74,6 +74,8 @@ func problemOf(err error) problem {
 		return newProblem(http.StatusUnauthorized, "token-invalid", "The access token is not valid for this API. Ask your identity provider for one with this API's audience.")
 	case errors.As(err, &forbidden):
 		return newProblem(http.StatusForbidden, "permission-missing", "The access token does not hold the permission "+forbidden.Permission+".")
+	case errors.Is(err, authz.ErrForbidden):
+		return newProblem(http.StatusForbidden, "permission-missing", "The access token does not hold the permission for this.")
 	case errors.As(err, &noKeys):
 		p := newProblem(http.StatusServiceUnavailable, "signing-keys-unavailable", "The identity provider's signing keys cannot be had right now, so no token can be checked. Try again.")
 		p.retryAfter = noKeys.RetryAfter
@@ -97,9 +99,11 @@ func problemOf(err error) problem {
 		return p
 	case errors.Is(err, items.ErrNotFound):
 		return newProblem(http.StatusNotFound, "no-such-item", "No item has this id.")
-	case errors.As(err, &stale):
+	case errors.Is(err, items.ErrConflict):
 		p := newProblem(http.StatusPreconditionFailed, "precondition-failed", "The item is not what If-Match or If-None-Match asks for. Its ETag is in the ETag header; get it again before you change it.")
-		p.etag = stale.ETag
+		if errors.As(err, &stale) {
+			p.etag = stale.ETag
+		}
 		return p
 
 	case errors.Is(err, context.Canceled):
@@ -151,12 +155,18 @@ func renderProblems(hideDetails bool) gin.HandlerFunc {
 		if c.Writer.Header().Get("Cache-Control") == "" {
 			c.Header("Cache-Control", "no-store") // an error is never worth keeping
 		}
+		// net/http reads a body that nobody read before it sends the answer. A client that is slow with it, or never
+		// sends it, is told sooner.
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(unreadBodyTimeout))
 		c.Header("Content-Length", strconv.Itoa(len(body)))
 		c.Data(p.Status, "application/problem+json", body)
 	}
 }
 
 func capitalise(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// unreadBodyTimeout is how long a refusal waits for the rest of the body. The connection ends when it has not come.
+const unreadBodyTimeout = 250 * time.Millisecond
 
 // wholeSeconds rounds up: a client that comes back early is refused again.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }

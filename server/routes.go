@@ -18,6 +18,8 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false // see withoutTrailingSlash
+	engine.UseRawPath = true             // %2F is a character of an id, not a separator that a proxy in front does not see
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	if err := engine.SetTrustedProxies(o.TrustedProxies); err != nil {
 		return nil, err
 	}
@@ -65,8 +67,9 @@ func requireWithin(guard *authz.Guard, writesPerMinute int) items.Guard {
 // the Authorization header or the body on the way.
 func withoutTrailingSlash(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.Path; len(path) > 1 {
-			r.URL.Path = strings.TrimSuffix(path, "/")
+		if len(r.URL.Path) > 1 {
+			r.URL.Path = strings.TrimSuffix(r.URL.Path, "/")
+			r.URL.RawPath = strings.TrimSuffix(r.URL.RawPath, "/")
 		}
 		next.ServeHTTP(w, r)
 	})

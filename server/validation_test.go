@@ -1,9 +1,11 @@
 package server_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"menu-api/items"
 	"menu-api/server"
 )
 
@@ -44,8 +46,8 @@ func TestFieldRules(t *testing.T) {
 			bad:  []string{"", "null", text(2001), "1"},
 		},
 		"image": {
-			good: []string{`""`, `"http://x"`, `"https://x/y.png?z=1"`, `"HTTPS://x/y"`, url(2048)},
-			bad:  []string{"", "null", `"x.png"`, `"/x.png"`, `"//x/y.png"`, `"ftp://x/y"`, `"javascript:alert(1)"`, `"data:image/png;base64,AAAA"`, `"https://"`, `"https:x"`, url(2049), "1"},
+			good: []string{`""`, `"http://x"`, `"https://x/y.png?z=1"`, `"HTTPS://x/y"`, `"https://x:8443/caf%C3%A9/é.png#f"`, `"http://[::1]/x"`, url(2048)},
+			bad:  []string{"", "null", `"x.png"`, `"/x.png"`, `"//x/y.png"`, `"ftp://x/y"`, `"javascript:alert(1)"`, `"data:image/png;base64,AAAA"`, `"https://"`, `"https:x"`, `"https://."`, `"http://:80/"`, `"http://x:99999/"`, `"https://user:pw@x/"`, `"https://x/a b"`, `"https://x\"onerror="`, `"https://x/<script>"`, `"https://x/\\y"`, `"https://x/\ty"`, url(2049), "1"},
 		},
 		"tagline":  {good: []string{"", "null", `""`, text(200)}, bad: []string{text(201), "1"}},
 		"category": {good: []string{"", "null", `""`, text(100)}, bad: []string{text(101), "false"}},
@@ -106,6 +108,7 @@ func TestPutAndPatchIDs(t *testing.T) {
 		"PUT /items with a fraction":         {"PUT", "/items", whole("2.5"), 400, "item.id"},
 		"PUT /items with a huge id":          {"PUT", "/items", whole("99999999999999999999"), 400, "item.id"},
 		"PUT /items with an unknown id":      {"PUT", "/items", whole("99"), 404, ""},
+		"PUT /items with an id as 2.0":       {"PUT", "/items", whole("2.0"), 200, ""},
 		"PUT by path":                        {"PUT", "/items/2", whole(""), 200, ""},
 		"PUT by path with the same id":       {"PUT", "/items/2", whole("2"), 200, ""},
 		"PUT by path with another id":        {"PUT", "/items/2", whole("3"), 400, "item.id"},
@@ -241,6 +244,15 @@ func TestMediaTypes(t *testing.T) {
 	}
 	r := a.do("POST", "/items", "\x1f\x8b", append(a.admin(), "Content-Encoding", "gzip")...)
 	r.assertStatus(t, 415)
+	// The type is judged before the id in the path, and every line of a header counts.
+	a.do("PUT", "/items/abc", body, append(a.admin(), "Content-Type", "text/plain")...).assertStatus(t, 415)
+	for _, lines := range []string{
+		"Content-Type: application/json\r\nContent-Type: text/plain", "Content-Type: application/json\r\nContent-Encoding: identity\r\nContent-Encoding: gzip",
+	} {
+		conn := mustDial(t, a.url)
+		_, _ = fmt.Fprintf(conn, "POST /items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n%s\r\n\r\n%s", a.issuer.Token(t, items.Permissions()...), len(body), lines, body)
+		mustAnswer(t, conn).assertStatus(t, 415)
+	}
 }
 
 func TestErrorDetailsCanBeHidden(t *testing.T) {

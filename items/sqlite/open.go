@@ -62,7 +62,8 @@ func open(ctx context.Context, file string) (_ *Store, err error) {
 	readers := max(4, runtime.GOMAXPROCS(0))
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	return s, s.Ping(ctx)
+	err = s.Ping(ctx)
+	return s, err
 }
 
 const (
