@@ -10,11 +10,11 @@ func NewModule(store Store) *Module {
 	return &Module{controller: controller{service: NewService(store)}}
 }
 
-// Guard returns the handlers that let a request pass only with the permission.
-type Guard func(permission string) gin.HandlerFunc
+// Require returns the handler that lets a request pass only with the permission.
+type Require func(permission string) gin.HandlerFunc
 
 // Mount adds the routes: reads for anyone, writes for holders of the permission on each line.
-func (m *Module) Mount(public, guarded gin.IRouter, require Guard) {
+func (m *Module) Mount(public, guarded gin.IRouter, require Require) {
 	ctl := m.controller
 
 	for _, method := range []string{"GET", "HEAD"} {

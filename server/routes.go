@@ -50,7 +50,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 }
 
 // requireWithin asks for the permission first and counts the write afterwards: a refused one costs its subject nothing.
-func requireWithin(guard *authz.Guard, writesPerMinute int) items.Guard {
+func requireWithin(guard *authz.Guard, writesPerMinute int) items.Require {
 	limit := limitWrites(writesPerMinute)
 	return func(permission string) gin.HandlerFunc {
 		require := guard.Require(permission)
