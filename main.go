@@ -176,6 +176,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 		TrustedProxies:        prefixes(cfg),
 		WritesPerMinute:       cfg.WritesPerMinute,
 		AuthFailuresPerMinute: cfg.AuthFailuresPerMinute,
+		MaxConcurrent:         cfg.MaxConcurrent,
 		HideErrorDetails:      cfg.HideErrorDetails,
 		ShutdownGrace:         cfg.ShutdownGrace,
 	})

@@ -40,6 +40,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// WritesPerMinute bounds the writes of one token subject. 0 means no bound.
 	WritesPerMinute int
+	// MaxConcurrent bounds the requests that are served at the same time. 0 means no bound.
+	MaxConcurrent int
 	// AuthFailuresPerMinute bounds the failed authentications from one client address. 0 means no bound.
 	AuthFailuresPerMinute int
 	// HideErrorDetails leaves field-level messages out of error answers.

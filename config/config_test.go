@@ -60,6 +60,7 @@ func TestDefaults(t *testing.T) {
 		SeedMenu:              true,
 		WritesPerMinute:       600,
 		AuthFailuresPerMinute: 300,
+		MaxConcurrent:         1000,
 		LogLevel:              slog.LevelInfo,
 		ShutdownGrace:         10 * time.Second,
 		DevIDPPort:            7001,

@@ -68,7 +68,7 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 		switch {
 		case c.Writer.Status() >= http.StatusInternalServerError:
 			level = slog.LevelError
-		case slices.Contains([]string{"/healthz", "/readyz"}, c.FullPath()):
+		case isProbe(c):
 			level = slog.LevelDebug // a probe every few seconds would bury the rest
 		}
 		log.LogAttrs(c.Request.Context(), level, "request", attrs...)
@@ -118,6 +118,15 @@ func securityHeaders(c *gin.Context) {
 	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	c.Header("Referrer-Policy", "no-referrer")
 	c.Header("Cross-Origin-Resource-Policy", "same-origin") // governs embedding alone; fetches that CORS allows still work
+	if overTLS(c) {
+		c.Header("Strict-Transport-Security", "max-age=31536000") // RFC 6797; over plain HTTP it must not be sent
+	}
+}
+
+// overTLS reports whether the client's connection is encrypted, as far as a trusted proxy says so. The addresses differ
+// only where Gin believes the proxy.
+func overTLS(c *gin.Context) bool {
+	return c.Request.TLS != nil || (c.ClientIP() != c.RemoteIP() && c.GetHeader("X-Forwarded-Proto") == "https")
 }
 
 // requestTimeout is how long the handlers of one request may wait for the store or the keys.
@@ -129,6 +138,29 @@ func limitTime(c *gin.Context) {
 	c.Request = c.Request.WithContext(ctx)
 	c.Next()
 }
+
+// limitConcurrency refuses at once what comes while most requests are being served: a queue would only make every client
+// wait. Probes pass, or an orchestrator would kill the server for being busy.
+func limitConcurrency(most int) gin.HandlerFunc {
+	if most == 0 {
+		return func(*gin.Context) {}
+	}
+	slots := make(chan struct{}, most)
+	return func(c *gin.Context) {
+		if isProbe(c) {
+			return
+		}
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+			c.Next()
+		default:
+			fail(c, errBusy)
+		}
+	}
+}
+
+func isProbe(c *gin.Context) bool { return c.FullPath() == "/healthz" || c.FullPath() == "/readyz" }
 
 // crossOrigin answers preflights and marks answers for single-page applications on other origins (the Fetch standard,
 // section 3.2). It stands before the routes: on a group, a preflight would be 404. Never with credentials: the API

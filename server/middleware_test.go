@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +85,66 @@ func TestSecurityHeaders(t *testing.T) {
 		assertHeader(t, r, "Referrer-Policy", "no-referrer")
 		assertHeader(t, r, "Cross-Origin-Resource-Policy", "same-origin")
 		assertHeader(t, r, "Server", "")
+	}
+}
+
+// RFC 6797: over TLS, and never over plain HTTP. Whether it is TLS is for a trusted proxy to say.
+func TestStrictTransportSecurity(t *testing.T) {
+	t.Parallel()
+	proxied := newAPI(t, func(o *server.Options) { o.TrustedProxies = []string{"127.0.0.1"} })
+	direct := newAPI(t, nil)
+	for name, test := range map[string]struct {
+		api     *api
+		headers []string
+		want    string
+	}{
+		"behind a proxy with TLS":     {proxied, []string{"X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "https"}, "max-age=31536000"},
+		"behind a proxy without":      {proxied, []string{"X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "http"}, ""},
+		"a client that says so":       {direct, []string{"X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "https"}, ""},
+		"a client without any header": {direct, nil, ""},
+	} {
+		if got := test.api.do("GET", "/items", "", test.headers...).header.Get("Strict-Transport-Security"); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// One request too many is refused at once, and nothing is left over when the others are done.
+func TestConcurrencyLimit(t *testing.T) {
+	t.Parallel()
+	arrived, release := make(chan struct{}, 3), make(chan struct{})
+	var ping atomic.Bool
+	a := newAPI(t, func(o *server.Options) {
+		o.MaxConcurrent = 3
+		o.Store = brokenStore{o.Store, func(context.Context) error {
+			if !ping.Load() {
+				arrived <- struct{}{}
+				<-release
+			}
+			return nil
+		}}
+	})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() { a.do("GET", "/items/1", "").assertStatus(t, 200) })
+	}
+	for range 3 {
+		<-arrived
+	}
+	ping.Store(true)
+	for _, path := range []string{"/items", "/items/1", "/nope"} {
+		r := a.do("GET", path, "")
+		r.assertStatus(t, 503)
+		r.mustProblem(t)
+		assertHeader(t, r, "Retry-After", "1")
+	}
+	a.do("GET", "/healthz", "").assertStatus(t, 200)
+	a.do("GET", "/readyz", "").assertStatus(t, 200)
+	close(release)
+	wg.Wait()
+	for range 10 { // one after the other: each gives its place back
+		a.do("GET", "/items/1", "").assertStatus(t, 200)
+		a.do("GET", "/items/99", "").assertStatus(t, 404)
 	}
 }
 

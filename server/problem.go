@@ -41,6 +41,7 @@ var (
 	errOrigin      = errors.New("the origin is not on the list")
 	errDraining    = errors.New("the server is shutting down")
 	errPanic       = errors.New("panic")
+	errBusy        = errors.New("too many requests at the same time")
 	errRateLimited = errors.New("rate limited")
 )
 
@@ -110,6 +111,10 @@ func problemOf(err error) problem {
 		return newProblem(statusClientClosedRequest, "client-closed-request", "The client closed the connection.")
 	case errors.Is(err, items.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		p := newProblem(http.StatusServiceUnavailable, "store-unavailable", "The menu cannot be reached right now. Nothing was changed. Try again.")
+		p.retryAfter = time.Second
+		return p
+	case errors.Is(err, errBusy):
+		p := newProblem(http.StatusServiceUnavailable, "too-busy", "The server has as many requests as it can serve at a time. Try again.")
 		p.retryAfter = time.Second
 		return p
 	case errors.Is(err, errDraining):

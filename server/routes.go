@@ -32,6 +32,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		securityHeaders,
 		refuseForeignOrigins(o.CORSOrigins),
 		crossOrigin(o.CORSOrigins),
+		limitConcurrency(o.MaxConcurrent),
 		limitTime,
 	)
 	engine.NoRoute(noRoute)

@@ -27,6 +27,8 @@ type Options struct {
 	WritesPerMinute int
 	// AuthFailuresPerMinute bounds the failed tokens from one address, 0 is no bound.
 	AuthFailuresPerMinute int
+	// MaxConcurrent bounds the requests that are served at the same time, 0 is no bound.
+	MaxConcurrent int
 	// HideErrorDetails leaves out what is wrong with which field.
 	HideErrorDetails bool
 	// ShutdownGrace is how long requests in progress may take once the server is told to stop.
