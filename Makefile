@@ -4,6 +4,7 @@
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
 # Pure Go for any Linux, without paths of this machine, symbols, and a codec of Gin's that nothing here uses. The
 # Dockerfile builds alike.
@@ -12,6 +13,9 @@ BUILD := CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags '-s -w'
 # The packages whose coverage must not fall under COVER_MIN percent.
 COVERED   := items items/sqlite authz authz/devidp config server
 COVER_MIN := 85
+
+# How many inputs each fuzz target is given. For a real hunt, a time: make fuzz FUZZTIME=10m
+FUZZTIME := 1000x
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -27,11 +31,20 @@ dev: ## Run the API and a development identity provider on this machine
 	@go run . dev
 
 .PHONY: test
-test: docs/node_modules/.package-lock.json ## Run every test: vet, Go with the race detector, and the Postman collection
+test: docs/node_modules/.package-lock.json ## Run every test: vet, Go with the race detector, the Postman collection, a little fuzzing
 	@$(need-node)
 	@$(need-cc)
 	go vet ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
+	@$(MAKE) fuzz
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target on a thousand inputs, or for FUZZTIME=10m
+	@mkdir -p bin
+	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|^(.*)/[^/]+:func |\1 |' | sort -u | while read -r package target; do \
+		echo "fuzz $$package $$target $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" > bin/fuzz.log 2>&1 || { cat bin/fuzz.log; exit 1; }; \
+	done
 
 .PHONY: cover
 cover: ## Print the coverage of each package; fail where it is too low
@@ -59,6 +72,11 @@ fmt: ## Format the Go code
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities in what the program calls (asks vuln.go.dev)
 	go run $(GOVULNCHECK) ./...
+
+.PHONY: sbom
+sbom: ## Write the software bill of materials bin/sbom.json (CycloneDX)
+	@mkdir -p bin
+	go run $(CYCLONEDX) app -json -licenses -std -output bin/sbom.json
 
 .PHONY: build
 build: ## Build the static binary bin/menu-api

@@ -318,6 +318,64 @@ func TestServeWithTheTutorialsEnvFile(t *testing.T) {
 	}
 }
 
+// In serve there is no development provider, whatever the settings say: not on its port, and not among the routes.
+func TestServeHasNoDevelopmentProvider(t *testing.T) {
+	t.Parallel()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(free.Addr().String())
+	_ = free.Close()
+	for name, e := range map[string]env{
+		"its port is set":      {"AUTH0_ISSUER_URL": "tenant.eu.auth0.com", "DEV_IDP_PORT": port},
+		"its issuer is set":    {"AUTH0_ISSUER_URL": "http://localhost:" + port, "DEV_IDP_PORT": port, "AUTH0_CLIENT_ID": "menu-dashboard"},
+		"permissions are off":  {"AUTH0_ISSUER_URL": "http://localhost:" + port, "DEV_IDP_PORT": port, "AUTHZ_REQUIRE_PERMISSIONS": "false"},
+		"the log is a debug's": {"AUTH0_ISSUER_URL": "http://localhost:" + port, "DEV_IDP_PORT": port, "LOG_LEVEL": "debug"},
+	} {
+		e["AUTH0_AUDIENCE"] = "https://menu.example.com"
+		p := start(t, "serve", e)
+		if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+			_ = conn.Close()
+			t.Errorf("%s: something listens on the provider's port", name)
+		}
+		for _, path := range []string{"/authorize", "/login", "/oauth/token", "/userinfo", "/v2/logout", "/dev/rotate", "/.well-known/jwks.json", "/.well-known/openid-configuration"} {
+			for _, method := range []string{"GET", "POST"} {
+				if response, _ := p.do(method, path, "", ""); response.StatusCode != http.StatusNotFound {
+					t.Errorf("%s: %s %s: got %d, want 404", name, method, path, response.StatusCode)
+				}
+			}
+		}
+		if err := p.stop(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The provider lets anyone in, so it listens on loopback alone, also where the API is opened to the network.
+func TestProviderStaysOnLoopback(t *testing.T) {
+	t.Parallel()
+	p := start(t, "dev", env{"HOST": "0.0.0.0"})
+	api, err := url.Parse(p.api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := url.Parse(p.issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 127.0.0.2 reaches what listens on all addresses, and nothing that listens on 127.0.0.1.
+	for port, want := range map[string]bool{api.Port(): true, issuer.Port(): false} {
+		conn, err := net.Dial("tcp", "127.0.0.2:"+port)
+		if err == nil {
+			_ = conn.Close()
+		}
+		if (err == nil) != want {
+			t.Errorf("port %s on another address: got %v, want reachable %v", port, err, want)
+		}
+	}
+}
+
 func TestServeWithoutPermissionsWarns(t *testing.T) {
 	t.Parallel()
 	tenant := authztest.NewIssuer(t)
