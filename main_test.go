@@ -580,3 +580,35 @@ func TestImportArrows(t *testing.T) {
 		}
 	}
 }
+
+// What docs/security.md claims is only worth the test that it names.
+func TestSecurityDocumentNamesRealTests(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := map[string]bool{}
+	err = filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllSubmatch(source, -1) {
+			real[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllSubmatch(document, -1)
+	if len(named) < 30 {
+		t.Errorf("got %d names, want at least one for each threat", len(named))
+	}
+	for _, name := range named {
+		if !real[string(name[1])] {
+			t.Errorf("%s does not exist", name[1])
+		}
+	}
+}

@@ -43,8 +43,13 @@ type Key struct {
 // NewIssuer starts an issuer with one key. It ends with the test.
 func NewIssuer(tb testing.TB) *Issuer {
 	tb.Helper()
-	i := &Issuer{}
-	i.Rotate(tb)
+	return NewIssuerWith(tb, NewKey(tb))
+}
+
+// NewIssuerWith starts an issuer that signs with the key. Keys are slow to make, so tests may share one.
+func NewIssuerWith(tb testing.TB, key *Key) *Issuer {
+	tb.Helper()
+	i := &Issuer{signing: key, keys: []*Key{key}}
 	server := httptest.NewServer(http.HandlerFunc(i.serve))
 	tb.Cleanup(server.Close)
 	i.URL = server.URL + "/"
