@@ -2,11 +2,12 @@ package authz
 
 import (
 	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 var errNoUsableKey = errors.New("it holds no usable key: RSA, 2048 bits or more, for RS256 signatures, with a kid of its own")
@@ -15,7 +16,7 @@ var errNoUsableKey = errors.New("it holds no usable key: RSA, 2048 bits or more,
 // passed over, so that an issuer may publish keys for other purposes; a set without a usable one is an error.
 func parseKeySet(body []byte) (map[string]*rsa.PublicKey, error) {
 	var set struct {
-		Keys []json.RawMessage `json:"keys"`
+		Keys []jsontext.Value `json:"keys"`
 	}
 	if err := json.Unmarshal(body, &set); err != nil {
 		return nil, fmt.Errorf("it is not a JWK Set: %w", err)

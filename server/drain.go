@@ -70,10 +70,12 @@ func waitUntil(ctx context.Context, most time.Duration, condition func() bool) {
 	}
 }
 
-// closeConnections has every client close its connection after the answer once the server is closing.
+// closeConnections has a client close its connection after the answer once the server is closing. It does the same where
+// a request may have been framed in two ways (RFC 9112 section 6.1: Transfer-Encoding beside Content-Length, or in
+// HTTP/1.0), so that what one of the two calls the next request is never read. net/http hides which headers there were.
 func (s *Server) closeConnections(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.phase.Load() == closing {
+		if s.phase.Load() == closing || len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-contrib/cors"
@@ -63,7 +64,7 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 			attrs = append(attrs, slog.String("subject", shorten(principal.Subject)))
 		}
 		if failure := c.Errors.Last(); failure != nil {
-			attrs = append(attrs, slog.String("error", failure.Error()))
+			attrs = append(attrs, slog.String("error", shorten(failure.Error())))
 		}
 		switch {
 		case c.Writer.Status() >= http.StatusInternalServerError:
@@ -77,7 +78,7 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 
 // shorten keeps what a client made up from filling the log.
 func shorten(s string) string {
-	const most = 200
+	const most = 500
 	if len(s) > most {
 		return s[:most] + "…"
 	}
@@ -173,11 +174,14 @@ func crossOrigin(origins []string) gin.HandlerFunc {
 		AllowHeaders: []string{
 			"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID", requestIDHeader,
 		},
-		ExposeHeaders: []string{
-			"ETag", "Location", "Link", "Retry-After", "WWW-Authenticate", requestIDHeader, "RateLimit", "RateLimit-Policy",
-		},
-		MaxAge: 10 * time.Minute,
+		ExposeHeaders: exposedHeaders,
+		MaxAge:        10 * time.Minute,
 	})
+}
+
+// exposedHeaders are those that a page may read, in the spelling that the library gives them.
+var exposedHeaders = []string{
+	"Etag", "Location", "Link", "Retry-After", "Www-Authenticate", requestIDHeader, "Ratelimit", "Ratelimit-Policy",
 }
 
 func allowOrigin(origins []string) func(string) bool {
@@ -192,7 +196,11 @@ func allowOrigin(origins []string) func(string) bool {
 func refuseForeignOrigins(origins []string) gin.HandlerFunc {
 	if origins == nil {
 		// On every answer, as the NestJS application has it: a cache may give one to a page that it had for curl.
-		return func(c *gin.Context) { c.Header("Access-Control-Allow-Origin", "*") }
+		exposed := strings.Join(exposedHeaders, ",")
+		return func(c *gin.Context) {
+			c.Header("Access-Control-Allow-Origin", "*")
+			c.Header("Access-Control-Expose-Headers", exposed)
+		}
 	}
 	return func(c *gin.Context) {
 		c.Header("Vary", "Origin") // on every answer, for the same reason

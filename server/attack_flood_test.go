@@ -1,0 +1,465 @@
+package server_test
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"menu-api/authz/authztest"
+	"menu-api/items"
+	"menu-api/server"
+)
+
+// floodBound is how far the memory of the whole process, the attackers included, may grow while a flood runs. The race
+// detector's own memory does not count.
+const floodBound = 64 << 20
+
+// underFlood runs a flood and checks that memory stays within the bound meanwhile, and that afterwards nothing is left of
+// it: no goroutine, and little memory.
+func underFlood(t *testing.T, bound int64, flood func()) (took time.Duration) {
+	t.Helper()
+	var before, after, now runtime.MemStats
+	runtime.GC()
+	goroutines := runtime.NumGoroutine()
+	runtime.ReadMemStats(&before)
+
+	done := make(chan struct{})
+	var peakAlloc, peakInuse uint64
+	var sampling sync.WaitGroup
+	sampling.Go(func() {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				runtime.ReadMemStats(&now)
+				peakAlloc, peakInuse = max(peakAlloc, now.HeapAlloc), max(peakInuse, now.HeapInuse)
+			}
+		}
+	})
+	start := time.Now()
+	flood()
+	took = time.Since(start)
+	close(done)
+	sampling.Wait()
+
+	waitFor(t, func() bool { return runtime.NumGoroutine() <= goroutines+10 })
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	grown := func(n, from uint64) int64 { return int64(n) - int64(from) }
+	t.Logf("%.1fs; memory over the start: peak in use %+.1f MiB (allocated %+.1f MiB), afterwards %+.1f MiB; %d goroutines before, %d after",
+		took.Seconds(), mib(grown(peakInuse, before.HeapInuse)), mib(grown(peakAlloc, before.HeapAlloc)), mib(grown(after.HeapAlloc, before.HeapAlloc)),
+		goroutines, runtime.NumGoroutine())
+	if got := grown(peakInuse, before.HeapInuse); got > bound {
+		t.Errorf("memory grew by %.1f MiB, want at most %.1f", mib(got), mib(bound))
+	}
+	if got := grown(after.HeapAlloc, before.HeapAlloc); got > floodBound/4 {
+		t.Errorf("%.1f MiB are left, want at most %.1f", mib(got), mib(floodBound/4))
+	}
+	return took
+}
+
+func mib(n int64) float64 { return float64(n) / (1 << 20) }
+
+// quiet has the log go nowhere: in these tests its length would be what is measured.
+func quiet(o *server.Options) { o.Logger = slog.New(slog.DiscardHandler) }
+
+// inParallel calls f with 0 to n-1, from a few goroutines.
+func inParallel(n, workers int, f func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestSlowClientsHoldUpNobody has 500 clients send a byte now and then, in the head and in the body of a request, or never
+// read their answer. A client that is fast has all of its answers meanwhile.
+//
+//nolint:paralleltest // it measures
+func TestSlowClientsHoldUpNobody(t *testing.T) {
+	r := serve(t, quiet, nil)
+	authorization := r.admin()[1]
+	fast := func() (p50, p99 time.Duration) {
+		took := make([]time.Duration, 300)
+		for i := range took {
+			start := time.Now()
+			if i%10 == 0 {
+				r.do("PATCH", "/items/3", `{"item":{"price":1.99}}`, "Authorization", authorization).assertStatus(t, 200)
+			} else {
+				r.do("GET", "/items", "").assertStatus(t, 200)
+			}
+			took[i] = time.Since(start)
+		}
+		slices.Sort(took)
+		return took[len(took)/2], took[len(took)*99/100]
+	}
+	p50, p99 := fast()
+	t.Logf("alone: p50 %s, p99 %s", p50, p99)
+
+	underFlood(t, floodBound, func() {
+		heads := []string{
+			"GET /items HTTP/1.1\r\nHost: x\r\nX: ",
+			"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\nAuthorization: " + authorization + "\r\n\r\n{",
+			"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nAuthorization: " + authorization + "\r\n\r\nffff\r\n{",
+			strings.Repeat("GET /items HTTP/1.1\r\nHost: x\r\n\r\n", 5), // and reads none of the answers
+		}
+		conns := make([]net.Conn, 500)
+		for i := range conns {
+			conns[i] = mustDial(t, r.url)
+			_, _ = io.WriteString(conns[i], heads[i%len(heads)])
+		}
+		stop := make(chan struct{})
+		var trickling sync.WaitGroup
+		var cut atomic.Int64
+		trickling.Go(func() {
+			for {
+				for _, conn := range conns {
+					select {
+					case <-stop:
+						return
+					case <-time.After(time.Millisecond):
+						if _, err := conn.Write([]byte(" ")); err != nil {
+							cut.Add(1)
+						}
+					}
+				}
+			}
+		})
+		p50, p99 := fast()
+		t.Logf("beside 500 slow clients: p50 %s, p99 %s", p50, p99)
+		if p99 > 5*time.Second {
+			t.Errorf("got p99 %s, want the slow clients not to be noticed", p99)
+		}
+		if n := cut.Load(); n > 0 {
+			t.Logf("%d writes of slow clients failed: they were cut off by then", n)
+		}
+		close(stop)
+		trickling.Wait()
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+		r.client.CloseIdleConnections()
+	})
+	r.do("GET", "/items", "").assertStatus(t, 200)
+}
+
+// TestFloodOfBodies: 200 writers at a time send bodies as large as is allowed that are no items.
+//
+//nolint:paralleltest // it measures
+func TestFloodOfBodies(t *testing.T) {
+	// What one body may cost while it is judged, garbage and the sender included: a body of 64 KiB is read, taken apart and
+	// copied a few times.
+	const perBody = 1 << 20
+	r := serve(t, quiet, nil)
+	admin := r.admin()
+	fill := func(body, with string) string {
+		return strings.Replace(body, "FILL", strings.Repeat(with, (items.MaxBody-len(body))/len(with)), 1)
+	}
+	bodies := []string{
+		fill(`{"item":{"name":"FILL","price":1,"description":"","image":""}}`, "a"),
+		fill(`{"item":{"name":"FILL","price":1,"description":"","image":""}}`, `\u0061`),
+		fill(`{"item":{"name":"x","price":1,"description":"","image":"","x":[FILL1]}}`, "1,"),
+		fill(`{"item":{"name":"x","price":1FILL}}`, "0"),
+		`{"item":{` + manyNames(5000) + `}}`,
+		strings.Repeat(`[`, 9999),
+		fill(`FILL`, " "),
+		fill(`{"item":{}}FILLx`, " "),
+	}
+	clients := make([]*http.Client, 200)
+	for i := range clients {
+		clients[i] = newClient(t)
+	}
+	var failed atomic.Int64
+	took := underFlood(t, 200*perBody, func() {
+		inParallel(400, len(clients), func(i int) {
+			request, err := http.NewRequest(http.MethodPost, r.url+"/items", strings.NewReader(bodies[i%len(bodies)]))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			request.Header.Set("Content-Type", "application/json")
+			request.Header.Set(admin[0], admin[1])
+			response, err := clients[i%len(clients)].Do(request)
+			if err != nil {
+				failed.Add(1)
+				return
+			}
+			answered, _ := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if response.StatusCode == 408 {
+				failed.Add(1)
+			} else if response.StatusCode != 400 || len(answered) > 5000 {
+				t.Errorf("body %d: got %d with %d bytes, want 400 and a short answer", i%len(bodies), response.StatusCode, len(answered))
+			}
+		})
+		for _, client := range clients {
+			client.CloseIdleConnections()
+		}
+	})
+	// A machine that has other things to do may take longer than a request may.
+	if n := failed.Load(); n > 0 && took < 10*time.Second {
+		t.Errorf("%d writers had no answer", n)
+	}
+	assertUnchanged(t, r.api)
+	r.client.CloseIdleConnections()
+}
+
+// TestFloodOfEndlessBodies: 100 clients at a time announce a chunk of 10 GiB, or say so in Content-Length, and send until
+// they are stopped. How much each got rid of is the proof that nobody reads on.
+//
+//nolint:paralleltest // it measures
+func TestFloodOfEndlessBodies(t *testing.T) {
+	r := serve(t, quiet, nil)
+	authorization := "Authorization: " + r.admin()[1] + "\r\n"
+	const post = "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	requests := []struct {
+		head   string
+		status int
+	}{
+		{post + authorization + "Transfer-Encoding: chunked\r\n\r\n280000000\r\n", 413},
+		{post + authorization + "Content-Length: 10737418240\r\n\r\n", 413},
+		{post + "Transfer-Encoding: chunked\r\n\r\n280000000\r\n", 401},
+		{post + "Content-Length: 10737418240\r\n\r\n", 401},
+		{"POST /nope HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n280000000\r\n", 404},
+	}
+	piece := make([]byte, 64<<10)
+	var mu sync.Mutex
+	var most int64
+	underFlood(t, floodBound, func() {
+		inParallel(200, 100, func(i int) {
+			test := requests[i%len(requests)]
+			conn := mustDial(t, r.url)
+			defer func() { _ = conn.Close() }()
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			wg.Go(func() {
+				_, err := io.WriteString(conn, test.head)
+				var sent int64
+				for err == nil && sent < 64<<20 {
+					var n int
+					n, err = conn.Write(piece)
+					sent += int64(n)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				most = max(most, sent)
+			})
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Errorf("request %d: %v", i%len(requests), err)
+				return
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != test.status {
+				t.Errorf("request %d: got %d, want %d", i%len(requests), response.StatusCode, test.status)
+			}
+		})
+	})
+	t.Logf("the most that one client got rid of, buffers included: %.1f MiB of 10 GiB", mib(most))
+	if most >= 64<<20 {
+		t.Errorf("the server went on reading: %d bytes and more", most)
+	}
+	assertUnchanged(t, r.api)
+	r.client.CloseIdleConnections()
+}
+
+// TestFloodOfAddresses sends tokens that are not valid from 20,000 addresses. The limiter remembers the last 10,000: that
+// the first is forgotten and the last are not shows that it is bounded, and by how much.
+//
+//nolint:paralleltest // it measures
+func TestFloodOfAddresses(t *testing.T) {
+	const flood, remembered = 20_000, 10_000
+	_, options := newParts(t)
+	quiet(&options)
+	options.AuthFailuresPerMinute = 1
+	options.TrustedProxies = []string{"192.0.2.1"} // where httptest says that its requests come from
+	s, err := server.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := func(i int) int {
+		client := fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
+		if i%2 == 0 { // networks of IPv6
+			client = fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff)
+		}
+		return handle(s.Handler(), "POST", "/items", "", "Authorization", "Bearer garbage", "X-Forwarded-For", client).status
+	}
+	if first, second := from(0), from(0); first != 401 || second != 429 {
+		t.Fatalf("got %d and %d, want 401 and 429", first, second)
+	}
+	took := underFlood(t, floodBound, func() {
+		inParallel(flood, 4, func(i int) {
+			if got := from(i + 1); got != 401 {
+				t.Errorf("address %d: got %d, want 401", i, got)
+			}
+		})
+	})
+	assertRemembers(t, took, from, flood, remembered, 401)
+}
+
+// assertRemembers checks which of the keys 1 to n, seen about in this order, a limiter of one remembers.
+func assertRemembers(t *testing.T, took time.Duration, try func(int) int, n, remembered, fresh int) {
+	t.Helper()
+	if took > 40*time.Second {
+		t.Logf("the flood took %s, and within a minute everyone is forgiven: what is remembered cannot be told", took)
+		return
+	}
+	// The flood had a few workers, so at the edges the order is not exact.
+	for _, i := range []int{n, n - 1, n - remembered/2, n - remembered + 100} {
+		if got := try(i); got != 429 {
+			t.Errorf("number %d of %d: got %d, want it to be remembered", i, n, got)
+		}
+	}
+	for _, i := range []int{0, 1, (n - remembered) / 2, n - remembered - 100} {
+		if got := try(i); got != fresh {
+			t.Errorf("number %d of %d: got %d, want it to be forgotten", i, n, got)
+		}
+	}
+}
+
+// TestFloodOfSubjects is TestFloodOfAddresses for writes, with a valid token for each of 10,500 subjects: enough to be
+// forgotten, and not more, since each costs a signature and its verification.
+//
+//nolint:paralleltest // it measures
+func TestFloodOfSubjects(t *testing.T) {
+	const flood, remembered = 10_500, 10_000
+	a, options := newParts(t)
+	quiet(&options)
+	options.WritesPerMinute = 1
+	key := newQuickKey()
+	a.issuer.Answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(authztest.KeySetOf(key.jwk())) })
+	s, err := server.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := time.Now().Add(time.Hour).Unix()
+	try := func(i int) int {
+		token := key.sign(fmt.Sprintf(`{"iss":%q,"aud":%q,"sub":"subject-%d","exp":%d,"permissions":["create:items"]}`, a.issuer.URL, authztest.Audience, i, expires))
+		// Without a body it changes nothing, but it is counted before that is seen.
+		return handle(s.Handler(), "POST", "/items", "", "Authorization", "Bearer "+token).status
+	}
+	if first, second := try(0), try(0); first != 400 || second != 429 {
+		t.Fatalf("got %d and %d, want 400 and 429", first, second)
+	}
+	took := underFlood(t, floodBound, func() {
+		inParallel(flood, 4, func(i int) {
+			if got := try(i + 1); got != 400 {
+				t.Errorf("subject %d: got %d, want 400", i, got)
+			}
+		})
+	})
+	assertRemembers(t, took, try, flood, remembered, 400)
+}
+
+// quickKey is an RSA key that signs twenty times as fast as a real one, and keeps no secret: it is a product of primes
+// each of which is one more than a divisor of a small number, so that its private exponent is small too. To those who
+// verify it is a key of 2,048 bits and more like any other. With it a test can sign for all of its subjects.
+type quickKey struct{ n, e, d *big.Int }
+
+func newQuickKey() quickKey {
+	// The order of every group involved divides this number.
+	order := big.NewInt(1)
+	for _, p := range []int64{2, 2, 2, 3, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31} {
+		order.Mul(order, big.NewInt(p))
+	}
+	divisors := []int64{1}
+	for _, p := range []int64{2, 2, 2, 3, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31} {
+		for _, d := range slices.Clone(divisors) {
+			divisors = append(divisors, d*p)
+		}
+	}
+	slices.Sort(divisors)
+	divisors = slices.Compact(divisors)
+	n := big.NewInt(1)
+	for _, d := range slices.Backward(divisors) {
+		if p := big.NewInt(d + 1); n.BitLen() < 2048 && p.ProbablyPrime(10) {
+			n.Mul(n, p)
+		}
+	}
+	e := big.NewInt(37) // small and legal, which spares those who verify
+	return quickKey{n: n, e: e, d: new(big.Int).ModInverse(e, order)}
+}
+
+func (k quickKey) jwk() map[string]any {
+	return map[string]any{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "quick",
+		"n": authztest.Encode(string(k.n.Bytes())), "e": authztest.Encode(string(k.e.Bytes())),
+	}
+}
+
+// sign returns a token that is signed as RFC 8017 section 8.2.1 has it.
+func (k quickKey) sign(claims string) string {
+	input := authztest.Encode(`{"alg":"RS256","typ":"JWT","kid":"quick"}`) + "." + authztest.Encode(claims)
+	digest := sha256.Sum256([]byte(input))
+	const sha256Prefix = "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+	info := sha256Prefix + string(digest[:])
+	size := (k.n.BitLen() + 7) / 8
+	padded := "\x00\x01" + strings.Repeat("\xff", size-len(info)-3) + "\x00" + info
+	signature := make([]byte, size)
+	new(big.Int).Exp(new(big.Int).SetBytes([]byte(padded)), k.d, k.n).FillBytes(signature)
+	return input + "." + authztest.Encode(string(signature))
+}
+
+// TestFloodOfPathsAndMethods: no client can make a series of metrics for itself.
+//
+//nolint:paralleltest // it measures
+func TestFloodOfPathsAndMethods(t *testing.T) {
+	metrics := server.NewMetrics()
+	_, options := newParts(t)
+	quiet(&options)
+	options.Metrics = metrics
+	s, err := server.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	underFlood(t, floodBound, func() {
+		inParallel(20_000, 4, func(i int) {
+			method, path := "GET", "/items"
+			switch i % 5 {
+			case 0:
+				path = fmt.Sprintf("/made/up/%d", i)
+			case 1:
+				path = fmt.Sprintf("/items/%d", i+1000)
+			case 2:
+				method = fmt.Sprintf("M%d", i)
+			case 3:
+				method, path = fmt.Sprintf("M%d", i), fmt.Sprintf("/made/up/%d", i)
+			case 4:
+				path = fmt.Sprintf("/items/%%ff%d?q=%d", i, i)
+			}
+			handle(s.Handler(), method, path, "", "X-Request-Id", fmt.Sprint("id-", i), "Origin", fmt.Sprintf("https://%d.example", i))
+		})
+	})
+	recorder := httptest.NewRecorder()
+	metrics.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	// 4 methods are routed on 4 templates, with a handful of statuses each.
+	series := strings.Count(recorder.Body.String(), "http_request_duration_seconds_count{")
+	t.Logf("%d series, %d bytes of metrics", series, recorder.Body.Len())
+	if series == 0 || series > 10 {
+		t.Errorf("got %d series, want those of the routes", series)
+	}
+	if strings.Contains(recorder.Body.String(), "made") || strings.Contains(recorder.Body.String(), `"M`) {
+		t.Error("the metrics hold what clients made up")
+	}
+}

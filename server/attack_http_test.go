@@ -1,0 +1,1208 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"menu-api/items"
+	"menu-api/server"
+)
+
+// exchange sends bytes on a connection of their own and returns every answer that comes back, and whether the server
+// closed the connection. It waits only for a connection that stays open.
+func exchange(tb testing.TB, url, raw string) (answers []answer, closed bool) {
+	tb.Helper()
+	conn := mustDial(tb, url)
+	_ = conn.SetDeadline(time.Now().Add(8 * time.Second))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer func() { _ = conn.Close() }()
+	// The server may answer and close before all is written, so writing and reading must not wait for each other.
+	wg.Go(func() { _, _ = io.WriteString(conn, raw) })
+	reader := bufio.NewReader(conn)
+	request := &http.Request{Method: http.MethodGet}
+	if strings.HasPrefix(raw, "HEAD ") {
+		request.Method = http.MethodHead // its answer has no body
+	}
+	for {
+		response, err := http.ReadResponse(reader, request)
+		if err != nil {
+			return answers, !errors.Is(err, os.ErrDeadlineExceeded)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusContinue {
+			answers = append(answers, answer{response.StatusCode, response.Header, string(body)})
+		}
+		if err != nil {
+			return answers, !errors.Is(err, os.ErrDeadlineExceeded)
+		}
+		request.Method = http.MethodGet
+	}
+}
+
+// exchangeOnce is exchange where there must be one answer.
+func exchangeOnce(tb testing.TB, url, raw string) answer {
+	tb.Helper()
+	answers, _ := exchange(tb, url, raw)
+	if len(answers) != 1 {
+		tb.Fatalf("got %d answers %+v, want 1", len(answers), answers)
+	}
+	return answers[0]
+}
+
+// assertUnchanged checks that no attack has touched the menu.
+func assertUnchanged(tb testing.TB, a *api) {
+	tb.Helper()
+	if r := a.do("GET", "/items", ""); r.status != 200 || r.body != menu {
+		tb.Errorf("the menu is not what it was: got %d %s", r.status, r.body)
+	}
+}
+
+// assertBare checks an answer that net/http gives by itself, before there is a request for the API to judge: short, and
+// silent about what was sent and about what runs here.
+func assertBare(tb testing.TB, r answer, sent ...string) {
+	tb.Helper()
+	if len(r.body) > 200 {
+		tb.Errorf("got a body of %d bytes, want a short one", len(r.body))
+	}
+	assertHeader(tb, r, "Server", "")
+	for _, s := range sent {
+		if strings.Contains(r.body, s) {
+			tb.Errorf("the answer repeats %q: %s", s, r.body)
+		}
+	}
+}
+
+// TestSlowHeaders sends the head of a request one byte at a time. The connection ends about when ReadHeaderTimeout says,
+// and until then everyone else is served.
+func TestSlowHeaders(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil, nil)
+	conn := mustDial(t, r.url)
+	start := time.Now()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		// The server says nothing: whoever is that slow is not waiting for an answer.
+		if n, err := conn.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("got %d bytes and %v, want the connection closed", n, err)
+		}
+	}()
+	const head = "GET /items HTTP/1.1\r\nHost: x\r\nX-Slow: "
+	for i := 0; ; i++ {
+		select {
+		case <-ended:
+			if took := time.Since(start); took < 4*time.Second || took > 15*time.Second {
+				t.Errorf("closed after %s, want about 5s", took)
+			}
+			assertUnchanged(t, r.api)
+			return
+		case <-time.After(100 * time.Millisecond):
+			_, _ = conn.Write([]byte{(head + strings.Repeat("a", 1000))[i]})
+			if i%10 == 0 {
+				r.do("GET", "/items/1", "").assertStatus(t, 200)
+			}
+		}
+	}
+}
+
+// pipeListener hands out connections that live in memory, so that a test may run on a clock of its own.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// TestSlowClientsEnd measures when the server lets go of those that keep it waiting. It runs the server's own http.Server
+// on a clock that only moves when everyone waits, so that the times are exact and the test takes none.
+func TestSlowClientsEnd(t *testing.T) {
+	t.Parallel()
+	a, options := newParts(t)
+	s, err := server.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Here the clock is the real one: the keys come over a real network.
+	if r := handle(s.Handler(), "POST", "/items", "", a.admin()...); r.status != 400 {
+		t.Fatalf("got %d %s, want the keys to be there", r.status, r.body)
+	}
+	// A bubble's clock starts with the year 2000, for which this token is made.
+	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	token := a.issuer.TokenWith(t, items.Permissions(), map[string]any{"iat": epoch, "exp": epoch + 3600})
+	post := "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + token + "\r\n"
+
+	for name, test := range map[string]struct {
+		head    string
+		trickle string // sent again and again, once a second
+		status  int    // 0 is no answer at all
+		from    time.Duration
+		to      time.Duration
+		silent  bool // the client never reads
+	}{
+		"nothing is sent":              {"", "", 0, 5 * time.Second, 5 * time.Second, false},
+		"half a head":                  {"GET /items HT", "", 400, 5 * time.Second, 6 * time.Second, false},
+		"a head that trickles":         {"GET /items HTTP/1.1\r\nHost: x\r\nX: ", "a", 0, 5 * time.Second, 5 * time.Second, false},
+		"headers that trickle":         {"GET /items HTTP/1.1\r\nHost: x\r\n", "A: b\r\n", 0, 5 * time.Second, 5 * time.Second, false},
+		"a body that does not come":    {post + "Content-Length: 100\r\n\r\n", "", 408, 15 * time.Second, 17 * time.Second, false},
+		"a body that trickles":         {post + "Content-Length: 1000\r\n\r\n{", " ", 408, 15 * time.Second, 17 * time.Second, false},
+		"chunks that trickle":          {post + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", 408, 15 * time.Second, 17 * time.Second, false},
+		"a chunk that never ends":      {post + "Transfer-Encoding: chunked\r\n\r\nffff\r\n", " ", 408, 15 * time.Second, 17 * time.Second, false},
+		"a chunk size that trickles":   {post + "Transfer-Encoding: chunked\r\n\r\n", "0", 408, 15 * time.Second, 17 * time.Second, false},
+		"a chunk extension trickles":   {post + "Transfer-Encoding: chunked\r\n\r\n1;", "a", 408, 15 * time.Second, 17 * time.Second, false},
+		"a body without a token":       {"POST /items HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", " ", 401, 0, 2 * time.Second, false},
+		"a body to nowhere":            {"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", " ", 404, 0, 2 * time.Second, false},
+		"a body of a GET":              {"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", "", 200, 15 * time.Second, 17 * time.Second, false},
+		"a connection that falls idle": {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "", 200, 2 * time.Minute, 2 * time.Minute, false},
+		"an answer that nobody takes":  {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "", 0, 30 * time.Second, 31 * time.Second, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Not parallel: http.Server keeps state that belongs to one bubble at a time.
+			s, err := server.New(options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				listener := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+				ctx, cancel := context.WithCancel(t.Context())
+				var serving sync.WaitGroup
+				serving.Go(func() { _ = s.Serve(ctx, listener) })
+				client, conn := net.Pipe()
+				listener.conns <- conn
+				start := time.Now()
+
+				gone := make(chan struct{})
+				serving.Go(func() {
+					_, err := io.WriteString(client, test.head)
+					for ; err == nil; _, err = io.WriteString(client, test.trickle) {
+						select {
+						case <-gone:
+							return
+						case <-time.After(time.Second):
+						}
+						if test.trickle == "" {
+							return
+						}
+					}
+				})
+				status := 0
+				if test.silent {
+					time.Sleep(40 * time.Second)
+					if _, err := client.Write([]byte("x")); err == nil {
+						t.Error("the connection is still open")
+					}
+				} else {
+					reader := bufio.NewReader(client)
+					if response, err := http.ReadResponse(reader, nil); err == nil {
+						body, _ := io.ReadAll(response.Body)
+						status = response.StatusCode
+						switch got := (answer{status, response.Header, string(body)}); {
+						case status == 400: // net/http takes half a line for a whole one, which is no request
+							assertBare(t, got, "GET")
+						case status > 400:
+							got.mustProblem(t)
+						}
+						_, _ = io.Copy(io.Discard, reader) // until it is closed
+					}
+					if took := time.Since(start); took < test.from || took > test.to {
+						t.Errorf("closed after %s, want %s to %s", took, test.from, test.to)
+					}
+				}
+				if status != test.status {
+					t.Errorf("got status %d, want %d", status, test.status)
+				}
+				close(gone)
+				_ = client.Close()
+				cancel()
+				serving.Wait()
+			})
+		})
+	}
+}
+
+// TestHeadTooLarge: what does not fit into MaxHeaderBytes is refused before it is a request, and the connection with it.
+func TestHeadTooLarge(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil, nil)
+	var many, tiny strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&many, "X-Header-%d: a value\r\n", i)
+		tiny.WriteString("a:\r\n")
+	}
+	smuggled := "DELETE /items/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: " + r.admin()[1] + "\r\n\r\n"
+	for name, test := range map[string]struct {
+		raw    string
+		status int
+	}{
+		"10,000 headers":         {"GET /items HTTP/1.1\r\nHost: x\r\n" + many.String() + "\r\n", 431},
+		"one header of 1 MiB":    {"GET /items HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("a", 1<<20) + "\r\n\r\n", 431},
+		"a header's name":        {"GET /items HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("a", 1<<20) + ": x\r\n\r\n", 431},
+		"a folded header":        {"GET /items HTTP/1.1\r\nHost: x\r\nX: a\r\n" + strings.Repeat(" a\r\n", 1<<18) + "\r\n", 431},
+		"a token of 1 MiB":       {"POST /items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + strings.Repeat("a", 1<<20) + "\r\n\r\n", 431},
+		"a URL of 1 MiB":         {"GET /items/" + strings.Repeat("1", 1<<20) + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
+		"a query of 1 MiB":       {"GET /items?" + strings.Repeat("a=b&", 1<<18) + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
+		"a method of 1 MiB":      {strings.Repeat("A", 1<<20) + " /items HTTP/1.1\r\nHost: x\r\n\r\n", 431},
+		"a Host of 1 MiB":        {"GET /items HTTP/1.1\r\nHost: " + strings.Repeat("a", 1<<20) + "\r\n\r\n", 431},
+		"a line without an end":  {strings.Repeat("A", 1<<20), 431},
+		"10,000 without a value": {"GET /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + tiny.String() + "\r\n", 200}, // 40 kB: within the limit
+		"a URL of 60 kB":         {"GET /items/" + strings.Repeat("1", 60_000) + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400},
+		"a query of 60 kB":       {"GET /items?" + strings.Repeat("a=b&", 15_000) + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answers, closed := exchange(t, r.url, test.raw+smuggled)
+			if len(answers) != 1 || !closed {
+				t.Fatalf("got %d answers, closed %t, want one and no more", len(answers), closed)
+			}
+			answers[0].assertStatus(t, test.status)
+			switch test.status {
+			case 431:
+				assertBare(t, answers[0], "aaaa", "1111")
+			case 400:
+				if answers[0].mustProblem(t); len(answers[0].body) > 1000 {
+					t.Errorf("got a body of %d bytes", len(answers[0].body))
+				}
+			}
+			assertUnchanged(t, r.api)
+		})
+	}
+}
+
+// TestFraming tries to have a request executed that is inside, or behind, the body of another. Two programs that do not
+// agree where a request ends are how one gets past a proxy (RFC 9112 section 11.2). The request to be smuggled deletes an
+// item with a valid token: whether the item is still there is the proof.
+func TestFraming(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil, nil)
+	authorization := "Authorization: " + r.admin()[1] + "\r\n"
+	const post = "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	const te = "Transfer-Encoding: chunked\r\n"
+	// SMUGGLED stands for the request, LENGTH for how long it is, HEXLENGTH for the same as a chunk size, and LENGTH+n
+	// for n more.
+	tests := []struct {
+		name, raw string
+		status    int // of the only answer
+		bare      bool
+	}{
+		// Both Transfer-Encoding and Content-Length. RFC 9112 section 6.3: it may be served by its Transfer-Encoding, but
+		// the connection must be closed afterwards.
+		{"TE.CL, the end first", post + te + "Content-Length: LENGTH+5\r\n\r\n0\r\n\r\nSMUGGLED", 401, false},
+		{"CL.TE, the end first", post + "Content-Length: LENGTH+5\r\n" + te + "\r\n0\r\n\r\nSMUGGLED", 401, false},
+		{"TE.CL, with a token", post + authorization + te + "Content-Length: LENGTH+5\r\n\r\n0\r\n\r\nSMUGGLED", 400, false},
+		{"CL.TE, in a chunk", post + "Content-Length: 4\r\n" + te + "\r\nHEXLENGTH\r\nSMUGGLED\r\n0\r\n\r\n", 401, false},
+		{"CL 0 and TE", post + "Content-Length: 0\r\n" + te + "\r\nHEXLENGTH\r\nSMUGGLED\r\n0\r\n\r\n", 401, false},
+		{"TE and CL on a GET", "GET /healthz HTTP/1.1\r\nHost: x\r\n" + te + "Content-Length: LENGTH+5\r\n\r\n0\r\n\r\nSMUGGLED", 200, false},
+		{"TE and CL to nowhere", "POST /nope HTTP/1.1\r\nHost: x\r\n" + te + "Content-Length: LENGTH+5\r\n\r\n0\r\n\r\nSMUGGLED", 404, false},
+		// RFC 9112 section 6.1: Transfer-Encoding is not of HTTP/1.0, so where such a request ends nobody knows.
+		{"HTTP/1.0, TE and CL", "POST /items HTTP/1.0\r\nConnection: keep-alive\r\n" + te + "Content-Length: 5\r\n\r\n0\r\n\r\nSMUGGLED", 401, false},
+		{"HTTP/1.0, TE and a short CL", "POST /items HTTP/1.0\r\nConnection: keep-alive\r\n" + te + "Content-Length: 4\r\n\r\nffff\r\nSMUGGLED", 401, false},
+
+		{"TE with a blank before the colon", post + "Transfer-Encoding : chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\nSMUGGLED", 400, true},
+		{"CL with a blank before the colon", post + "Content-Length : LENGTH\r\n\r\nSMUGGLED", 400, true},
+		{"TE xchunked", post + "Transfer-Encoding: xchunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
+		{"TE chunked twice", post + te + te + "\r\n0\r\n\r\nSMUGGLED", 501, true},
+		{"TE chunked, then another", post + te + "Transfer-Encoding: x\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
+		{"TE another, then chunked", post + "Transfer-Encoding: x\r\n" + te + "\r\n0\r\n\r\nSMUGGLED", 501, true},
+		{"TE chunked, identity", post + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
+		{"TE identity, chunked", post + "Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
+		{"TE gzip, chunked", post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
+		{"TE identity", post + "Transfer-Encoding: identity\r\nContent-Length: 0\r\n\r\nSMUGGLED", 501, true},
+		{"TE empty", post + "Transfer-Encoding:\r\nContent-Length: 0\r\n\r\nSMUGGLED", 501, true},
+		{"TE quoted", post + "Transfer-Encoding: \"chunked\"\r\nContent-Length: 0\r\n\r\nSMUGGLED", 501, true},
+		{"TE with a parameter", post + "Transfer-Encoding: chunked;x=1\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
+		{"TE with a vertical tab", post + "Transfer-Encoding: \x0bchunked\r\nContent-Length: 0\r\n\r\nSMUGGLED", 400, true},
+		{"TE with a NUL", post + "Transfer-Encoding: chunked\x00\r\nContent-Length: 0\r\n\r\nSMUGGLED", 400, true},
+		{"TE folded", post + "Transfer-Encoding: chunked\r\n , identity\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
+		{"TE behind a bare CR", post + "X: a\rTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\nSMUGGLED", 400, true},
+
+		{"two CL", post + "Content-Length: 0\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 400, true},
+		{"two CL, the other way", post + "Content-Length: LENGTH\r\nContent-Length: 0\r\n\r\nSMUGGLED", 400, true},
+		{"two CL in one", post + "Content-Length: 0, LENGTH\r\n\r\nSMUGGLED", 400, true},
+		{"the same CL in one", post + "Content-Length: 0, 0\r\n\r\nSMUGGLED", 400, true},
+		{"negative CL", post + "Content-Length: -1\r\n\r\nSMUGGLED", 400, true},
+		{"negative zero CL", post + "Content-Length: -0\r\n\r\nSMUGGLED", 400, true},
+		{"plus-signed CL", post + "Content-Length: +0\r\n\r\nSMUGGLED", 400, true},
+		{"hexadecimal CL", post + "Content-Length: 0x0\r\n\r\nSMUGGLED", 400, true},
+		{"CL with an exponent", post + "Content-Length: 0e1\r\n\r\nSMUGGLED", 400, true},
+		{"CL with an underscore", post + "Content-Length: 1_0\r\n\r\nSMUGGLED", 400, true},
+		{"empty CL", post + "Content-Length:\r\n\r\nSMUGGLED", 400, true},
+		{"CL that overflows", post + "Content-Length: 18446744073709551616\r\n\r\nSMUGGLED", 400, true},
+		{"CL with another digit", post + "Content-Length: \u0661\r\n\r\nSMUGGLED", 400, true},
+		{"CL folded", post + "Content-Length: 0\r\n 1\r\n\r\nSMUGGLED", 400, true},
+		{"CL and TE, both bad", post + "Content-Length: x\r\n" + te + "\r\n0\r\n\r\nSMUGGLED", 400, true},
+
+		{"negative chunk", post + authorization + te + "\r\n-1\r\n\r\nSMUGGLED", 400, false},
+		{"chunk with a prefix", post + authorization + te + "\r\n0x0\r\n\r\nSMUGGLED", 400, false},
+		{"plus-signed chunk", post + authorization + te + "\r\n+0\r\n\r\nSMUGGLED", 400, false},
+		{"chunk that overflows", post + authorization + te + "\r\n10000000000000000\r\n\r\nSMUGGLED", 400, false},
+		{"chunk without a size", post + authorization + te + "\r\n\r\n\r\nSMUGGLED", 400, false},
+		{"chunk longer than it says", post + authorization + te + "\r\n1\r\n{}\r\n0\r\n\r\nSMUGGLED", 400, false},
+		{"chunk with endless zeros", post + authorization + te + "\r\n" + strings.Repeat("0", 5000) + "\r\n\r\nSMUGGLED", 400, false},
+		{"chunk with a bare CR", post + authorization + te + "\r\n1\r \r\n0\r\n\r\nSMUGGLED", 400, false},
+		{"trailer that is none", post + authorization + te + "\r\n0\r\nx y\r\n\r\nSMUGGLED", 400, false},
+
+		{"a body that was not asked for", post + "Expect: 100-continue\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
+		{"an expectation that nobody knows", post + "Expect: something\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 417, true},
+		{"a body larger than is thrown away", post + "Content-Length: 1000000\r\n\r\nSMUGGLED", 401, false},
+		{"HTTP/2 without TLS", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nSMUGGLED", 404, false},
+		{"HTTP/2 by upgrade", "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\nSMUGGLED", 200, false},
+		{"a web socket", "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\nSMUGGLED", 200, false},
+		{"HTTP/0.9", "GET /items\r\nSMUGGLED", 400, true},
+		{"HTTP/3", "GET /items HTTP/3.0\r\nHost: x\r\n\r\nSMUGGLED", 505, true},
+		{"HTTP without a minor version", "GET /items HTTP/1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
+		{"two blanks in the request line", "GET  /items HTTP/1.1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
+		{"a request line in the request line", "GET /items HTTP/1.1 HTTP/1.1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
+		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\nSMUGGLED", 400, true},
+		{"a proxy's greeting", "PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nSMUGGLED", 400, true},
+
+		{"NUL in a header", "GET /items HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\nSMUGGLED", 400, true},
+		{"NUL in a header's name", "GET /items HTTP/1.1\r\nHost: x\r\nX\x00Y: a\r\n\r\nSMUGGLED", 400, true},
+		{"NUL in the path", "GET /items/1\x00 HTTP/1.1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
+		{"NUL in the method", "GET\x00 /items HTTP/1.1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
+		{"a control character in a header", "GET /items HTTP/1.1\r\nHost: x\r\nX: \x1b[2J\r\n\r\nSMUGGLED", 400, true},
+		{"a header's name with a blank", "GET /items HTTP/1.1\r\nHost: x\r\nX Y: a\r\n\r\nSMUGGLED", 400, true},
+		{"a header without a colon", "GET /items HTTP/1.1\r\nHost: x\r\nnothing\r\n\r\nSMUGGLED", 400, true},
+		{"a header without a name", "GET /items HTTP/1.1\r\nHost: x\r\n: a\r\n\r\nSMUGGLED", 400, true},
+		{"a fold before the first header", "GET /items HTTP/1.1\r\n Host: x\r\n\r\nSMUGGLED", 400, true},
+		{"a bare CR in a header", "GET /items HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\nSMUGGLED", 400, true},
+
+		// What is legal, though odd, means the same to everyone: one request.
+		{"the same CL twice", "POST /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
+		{"TE in another case", "POST /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\ntransfer-encoding: \tChunked \r\n\r\nHEXLENGTH\r\nSMUGGLED\r\n0\r\n\r\n", 401, false},
+		{"bare LF", "GET /healthz HTTP/1.1\nHost: x\nConnection: close\n\nSMUGGLED", 200, false},
+		{"a fold", "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: a\r\n b\r\n\r\nSMUGGLED", 200, false},
+		{"a body of a GET", "GET /items/2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 200, false},
+		{"a body of a HEAD", "HEAD /items/2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 200, false},
+		{"a body of a DELETE", "DELETE /items/2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
+		{"a body of an OPTIONS", "OPTIONS /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 204, false},
+		{"an underscore is no hyphen", "POST /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer_Encoding: chunked\r\nContent_Length: 0\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
+		{"Connection names Content-Length", "POST /items HTTP/1.1\r\nHost: x\r\nConnection: close, Content-Length\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
+	}
+	fill := func(raw, smuggled string) string {
+		n := len(smuggled)
+		return strings.NewReplacer("HEXLENGTH", fmt.Sprintf("%x", n), "LENGTH+5", fmt.Sprint(n+5), "LENGTH", fmt.Sprint(n), "SMUGGLED", smuggled).Replace(raw)
+	}
+	victim := func(t *testing.T) (path, smuggled string) {
+		t.Helper()
+		created := r.do("POST", "/items", soup, r.admin()...)
+		created.assertStatus(t, 201)
+		path = created.header.Get("Location")
+		return path, "DELETE " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + authorization + "\r\n"
+	}
+
+	t.Run("a request that is sent in its own right is executed", func(t *testing.T) {
+		t.Parallel() // or the rest would prove nothing
+		path, smuggled := victim(t)
+		answers, closed := exchange(t, r.url, fill(post+"Content-Length: 0\r\n\r\nSMUGGLED", smuggled))
+		if len(answers) != 2 || !closed || answers[0].status != 401 || answers[1].status != 200 {
+			t.Errorf("got %+v, closed %t, want 401 and 200", answers, closed)
+		}
+		r.do("GET", path, "").assertStatus(t, 404)
+	})
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path, smuggled := victim(t)
+			answers, closed := exchange(t, r.url, fill(test.raw, smuggled))
+			if len(answers) != 1 || !closed {
+				t.Errorf("got %d answers, connection closed: %t, want one and the end", len(answers), closed)
+			}
+			for i, got := range answers {
+				if i > 0 {
+					t.Errorf("the smuggled request was answered: %d %s", got.status, got.body)
+				}
+			}
+			if len(answers) > 0 {
+				answers[0].assertStatus(t, test.status)
+				switch {
+				case test.bare:
+					assertBare(t, answers[0], "chunked", "SMUGGLED", "Bearer", path)
+				case test.status >= 400:
+					answers[0].mustProblem(t)
+				}
+			}
+			r.do("GET", path, "").assertStatus(t, 200) // still there
+		})
+	}
+}
+
+// TestRequestTargets: a path has one reading. What looks like the menu to one program and not to another is refused.
+func TestRequestTargets(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil, nil)
+	for target, want := range map[string]struct {
+		status int
+		body   string // "" is a problem document
+	}{
+		"/items":                            {200, menu},
+		"/items/":                           {200, menu},
+		"/items?a=b":                        {200, menu},
+		"/items?":                           {200, menu},
+		"/items?a=%zz;&&":                   {200, menu},
+		"/items/1":                          {200, burger},
+		"/items/%31":                        {200, burger},
+		"http://evil.example/items/1":       {200, burger}, // absolute-form, RFC 9112 section 3.2.2
+		"https://user:secret@evil/items/1":  {200, burger},
+		"http://evil.example/nope":          {404, ""},
+		"http://evil.example":               {404, ""},
+		"file:///etc/passwd":                {404, ""},
+		"evil.example:80":                   {404, ""},
+		"/":                                 {404, ""},
+		"*":                                 {404, ""},
+		"/%69tems":                          {404, ""},
+		"/items%2F1":                        {404, ""},
+		"/items%2f":                         {404, ""},
+		"/items/1%2F":                       {400, ""},
+		"/items/1%2f..%2f2":                 {400, ""},
+		"/items/%2531":                      {400, ""}, // decoded once, it is %31
+		"/items/%25%33%31":                  {400, ""},
+		"/items/%252531":                    {400, ""},
+		"/items/..":                         {400, ""},
+		"/items/.":                          {400, ""},
+		"/items/%2e%2e":                     {400, ""},
+		"/items/../items/1":                 {404, ""},
+		"/nope/../items":                    {404, ""},
+		"/./items":                          {404, ""},
+		"/../../../../etc/passwd":           {404, ""},
+		"/items/../../etc/passwd":           {404, ""},
+		"/items/..%2f..%2fetc%2fpasswd":     {400, ""},
+		"/items/%2e%2e%2f%2e%2e%2fetc":      {400, ""},
+		"/items/..%5c..%5cetc":              {400, ""},
+		"/items/..;/items":                  {404, ""},
+		"/items;x=1":                        {404, ""},
+		"/items/1;x=1":                      {400, ""},
+		"/items/1%3Bx":                      {400, ""},
+		"//items":                           {404, ""},
+		"///items":                          {404, ""},
+		"/items//":                          {404, ""},
+		"/items//1":                         {404, ""},
+		"/items/1/":                         {200, burger},
+		"/items/1//":                        {404, ""},
+		"/items/1/2":                        {404, ""},
+		"/items\\1":                         {404, ""},
+		"/items/1#x":                        {400, ""},
+		"/items/1%23":                       {400, ""},
+		"/items/1%3F":                       {400, ""},
+		"/items/1%00":                       {400, ""},
+		"/items/%00":                        {400, ""},
+		"/items/1%0d%0aX-Injected:%20yes":   {400, ""},
+		"/items/1%0a":                       {400, ""},
+		"/items/%20%31":                     {400, ""},
+		"/items/1%20":                       {400, ""},
+		"/items/+1":                         {400, ""},
+		"/items/%2B1":                       {400, ""},
+		"/items/01":                         {400, ""},
+		"/items/0x1":                        {400, ""},
+		"/items/1e0":                        {400, ""},
+		"/items/1.0":                        {400, ""},
+		"/items/-1":                         {400, ""},
+		"/items/0":                          {400, ""},
+		"/items/1_0":                        {400, ""},
+		"/items/9223372036854775807":        {404, ""},
+		"/items/9223372036854775808":        {400, ""},
+		"/items/18446744073709551617":       {400, ""},
+		"/items/%c0%b1":                     {400, ""}, // 1, overlong
+		"/items/%e0%80%b1":                  {400, ""},
+		"/items/%f0%80%80%b1":               {400, ""},
+		"/items/%c0%ae%c0%ae":               {400, ""}, // .., overlong
+		"/items/%c0%ae%c0%ae%c0%afetc":      {400, ""},
+		"/items%c0%af1":                     {404, ""}, // /, overlong
+		"/items/%ef%bc%91":                  {400, ""}, // a full-width 1
+		"/items/%d9%a1":                     {400, ""}, // an Arabic 1
+		"/items/%ff":                        {400, ""},
+		"/items/\xff":                       {400, ""},
+		"/items/1%E2%80%8B":                 {400, ""}, // with a space of no width
+		"/ITEMS":                            {404, ""},
+		"/Items/1":                          {404, ""},
+		"/items/__proto__":                  {400, ""},
+		"/items/constructor":                {400, ""},
+		"/items/1'%20OR%201=1--":            {400, ""},
+		"/items/1%3BDROP%20TABLE%20items":   {400, ""},
+		"/items/%24%7Bjndi:ldap://evil%7D":  {404, ""},
+		"/items/{{7*7}}":                    {400, ""},
+		"/metrics":                          {404, ""}, // elsewhere, see Metrics.Handler
+		"/debug/pprof/":                     {404, ""},
+		"/.git/config":                      {404, ""},
+		"/.env":                             {404, ""},
+		"/menu.db":                          {404, ""},
+		"/.well-known/jwks.json":            {404, ""},
+		"/items/1?X-HTTP-Method=DELETE":     {200, burger},
+		"/items/1?_method=DELETE":           {200, burger},
+		"/items/1?access_token=x&id=2":      {200, burger},
+		"/items?__proto__[x]=1&constructor": {200, menu},
+	} {
+		t.Run(target, func(t *testing.T) {
+			t.Parallel()
+			got := exchangeOnce(t, r.url, "GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			got.assertStatus(t, want.status)
+			if got.status >= 400 {
+				got.mustProblem(t)
+			} else if got.body != want.body {
+				t.Errorf("got %s, want %s", got.body, want.body)
+			}
+			assertHeader(t, got, "X-Injected", "")
+			assertHeader(t, got, "Location", "")
+		})
+	}
+	for target, status := range map[string]int{
+		"items": 400, "": 400, "/items/%zz": 400, "/items/%": 400, "/items/%3": 400, "/items/\x7f": 400, "http://[::1/items": 400,
+		"://x": 400, "http://x:port/items": 400,
+	} {
+		t.Run("not a target: "+target, func(t *testing.T) {
+			t.Parallel()
+			got := exchangeOnce(t, r.url, "GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			got.assertStatus(t, status)
+			assertBare(t, got, "evil")
+		})
+	}
+	for _, form := range []string{"evil.example:443", "/items/1", "/items", "127.0.0.1:22"} {
+		t.Run("CONNECT "+form, func(t *testing.T) {
+			t.Parallel()
+			got := exchangeOnce(t, r.url, "CONNECT "+form+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			if got.status != 404 && got.status != 405 {
+				t.Errorf("got %d %s, want a refusal", got.status, got.body)
+			}
+			got.mustProblem(t)
+		})
+	}
+}
+
+// TestHostileMethods: only the methods of the route table do something, and none repeats what was sent.
+func TestHostileMethods(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil, nil)
+	for _, method := range []string{"TRACE", "TRACK", "DEBUG", "PROPFIND", "MOVE", "LINK", "PURGE", "QUERY", "get", "Get", "delete", "GETX"} {
+		for path, want := range map[string]int{"/items": 405, "/items/1": 405, "/healthz": 405, "/nope": 404} {
+			t.Run(method+" "+path, func(t *testing.T) {
+				t.Parallel()
+				got := exchangeOnce(t, r.url, method+" "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nMax-Forwards: 0\r\nCookie: session=hunter2\r\nX-Echo: hunter3\r\nAuthorization: Bearer hunter4\r\n\r\n")
+				got.assertStatus(t, want)
+				got.mustProblem(t)
+				if all := fmt.Sprint(got.header) + got.body; strings.Contains(all, "hunter") {
+					t.Errorf("the answer repeats the request: %s", all)
+				}
+				if allow := got.header.Get("Allow"); (allow != "") != (want == 405) || strings.Contains(allow, method) && method != "GET" && method != "get" {
+					t.Errorf("got Allow %q", allow)
+				}
+			})
+		}
+	}
+	for _, path := range []string{"/items", "/items/1", "/healthz"} {
+		head, get := r.do("HEAD", path, ""), r.do("GET", path, "")
+		head.assertStatus(t, 200)
+		if head.body != "" || head.header.Get("Etag") != get.header.Get("Etag") || head.header.Get("Content-Type") != get.header.Get("Content-Type") {
+			t.Errorf("HEAD %s: got %q %v, want the headers of %v", path, head.body, head.header, get.header)
+		}
+		options := r.do("OPTIONS", path, "")
+		options.assertStatus(t, 204)
+		if options.body != "" || !strings.Contains(options.header.Get("Allow"), "GET") {
+			t.Errorf("OPTIONS %s: got %q with Allow %q", path, options.body, options.header.Get("Allow"))
+		}
+	}
+	// A HEAD of what fails has no body either: one would be taken for the next answer on the connection.
+	answers, closed := exchange(t, r.url, "HEAD /items/99 HTTP/1.1\r\nHost: x\r\n\r\nGET /items/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	if len(answers) != 2 || !closed || answers[0].status != 404 || answers[1].body != burger {
+		t.Errorf("got %+v, closed %t, want 404 and the burger", answers, closed)
+	}
+	assertUnchanged(t, r.api)
+}
+
+// TestHeadersThatOverride: frameworks let a header, a query or a form say that the request is another. Nothing does here,
+// even with a token that may do everything, and whether or not a proxy is trusted.
+func TestHeadersThatOverride(t *testing.T) {
+	t.Parallel()
+	for name, trusted := range map[string][]string{"no proxy": nil, "a trusted proxy": {"127.0.0.1"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := serve(t, func(o *server.Options) { o.TrustedProxies = trusted }, nil)
+			plain := r.do("GET", "/items/1", "")
+			for _, header := range []string{
+				"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "X-Method: DELETE", "_method: DELETE",
+				"X-Original-Method: DELETE", "X-Forwarded-Method: DELETE",
+				"X-Original-URL: /healthz", "X-Rewrite-URL: /healthz", "X-Original-URI: /healthz", "X-Forwarded-URI: /healthz", "X-Request-URI: /healthz",
+				"X-Override-URL: /healthz", "Destination: /healthz",
+				"X-Forwarded-Host: evil.example", "X-Forwarded-Server: evil.example", "X-Host: evil.example", "X-Original-Host: evil.example",
+				"X-HTTP-Host-Override: evil.example", "X-Forwarded-Proto: evil", "X-Forwarded-Scheme: evil", "X-Forwarded-Port: 666",
+				"X-Forwarded-Prefix: /evil", "X-Script-Name: /evil", "X-Base-URL: http://evil.example", "Forwarded: for=evil;host=evil.example;proto=https",
+				"X-Real-IP: 192.0.2.66", "True-Client-IP: 192.0.2.66", "CF-Connecting-IP: 192.0.2.66", "X-Client-IP: 192.0.2.66", "X-Cluster-Client-IP: 192.0.2.66",
+				"X-Appengine-Remote-Addr: 192.0.2.66", "Fly-Client-IP: 192.0.2.66",
+				"X-User: admin", "X-Forwarded-User: admin", "X-Auth-Request-User: admin", "X-Remote-User: admin", "X-Authenticated-Userid: 1",
+				"X-Authorization: Bearer x", "Proxy-Authorization: Bearer x", "Cookie: access_token=x",
+			} {
+				key, value, _ := strings.Cut(header, ": ")
+				got := r.do("GET", "/items/1", "", append(r.admin(), key, value)...)
+				if got.status != 200 || got.body != burger {
+					t.Errorf("%s: got %d %s, want what the request asks for", header, got.status, got.body)
+				}
+				for name := range got.header {
+					if name != "Date" && name != requestID && fmt.Sprint(got.header[name]) != fmt.Sprint(plain.header[name]) {
+						t.Errorf("%s: got %s %q, want %q", header, name, got.header[name], plain.header[name])
+					}
+				}
+				if got := r.do("POST", "/items/1", soup, append(r.admin(), key, value)...); got.status != 405 {
+					t.Errorf("%s: got %d for POST, want 405", header, got.status)
+				}
+				if got := r.do("POST", "/items", soup, key, value); got.status != 401 {
+					t.Errorf("%s: got %d for a POST without a token, want 401", header, got.status)
+				}
+			}
+			r.do("POST", "/items/1?_method=DELETE", "_method=DELETE", append(r.admin(), "Content-Type", "application/x-www-form-urlencoded")...).assertStatus(t, 405)
+			assertUnchanged(t, r.api)
+			if log := r.log.String(); strings.Contains(log, "192.0.2.66") || strings.Contains(log, "evil") {
+				t.Error("the log believes what a header says")
+			}
+		})
+	}
+}
+
+const requestID = "X-Request-Id"
+
+// TestHost: what stands in Host decides nothing and comes back nowhere, a Location included.
+func TestHost(t *testing.T) {
+	t.Parallel()
+	r := serve(t, func(o *server.Options) { o.CORSOrigins = []string{"https://menu.example.com"} }, nil)
+	authorization := "Authorization: " + r.admin()[1] + "\r\n"
+	for name, test := range map[string]struct {
+		line, head string
+		status     int
+		bare       bool
+	}{
+		"another name":        {"GET /items HTTP/1.1", "Host: evil.example\r\n", 200, false},
+		"with a port":         {"GET /items HTTP/1.1", "Host: evil.example:99999\r\n", 200, false},
+		"with userinfo":       {"GET /items HTTP/1.1", "Host: evil.example@x\r\n", 400, true},
+		"empty":               {"GET /items HTTP/1.1", "Host:\r\n", 200, false},
+		"an error":            {"GET /nope HTTP/1.1", "Host: evil.example\r\n", 404, false},
+		"absolute-form wins":  {"GET http://evil.example/items HTTP/1.1", "Host: x\r\n", 200, false},
+		"HTTP/1.0 needs none": {"GET /items HTTP/1.0", "", 200, false},
+		"missing":             {"GET /items HTTP/1.1", "", 400, true},
+		"missing, absolute":   {"GET http://evil.example/items HTTP/1.1", "", 400, true},
+		"two":                 {"GET /items HTTP/1.1", "Host: x\r\nHost: evil.example\r\n", 400, true},
+		"the same twice":      {"GET /items HTTP/1.1", "Host: evil.example\r\nHost: evil.example\r\n", 400, true},
+		"with a blank":        {"GET /items HTTP/1.1", "Host: x evil.example\r\n", 400, true},
+		"with markup":         {"GET /items HTTP/1.1", "Host: <evil.example>\r\n", 400, true},
+		"a path":              {"GET /items HTTP/1.1", "Host: x/evil.example\r\n", 400, true},
+		"a quote":             {"GET /items HTTP/1.1", "Host: x\"evil.example\r\n", 400, true},
+		"folded":              {"GET /items HTTP/1.1", "Host: x\r\n evil.example\r\n", 400, true},
+		"not ASCII":           {"GET /items HTTP/1.1", "Host: evil.exämple\r\n", 400, true},
+		"a write":             {"POST /items HTTP/1.1", "Host: evil.example\r\n" + authorization, 415, false},
+		"a foreign origin":    {"GET /items HTTP/1.1", "Host: x\r\nOrigin: http://evil.example\r\n", 403, false},
+		"an origin that it makes its own": {
+			"GET /items HTTP/1.1", "Host: evil.example\r\nOrigin: http://evil.example\r\n", 200, false, // as a browser sends for its own origin
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := "\r\n"
+			if test.status == 415 {
+				body = "Content-Length: 2\r\n\r\n{}"
+			}
+			got := exchangeOnce(t, r.url, test.line+"\r\nConnection: close\r\n"+test.head+body)
+			got.assertStatus(t, test.status)
+			if test.bare {
+				assertBare(t, got)
+			} else if got.status >= 400 {
+				got.mustProblem(t)
+			}
+			if all := fmt.Sprint(got.header) + got.body; strings.Contains(all, "evil") {
+				t.Errorf("the answer repeats the host: %s", all)
+			}
+		})
+	}
+	assertUnchanged(t, r.api)
+	got := exchangeOnce(t, r.url, fmt.Sprintf("POST http://evil.example/items HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", authorization, len(soup), soup))
+	got.assertStatus(t, 201)
+	assertHeader(t, got, "Location", "/items/4") // relative: no host to be wrong about
+}
+
+// TestCompressedBodies: nothing is ever decompressed, so that there is no bomb to go off.
+func TestCompressedBodies(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil, nil)
+	var zipped, deflated, bomb bytes.Buffer
+	zip, deflate, big := gzip.NewWriter(&zipped), zlib.NewWriter(&deflated), gzip.NewWriter(&bomb)
+	_, _ = io.WriteString(zip, soup)
+	_, _ = io.WriteString(deflate, soup)
+	_, _ = io.CopyN(big, zeros{}, 8<<20)
+	for _, w := range []io.Closer{zip, deflate, big} {
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		body     string
+		encoding []string
+	}{
+		"gzip":                       {zipped.String(), []string{"gzip"}},
+		"x-gzip":                     {zipped.String(), []string{"x-gzip"}},
+		"GZIP":                       {zipped.String(), []string{"GZIP"}},
+		"deflate":                    {deflated.String(), []string{"deflate"}},
+		"br":                         {"\x0b\x02\x80{}\x03", []string{"br"}},
+		"zstd":                       {"\x28\xb5\x2f\xfd", []string{"zstd"}},
+		"compress":                   {"\x1f\x9d", []string{"compress"}},
+		"one nobody knows":           {soup, []string{"evil"}},
+		"two":                        {zipped.String(), []string{"gzip, gzip"}},
+		"identity, then gzip":        {zipped.String(), []string{"identity, gzip"}},
+		"identity, gzip in two":      {zipped.String(), []string{"identity", "gzip"}},
+		"empty, then gzip":           {zipped.String(), []string{"", "gzip"}},
+		"a bomb":                     {bomb.String(), []string{"gzip"}},
+		"a bomb in a bomb":           {bomb.String(), []string{"gzip, gzip, gzip"}},
+		"that is not what it claims": {soup, []string{"gzip"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, method := range []string{"POST /items", "PUT /items/1", "PATCH /items/1"} {
+				head := method + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nAuthorization: " + r.admin()[1] + "\r\n"
+				for _, encoding := range test.encoding {
+					head += "Content-Encoding: " + encoding + "\r\n"
+				}
+				got := exchangeOnce(t, r.url, fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(test.body), test.body))
+				got.assertStatus(t, 415)
+				got.mustProblem(t)
+				// Refused without a byte of it: none is asked for.
+				got = exchangeOnce(t, r.url, fmt.Sprintf("%sExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", head, len(test.body)))
+				got.assertStatus(t, 415)
+			}
+			assertUnchanged(t, r.api)
+		})
+	}
+	t.Run("a bomb without a label is no JSON", func(t *testing.T) {
+		t.Parallel()
+		got := r.do("POST", "/items", bomb.String(), r.admin()...)
+		got.assertStatus(t, 400)
+		got.mustProblem(t)
+	})
+	t.Run("a compressed transfer", func(t *testing.T) {
+		t.Parallel()
+		got := exchangeOnce(t, r.url, "POST /items HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"+zipped.String())
+		got.assertStatus(t, 501)
+	})
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestHostileJSON: a body has one reading, and costs no more than its length.
+func TestHostileJSON(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	admin := a.admin()
+	for name, test := range map[string]struct {
+		body   string
+		status int
+		fields string
+	}{
+		"item twice":                     {`{"item":{"name":"a"},"item":{"name":"b"}}`, 400, "item"},
+		"a name twice":                   {`{"item":{"name":"a","name":"b","price":1,"description":"","image":""}}`, 400, "item.name"},
+		"a name twice, once escaped":     {`{"item":{"name":"a","n\u0061me":"b","price":1,"description":"","image":""}}`, 400, "item.name"},
+		"a name in two cases":            {`{"item":{"name":"a","Name":"b","price":1,"description":"","image":""}}`, 400, "item.Name"},
+		"a name with a Kelvin sign":      {`{"item":{"name":"a","price":1,"description":"","image":"","\u212a":1}}`, 400, "item.\u212a"},
+		"an unknown name twice":          {`{"x":1,"x":1}`, 400, "x"},
+		"twice, far inside":              {`{"item":{"name":{"a":{"b":1,"b":2}}}}`, 400, "item.name.a.b"},
+		"__proto__":                      {`{"item":{"name":"a","price":1,"description":"","image":"","__proto__":{"admin":true}}}`, 400, "item.__proto__"},
+		"__proto__ beside":               {`{"item":{"name":"a","price":1,"description":"","image":""},"__proto__":{}}`, 400, "__proto__"},
+		"constructor":                    {`{"item":{"name":"a","price":1,"description":"","image":"","constructor":{"prototype":{}}}}`, 400, "item.constructor"},
+		"prototype, toString":            {`{"item":{"name":"a","price":1,"description":"","image":"","prototype":1,"toString":1}}`, 400, "item.prototype item.toString"},
+		"more than an item has":          {`{"item":{"name":"a","price":1,"description":"","image":"","permissions":["create:items"],"sub":"x"}}`, 400, "item.permissions item.sub"},
+		"objects, 10,000 deep":           {strings.Repeat(`{"a":`, 10_001) + "1" + strings.Repeat("}", 10_001), 400, "?"},
+		"arrays, 10,000 deep":            {strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), 400, "?"},
+		"arrays, 65,000 open":            {strings.Repeat("[", 65_000), 400, "?"},
+		"a name, 9,000 deep":             {`{"item":{"name":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `,"price":1,"description":"","image":""}}`, 400, "item.name"},
+		"an unknown one, 9,000 deep":     {`{"item":{"name":"a","price":1,"description":"","image":"","x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`, 400, "item.x"},
+		"item in item":                   {`{"item":{"item":{"name":"a","price":1,"description":"","image":""}}}`, 400, "item.name item.price item.description item.image item.item"},
+		"10,000 unknown names":           {"{" + manyNames(5000) + "}", 400, "?"},
+		"a number of 60,000 digits":      {`{"item":{"name":"a","price":` + strings.Repeat("9", 60_000) + `,"description":"","image":""}}`, 400, "item.price"},
+		"a number with as many decimals": {`{"item":{"name":"a","price":1.` + strings.Repeat("0", 60_000) + `1,"description":"","image":""}}`, 400, "item.price"},
+		"an id of 60,000 digits":         {`{"item":{"id":` + strings.Repeat("9", 60_000) + `,"name":"","price":1,"description":"","image":""}}`, 400, "item.name"},
+		"half a surrogate pair":          {`{"item":{"name":"\ud800","price":1,"description":"","image":""}}`, 400, "item.name"},
+		"a NUL":                          {`{"item":{"name":"a\u0000b","price":1,"description":"","image":""}}`, 400, "item.name"},
+		"invalid UTF-8":                  {"{\"item\":{\"name\":\"\xff\"}}", 400, "item.name"},
+		"overlong UTF-8":                 {"{\"item\":{\"name\":\"\xc0\xaf\"}}", 400, "item.name"},
+		"invalid UTF-8 in a name":        {"{\"\xff\":1}", 400, "?"},
+		"a byte order mark":              {"\ufeff" + soup, 400, ""},
+		"UTF-16":                         {"{\x00\"\x00i\x00", 400, "?"},
+		"two bodies":                     {soup + soup, 400, ""},
+		"a comment":                      {`{"item":/* */{}}`, 400, "?"},
+		"single quotes":                  {`{'item':{}}`, 400, "?"},
+		"a trailing comma":               {`{"item":{"name":"a",}}`, 400, "?"},
+		"a function call":                {`callback(` + soup + `)`, 400, ""},
+		"an unescaped line break":        {"{\"item\":{\"name\":\"a\nb\"}}", 400, "item.name"},
+		"an escape that is none":         {`{"item":{"name":"\x41"}}`, 400, "item.name"},
+		"an array":                       {`[` + soup + `]`, 400, ""},
+		"null":                           {`null`, 400, ""},
+		"just above 64 KiB":              {`{"item":{"name":"` + strings.Repeat("a", 64<<10) + `"}}`, 413, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, request := range []struct{ method, path string }{{"POST", "/items"}, {"PUT", "/items/1"}, {"PATCH", "/items/1"}} {
+				if request.method == "PATCH" && (name == "item in item" || strings.HasPrefix(name, "an id")) {
+					continue // what is left out is not wrong there
+				}
+				got := a.do(request.method, request.path, test.body, admin...)
+				got.assertStatus(t, test.status)
+				p := got.mustProblem(t)
+				want := test.fields
+				if strings.HasPrefix(name, "an id") && request.method == "PUT" {
+					want = "item.id " + want
+				}
+				if fields := p.fields(); want != "?" && fields != want {
+					t.Errorf("%s: got fields %q, want %q", request.method, fields, want)
+				}
+				if len(got.body) > 4000 {
+					t.Errorf("got an answer of %d bytes", len(got.body))
+				}
+			}
+			assertUnchanged(t, a)
+		})
+	}
+}
+
+// TestHostileNumbers: a price is exact or refused.
+func TestHostileNumbers(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	admin := a.admin()
+	for literal, want := range map[string]string{ // "" is refused
+		"1e400": "", "-1e400": "", "1e999999999999999999": "", "1e-400": "", "1e-1": "0.1", "0e400": "0", "0e-999999999999": "0", "-0": "0", "-0.00": "0", "0.0": "0",
+		"5.990000000000001": "", "5.99000000000000000000": "5.99", "5.999": "", "0.001": "", "599e-2": "5.99", "1e2": "100", "1E+2": "100", "1000000": "1000000",
+		"1000000.01": "", "9007199254740993": "", "9223372036854775808": "", "-0.01": "", "-1": "", "1.5": "1.5",
+		"NaN": "", "Infinity": "", "-Infinity": "", "nan": "", "inf": "", "0x10": "", "0b1": "", "0o7": "", "1_000": "", "1,000": "", "+1": "", ".5": "", "5.": "", "00": "",
+		"01": "", "-": "", "1e": "", "1e+": "", "1.e1": "", "--1": "", "- 1": "", "1 0": "", `"5.99"`: "", `""`: "", "true": "", "null": "", "[]": "", "{}": "", "[5]": "",
+		"１": "", "٣": "", "1n": "", "1f": "", "1d": "", "1;": "",
+	} {
+		t.Run("price "+literal, func(t *testing.T) {
+			t.Parallel()
+			got := a.do("PATCH", "/items/3", `{"item":{"price":`+literal+`}}`, append(admin, "If-Match", `"stale"`)...)
+			if want != "" {
+				// Refused for its precondition alone, so that the menu stays as it is for the others.
+				got.assertStatus(t, 412)
+				own := newItem(t, a, `{"item":{"name":"n","price":`+literal+`,"description":"","image":""}}`)
+				if !strings.Contains(own.body, `"price":`+want+`,`) {
+					t.Errorf("got %s, want the price %s", own.body, want)
+				}
+				a.do("DELETE", own.header.Get("Location"), "", admin...).assertStatus(t, 200)
+				return
+			}
+			got.assertStatus(t, 400)
+			got.mustProblem(t)
+		})
+	}
+	t.Cleanup(func() {
+		if r := a.do("GET", "/items/3", ""); r.body != tea {
+			t.Errorf("got %s, want it unchanged", r.body)
+		}
+	})
+}
+
+func manyNames(n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf(`"x%d":1`, i)
+	}
+	return strings.Join(names, ",")
+}
+
+func newItem(tb testing.TB, a *api, body string) answer {
+	tb.Helper()
+	r := a.do("POST", "/items", body, a.admin()...)
+	r.assertStatus(tb, 201)
+	return r
+}
+
+// TestHostileOrigins: an origin is on the list to the letter, or it is not.
+func TestHostileOrigins(t *testing.T) {
+	t.Parallel()
+	const listed = "https://menu.example.com"
+	listing := newAPI(t, func(o *server.Options) { o.CORSOrigins = []string{listed, "http://localhost:4040"} })
+	open := newAPI(t, nil)
+	own := strings.TrimPrefix(listing.url, "http://")
+	requests := []struct {
+		method, path, body string
+		headers            []string
+	}{
+		{"GET", "/items", "", nil},
+		{"HEAD", "/items/1", "", nil},
+		{"GET", "/nope", "", nil},
+		{"GET", "/healthz", "", nil},
+		{"DELETE", "/items/1", "", nil},
+		{"POST", "/items", soup, nil},
+		{"OPTIONS", "/items", "", []string{"Access-Control-Request-Method", "GET"}},
+		{"OPTIONS", "/items/1", "", []string{"Access-Control-Request-Method", "DELETE", "Access-Control-Request-Headers", "authorization"}},
+		{"OPTIONS", "/items/1", "", []string{"Access-Control-Request-Method", "DELETE", "Access-Control-Request-Private-Network", "true"}},
+		{"OPTIONS", "/items", "", nil},
+		{"OPTIONS", "/nope", "", []string{"Access-Control-Request-Method", "GET"}},
+	}
+	origins := []string{
+		"null", "NULL", "*", "x", "https://", "file://", "data:", "about:blank", "chrome-extension://abc", "about:srcdoc",
+		"https://evil.example.com", "https://menu.example.org", // siblings
+		"https://evilmenu.example.com", "https://evil.menu.example.com", "https://menu.example.com.evil.io", "https://menu.example.comevil.io",
+		"https://menu.example.co", "https://enu.example.com", "https://example.com", "https://menu-example.com", "https://menuXexample.com",
+		"HTTPS://menu.example.com", "https://MENU.example.com", "https://Menu.Example.Com",
+		"http://menu.example.com", "https://menu.example.com:443", "https://menu.example.com:8443", "https://menu.example.com:", "wss://menu.example.com",
+		"https://menu.example.com.", "https://menu.example.com/", "https://menu.example.com/x", "https://menu.example.com?", "https://menu.example.com#",
+		"https://menu.example.com@evil.io", "https://evil.io@menu.example.com", "https://menu.example.com%00.evil.io", "https://menu.example.com%2eevil.io",
+		"https://menu.example.com https://evil.io", "https://evil.io https://menu.example.com", "https://menu.example.com,https://evil.io",
+		"https://menu.example.com;", "//menu.example.com", "menu.example.com", "https:menu.example.com", "https://menu.example.com`", "https://menu.example.com_.evil.io",
+		"http://localhost", "http://localhost:4041", "http://localhost:40400", "http://127.0.0.1:4040", "https://localhost:4040", "http://[::1]:4040",
+		"ftp://" + own, "http://" + own + ".evil.io", "http://evil." + own, "http://127.0.0.1", "http://" + own + "0",
+	}
+	for _, origin := range origins {
+		t.Run(origin, func(t *testing.T) {
+			t.Parallel()
+			for _, request := range requests {
+				headers := slices.Concat(request.headers, []string{"Origin", origin})
+				if request.method == "DELETE" || request.method == "POST" {
+					headers = append(headers, listing.admin()...)
+				}
+				r := listing.do(request.method, request.path, request.body, headers...)
+				r.assertStatus(t, 403)
+				if request.method != "HEAD" {
+					r.mustProblem(t)
+				}
+				for name := range r.header {
+					if strings.HasPrefix(name, "Access-Control-") {
+						t.Errorf("%s %s: got %s %q, want nothing for this origin", request.method, request.path, name, r.header[name])
+					}
+				}
+				assertHeader(t, r, "Vary", "Origin")
+
+				if request.method == "DELETE" || request.method == "POST" {
+					continue // where every origin is allowed, they would be carried out
+				}
+				r = open.do(request.method, request.path, request.body, slices.Concat(request.headers, []string{"Origin", origin})...)
+				assertHeader(t, r, "Access-Control-Allow-Origin", "*") // never the origin itself
+				assertHeader(t, r, "Access-Control-Allow-Credentials", "")
+				assertHeader(t, r, "Access-Control-Allow-Private-Network", "")
+				if r.status >= 400 && request.path != "/nope" {
+					t.Errorf("%s %s of an open API: got %d", request.method, request.path, r.status)
+				}
+			}
+		})
+	}
+	t.Run("listed, then another", func(t *testing.T) {
+		t.Parallel()
+		for _, order := range [][2]string{{listed, "https://evil.io"}, {"https://evil.io", listed}} {
+			got := exchangeOnce(t, listing.url, "GET /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nOrigin: "+order[0]+"\r\nOrigin: "+order[1]+"\r\n\r\n")
+			if allowed := got.header.Values("Access-Control-Allow-Origin"); len(allowed) > 1 || strings.Contains(strings.Join(allowed, ""), "evil") {
+				t.Errorf("got Access-Control-Allow-Origin %q for %q", allowed, order)
+			}
+		}
+	})
+	t.Run("an allowed origin gets no more than it needs", func(t *testing.T) {
+		t.Parallel()
+		r := listing.do("OPTIONS", "/items/1", "", "Origin", listed, "Access-Control-Request-Method", "DELETE",
+			"Access-Control-Request-Headers", "x-evil,cookie", "Access-Control-Request-Private-Network", "true")
+		r.assertStatus(t, 204)
+		assertHeader(t, r, "Access-Control-Allow-Origin", listed)
+		assertHeader(t, r, "Access-Control-Allow-Credentials", "")
+		assertHeader(t, r, "Access-Control-Allow-Private-Network", "")
+		for _, name := range []string{"x-evil", "cookie", "*"} {
+			if strings.Contains(strings.ToLower(r.header.Get("Access-Control-Allow-Headers")), name) {
+				t.Errorf("got Access-Control-Allow-Headers %q, want the fixed list", r.header.Get("Access-Control-Allow-Headers"))
+			}
+		}
+		// A preflight grants nothing by itself: the request still needs its token.
+		listing.do("DELETE", "/items/1", "", "Origin", listed).assertStatus(t, 401)
+	})
+	t.Cleanup(func() {
+		for _, a := range []*api{listing, open} {
+			if r := a.do("GET", "/items", ""); r.body != menu {
+				t.Errorf("got %s, want the menu unchanged", r.body)
+			}
+		}
+	})
+}
+
+// TestCachePoisoning: what is cached for everyone does not depend on anything a cache does not key on. The tests of CORS
+// show that Vary names the one header that an answer may depend on.
+func TestCachePoisoning(t *testing.T) {
+	t.Parallel()
+	const listed = "https://menu.example.com"
+	for name, origins := range map[string][]string{"every origin": nil, "a list": {listed}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, func(o *server.Options) { o.CORSOrigins = origins })
+			for _, path := range []string{"/items", "/items/1", "/items/99", "/nope"} {
+				plain := a.do("GET", path, "")
+				for _, header := range [][2]string{
+					{"Accept", "text/html"},
+					{"Accept", "application/xml;q=1, */*;q=0"},
+					{"Accept-Language", "de"},
+					{"Accept-Encoding", "gzip, br"},
+					{"Accept-Charset", "utf-16"},
+					{"Cookie", "a=b"},
+					{"Authorization", "Bearer garbage"},
+					{"Authorization", a.admin()[1]},
+					{"User-Agent", "<script>"},
+					{"Referer", "https://evil.io"},
+					{"Content-Type", "text/html"},
+					{"X-Forwarded-Host", "evil.io"},
+					{"X-Forwarded-Proto", "https"},
+					{"X-Forwarded-For", "192.0.2.1"},
+					{"Range", "bytes=0-1"},
+					{"Range", "bytes=-1"},
+					{"Range", "bytes=0-0,2-2"},
+					{"Range", "bytes=0-18446744073709551615"},
+					{"Range", "items=0-1"},
+					{"If-Range", `"x"`},
+					{"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"},
+					{"If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"},
+					{"If-None-Match", `"x"`},
+					{"Cache-Control", "only-if-cached"},
+					{"Pragma", "no-cache"},
+					{"X-HTTP-Method-Override", "HEAD"},
+					{"Upgrade-Insecure-Requests", "1"},
+					{"Want-Digest", "sha-256"},
+					{"TE", "trailers"},
+					{"Prefer", "return=minimal"},
+					{"Save-Data", "on"},
+					{"Origin", listed},
+				} {
+					got := a.do("GET", path, "", header[0], header[1])
+					if got.status != plain.status || stripID(got) != stripID(plain) {
+						t.Errorf("%s with %s: got %d %s, want %d %s", path, header, got.status, got.body, plain.status, plain.body)
+					}
+					vary := strings.Join(got.header.Values("Vary"), ",")
+					for name := range union(got.header, plain.header) {
+						same := fmt.Sprint(got.header[name]) == fmt.Sprint(plain.header[name])
+						if !same && name != "Date" && name != requestID && name != "Content-Length" && !strings.Contains(vary, header[0]) {
+							t.Errorf("%s with %s: got %s %q, without %q, and Vary %q", path, header, name, got.header[name], plain.header[name], vary)
+						}
+					}
+					assertHeader(t, got, "Set-Cookie", "")
+				}
+			}
+			// No part of the menu is served without its whole, so no cache can be given half for all of it.
+			r := a.do("GET", "/items", "", "Range", "bytes=0-4")
+			if r.status != 200 || r.body != menu || r.header.Get("Content-Range") != "" || r.header.Get("Accept-Ranges") == "bytes" {
+				t.Errorf("a range: got %d %s, want the whole", r.status, r.body)
+			}
+			// Nothing that depends on a token, and no error, is kept.
+			for _, r := range []answer{
+				a.do("GET", "/nope", ""), a.do("GET", "/items/99", ""), a.do("POST", "/items", soup), a.do("POST", "/items", soup, a.as()...),
+				a.do("PATCH", "/items/99", `{"price":1}`, a.admin()...), a.do("GET", "/healthz", ""),
+			} {
+				if got := r.header.Get("Cache-Control"); got != "no-store" {
+					t.Errorf("got Cache-Control %q for %d %s, want no-store", got, r.status, r.body)
+				}
+			}
+		})
+	}
+}
+
+func stripID(r answer) string {
+	return strings.ReplaceAll(r.body, r.header.Get(requestID), "")
+}
+
+func union(a, b http.Header) http.Header {
+	u := a.Clone()
+	for name := range b {
+		u[name] = b[name]
+	}
+	return u
+}
+
+// TestResponseSplitting: line breaks that a client gets into its own input come out as JSON escapes or not at all.
+func TestResponseSplitting(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil, nil)
+	const injected = "X-Injected: yes"
+	for name, lines := range map[string]string{
+		"a second id":   "X-Request-Id: a\r\nX-Request-Id: b c\r\n",
+		"folded":        "X-Request-Id: a\r\n\t" + injected + "\r\n",
+		"encoded":       "X-Request-Id: a%0d%0a" + injected + "\r\n",
+		"escaped":       "X-Request-Id: a\\r\\n" + injected + "\r\n",
+		"Latin-1":       "X-Request-Id: a\xc4\x8d\xc4\x8a" + injected + "\r\n", // whose low bytes are CR and LF
+		"a next line":   "X-Request-Id: a\u0085" + injected + "\r\n",
+		"a line break":  "X-Request-Id: a\u2028" + injected + "\r\n",
+		"markup":        "X-Request-Id: <script>alert(1)</script>\r\n",
+		"a log line":    "X-Request-Id: a\" level=ERROR msg=\"x\r\n",
+		"only blanks":   "X-Request-Id:    \r\n",
+		"a trailing LF": "X-Request-Id: a%0a\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := exchangeOnce(t, r.url, "GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"+lines+"\r\n")
+			got.assertStatus(t, 404)
+			got.mustProblem(t)
+			assertHeader(t, got, "X-Injected", "")
+			if id := got.header.Values(requestID); len(id) != 1 || strings.ContainsAny(id[0], " <>%\\\"\r\n") {
+				t.Errorf("got ids %q, want a plain one", id)
+			}
+		})
+	}
+	for _, raw := range []string{"X-Request-Id: a\r" + injected, "X-Request-Id: a\x00", "X-Request-Id: a\x0b"} {
+		got := exchangeOnce(t, r.url, "GET /items HTTP/1.1\r\nHost: x\r\n"+raw+"\r\n\r\n")
+		got.assertStatus(t, 400)
+		assertBare(t, got, "Injected")
+	}
+
+	t.Run("the names of items", func(t *testing.T) {
+		t.Parallel()
+		const wicked = "a\\r\\nX-Injected: yes\\r\\n\\r\\n<script>\\u2028\\u2029\\u0085\\u001b[2J"
+		created := newItem(t, r.api, `{"item":{"name":"`+wicked+`","price":1,"description":"`+wicked+`","image":"","tagline":"`+wicked+`","category":"b\r\nc"}}`)
+		path := created.header.Get("Location")
+		for _, got := range []answer{created, r.do("GET", path, ""), r.do("GET", "/items", ""), r.do("DELETE", path, "", r.admin()...)} {
+			if strings.ContainsAny(got.body, "\r\n\x1b") {
+				t.Errorf("got a control character in %q", got.body)
+			}
+			if !strings.Contains(got.body, `\r\n`) {
+				t.Errorf("got %s, want the line break as an escape", got.body)
+			}
+			assertHeader(t, got, "X-Injected", "")
+			assertHeader(t, got, "X-Content-Type-Options", "nosniff") // or the markup might be run
+			assertHeader(t, got, "Content-Type", "application/json; charset=utf-8")
+		}
+	})
+	t.Run("the names of fields, types and subjects", func(t *testing.T) {
+		t.Parallel()
+		token := r.issuer.TokenWith(t, items.Permissions(), map[string]any{"sub": "a\r\nX-Injected: yes\n{\"level\":\"ERROR\"}"})
+		authorization := []string{"Authorization", "Bearer " + token}
+		for _, got := range []answer{
+			r.do("POST", "/items", `{"item":{"a\r\nX-Injected: yes":1}}`, authorization...),
+			r.do("POST", "/items", `{"item":{"\u001b[2J\u2028":1}}`, authorization...),
+			r.do("POST", "/items", soup, append(authorization, "Content-Type", "text/plain; x=\"a\u2028\"")...),
+			r.do("POST", "/items", soup, append(authorization, "Content-Encoding", "evil\u0085")...),
+		} {
+			if got.status != 400 && got.status != 415 {
+				t.Errorf("got %d, want 400 or 415", got.status)
+			}
+			got.mustProblem(t)
+			if strings.ContainsAny(got.body, "\r\n\x1b") {
+				t.Errorf("got a control character in %q", got.body)
+			}
+			assertHeader(t, got, "X-Injected", "")
+		}
+		for line := range strings.Lines(r.log.String()) {
+			if !strings.HasPrefix(line, `{"time":`) {
+				t.Errorf("a client wrote a line of the log: %q", line)
+			}
+		}
+	})
+}

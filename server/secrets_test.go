@@ -1,0 +1,289 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"menu-api/items"
+	"menu-api/server"
+)
+
+// moodyStore fails every method in the way that its mood says, with causes that are full of what nobody should see.
+type moodyStore struct {
+	items.Store
+	mood *atomic.Int32
+}
+
+const (
+	wellMood = iota
+	unavailableMood
+	slowMood
+	brokenMood
+	panickingMood
+	moods
+)
+
+func (s moodyStore) fail() error {
+	switch s.mood.Load() {
+	case unavailableMood:
+		return fmt.Errorf("%w: sqlite: disk I/O error (522) in /var/lib/hidden/menu.db", items.ErrUnavailable)
+	case slowMood:
+		return fmt.Errorf("pgx: SELECT hidden: %w", context.DeadlineExceeded)
+	case brokenMood:
+		return errors.New("modernc.org/sqlite: INSERT INTO hidden VALUES (/var/lib/hidden)")
+	case panickingMood:
+		panic("SELECT * FROM hidden /var/lib/hidden store.go:42")
+	}
+	return nil
+}
+
+func (s moodyStore) List(ctx context.Context) ([]items.Item, error) {
+	if err := s.fail(); err != nil {
+		return nil, err
+	}
+	return s.Store.List(ctx)
+}
+
+func (s moodyStore) Get(ctx context.Context, id int64) (items.Item, error) {
+	if err := s.fail(); err != nil {
+		return items.Item{}, err
+	}
+	return s.Store.Get(ctx, id)
+}
+
+func (s moodyStore) Create(ctx context.Context, item items.Item) (items.Item, error) {
+	if err := s.fail(); err != nil {
+		return items.Item{}, err
+	}
+	return s.Store.Create(ctx, item)
+}
+
+func (s moodyStore) Update(ctx context.Context, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
+	if err := s.fail(); err != nil {
+		return items.Item{}, err
+	}
+	return s.Store.Update(ctx, id, change)
+}
+
+func (s moodyStore) Delete(ctx context.Context, id int64, allow func(items.Item) error) (items.Item, error) {
+	if err := s.fail(); err != nil {
+		return items.Item{}, err
+	}
+	return s.Store.Delete(ctx, id, allow)
+}
+
+func (s moodyStore) Ping(ctx context.Context) error {
+	if err := s.fail(); err != nil {
+		return err
+	}
+	return s.Store.Ping(ctx)
+}
+
+// TestNothingLeaks runs a broad mix of traffic, good and bad, over a store in every state, and then looks for secrets in
+// all that came out: answers, log and metrics.
+func TestNothingLeaks(t *testing.T) {
+	t.Parallel()
+	var mood atomic.Int32
+	metrics := server.NewMetrics()
+	r := serve(t, func(o *server.Options) {
+		o.Store = moodyStore{o.Store, &mood}
+		o.Metrics = metrics
+		o.AuthFailuresPerMinute = 200 // some of the failures are one too many
+		o.CORSOrigins = []string{"https://menu.example.com"}
+	}, nil)
+
+	issued := r.issuer.Token(t, items.Permissions()...)
+	parts := strings.Split(issued, ".")
+	other := strings.Split(r.issuer.TokenWith(t, nil, map[string]any{"sub": "auth0|other"}), ".")
+	none := strings.Split(r.issuer.Sign(t, `{"alg":"none","typ":"JWT"}`, `{"sub":"x"}`), ".")
+	tokens := map[string]string{
+		"valid":               issued,
+		"without permission":  r.issuer.Token(t),
+		"odd permissions":     r.issuer.TokenWith(t, nil, map[string]any{"permissions": "create:items"}),
+		"expired":             r.issuer.TokenWith(t, items.Permissions(), map[string]any{"exp": 1}),
+		"not yet":             r.issuer.TokenWith(t, items.Permissions(), map[string]any{"nbf": 9_999_999_999}),
+		"no exp":              r.issuer.TokenWith(t, items.Permissions(), map[string]any{"exp": nil}),
+		"exp that is no date": r.issuer.TokenWith(t, items.Permissions(), map[string]any{"exp": "tomorrow"}),
+		"another issuer":      r.issuer.TokenWith(t, items.Permissions(), map[string]any{"iss": "https://issuer.example.org/of-someone-else"}),
+		"another audience":    r.issuer.TokenWith(t, items.Permissions(), map[string]any{"aud": "https://audience.example.org/of-someone-else"}),
+		"another signature":   parts[0] + "." + parts[1] + "." + other[2],
+		"other claims":        parts[0] + "." + other[1] + "." + parts[2],
+		"no signature":        parts[0] + "." + parts[1] + ".",
+		"alg none":            none[0] + "." + none[1] + "." + none[2],
+		"an unknown kid":      r.issuer.Sign(t, `{"alg":"RS256","typ":"JWT","kid":"kid-that-nobody-knows-0123456789"}`, `{"sub":"x"}`),
+		"another type":        r.issuer.Sign(t, fmt.Sprintf(`{"alg":"RS256","typ":"type-that-nobody-knows+jwt","kid":%q}`, r.issuer.Key().ID), `{"sub":"x"}`),
+		"claims no JSON":      r.issuer.Sign(t, r.issuer.Header(), `{"secret-claim-in-no-json`),
+		"header no JSON":      r.issuer.Sign(t, `{"secret-header-in-no-json`, `{"sub":"x"}`),
+		"duplicate claims":    r.issuer.Sign(t, r.issuer.Header(), `{"secret-claim-sent-twice":1,"secret-claim-sent-twice":2}`),
+		"padded":              parts[0] + "=." + parts[1] + "==." + parts[2] + "=",
+		"not base64":          strings.Replace(issued, ".", ".!!", 1),
+		"four segments":       issued + "." + parts[2],
+		"two segments":        parts[0] + "." + parts[1],
+		"opaque":              "opaque-token-of-another-provider-0123456789abcdef",
+		"too long":            issued + strings.Repeat("A0b1C2d3", 3000),
+	}
+	type call struct {
+		method, path, body string
+		headers            []string
+	}
+	var calls []call
+	for _, token := range tokens {
+		bearer := []string{"Authorization", "Bearer " + token}
+		calls = append(calls, []call{
+			{"POST", "/items", soup, bearer},
+			{"PUT", "/items", soda, bearer},
+			{"PUT", "/items/1", soup, bearer},
+			{"PATCH", "/items/2", `{"item":{"price":2}}`, bearer},
+			{"PATCH", "/items/2", `{"item":{"price":2}}`, append([]string{"If-Match", `"stale"`}, bearer...)},
+			{"DELETE", "/items/99", "", bearer},
+			{"DELETE", "/items/abc", "", bearer},
+			{"GET", "/items", "", bearer},
+			{"GET", "/items/1", "", append([]string{"Origin", "https://menu.example.com"}, bearer...)},
+			{"GET", "/items/1", "", append([]string{"Origin", "https://evil.example.com"}, bearer...)},
+			{"TRACE", "/items", "", bearer},
+			{"OPTIONS", "/items", "", bearer},
+			{"POST", "/nope", soup, bearer},
+			{"POST", "/items", soup, []string{"Authorization", "Basic " + token}},
+			{"POST", "/items", soup, []string{"Authorization", token}},
+			{"POST", "/items", soup, []string{"Authorization", "Bearer"}},
+			{"POST", "/items", soup, []string{"X-Authorization", "Bearer " + token, "Proxy-Authorization", "Bearer " + token, "X-Api-Key", token}},
+			{"POST", "/items?access_token=" + token, soup, nil},
+			{"GET", "/items?access_token=" + token, "", nil},
+			{"GET", "/items/1?access_token=" + token + "&id_token=" + token, "", nil},
+			{"POST", "/items", soup, []string{"Cookie", "access_token=" + token + "; session=" + token}},
+			{"POST", "/items", "access_token=" + token, []string{"Content-Type", "application/x-www-form-urlencoded"}},
+			{"GET", "/items", "", []string{"Referer", "https://menu.example.com/#access_token=" + token, "User-Agent", token}},
+		}...)
+	}
+	// With the valid token, what a writer gets wrong. A token in the wrong place is in no answer and no log either.
+	valid := []string{"Authorization", "Bearer " + issued}
+	for _, body := range []string{
+		"", " ", "null", "[]", `{"item":`, `{"item":{}}`, `{"item":{"name":1,"price":"x"}}`, soup + soup, `{"item":{"name":"a","name":"b"}}`, "\xff",
+		`{"item":{"name":"a","price":1e400,"description":"","image":"javascript:alert(1)"}}`, `{"token":"` + issued + `"}`,
+		`{"item":{"name":"a","price":1,"description":"","image":"https://x/","token":"` + issued + `"}}`,
+		`{"item":{"name":"a","price":"` + issued + `","description":"","image":"` + issued + `"}}`, `{"item":{"name":` + issued + `}}`, issued,
+		strings.Repeat("[", 20_000), `{"item":{"name":"` + strings.Repeat("a", 70_000) + `"}}`,
+	} {
+		calls = append(calls, call{"POST", "/items", body, valid}, call{"PATCH", "/items/1", body, valid}, call{"PUT", "/items/1", body, valid})
+	}
+	for _, path := range []string{
+		"/", "/healthz", "/readyz", "/items/0", "/items/99", "/items/abc", "/items/%ff", "/items/..%2f..%2fetc%2fpasswd", "/metrics", "/debug/pprof/", "/items/1'%20OR%20'1'='1",
+	} {
+		calls = append(calls, call{"GET", path, "", nil}, call{"HEAD", path, "", nil}, call{"DELETE", path, "", valid})
+	}
+	calls = append(calls,
+		call{"POST", "/items", soup, append([]string{"Content-Type", "text/plain"}, valid...)},
+		call{"POST", "/items", soup, append([]string{"Content-Encoding", "gzip"}, valid...)},
+		call{"POST", "/items", soup, append([]string{"X-Request-Id", "has blanks"}, valid...)},
+		call{"OPTIONS", "/items", "", []string{"Origin", "https://evil.example.com", "Access-Control-Request-Method", "POST"}},
+		call{"OPTIONS", "/items", "", []string{"Origin", "https://menu.example.com", "Access-Control-Request-Method", "POST"}},
+	)
+
+	lines := map[string]bool{} // of the answers, each once: most are alike
+	statuses, total := map[int]int{}, 0
+	keep := func(got answer) {
+		statuses[got.status]++
+		total++
+		id := got.header.Get(requestID)
+		for name, values := range got.header {
+			if name != "Etag" && name != requestID { // random letters may spell anything
+				lines[fmt.Sprint(name, values)] = true
+			}
+		}
+		lines[strings.ReplaceAll(got.body, id, "")] = true
+	}
+	for m := range int32(moods) {
+		mood.Store(m)
+		for _, c := range calls {
+			if m != wellMood && m != panickingMood && c.headers != nil && !slices.Contains(c.headers, valid[1]) {
+				continue // refused before the store is asked
+			}
+			keep(r.do(c.method, c.path, c.body, c.headers...))
+		}
+		// What net/http refuses by itself is logged by it, if at all.
+		for _, raw := range []string{
+			"POST /items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + issued + "\x00\r\n\r\n",
+			"POST /items HTTP/1.1\r\nHost: x\r\nAuthorization : Bearer " + issued + "\r\n\r\n",
+			"POST /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + issued + "\r\nAuthorization: Bearer " + issued + "\r\n\r\n",
+			"POST /items HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + issued + "\r\n\r\n",
+			"POST /items HTTP/1.1\r\nHost: x\r\nContent-Length: " + issued + "\r\n\r\n",
+			"POST /items HTTP/1.1\r\nHost: x\r\nExpect: " + issued + "\r\n\r\n",
+			issued + " /items HTTP/1.1\r\nHost: x y\r\n\r\n",
+		} {
+			keep(exchangeOnce(t, r.url, raw))
+		}
+	}
+	mood.Store(wellMood)
+
+	// Each of these must have come about, or the search has missed where it would have been.
+	for _, status := range []int{200, 201, 204, 400, 401, 403, 404, 405, 412, 413, 415, 429, 500, 503} {
+		if statuses[status] == 0 {
+			t.Errorf("no answer had the status %d: %v", status, statuses)
+		}
+	}
+	recorder := httptest.NewRecorder()
+	metrics.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	exposed, err := io.ReadAll(recorder.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs := map[string]string{"answers": strings.Join(slices.Sorted(maps.Keys(lines)), "\n"), "log": r.log.String(), "metrics": string(exposed)}
+	t.Logf("searched %d calls: answers of %d bytes, a log of %d, metrics of %d; statuses %v",
+		total, len(outputs["answers"]), len(outputs["log"]), len(outputs["metrics"]), statuses)
+	for _, want := range []string{`"msg":"panic"`, "goroutine ", "INSERT INTO hidden", "token is expired"} {
+		if !strings.Contains(outputs["log"], want) {
+			t.Errorf("the log does not hold %q, so its reader cannot find the cause", want)
+		}
+	}
+
+	const n = 16
+	pieces := map[string]string{} // every piece of n characters of a segment, and the name of its token
+	for name, token := range tokens {
+		for segment := range strings.SplitSeq(strings.ReplaceAll(token, "!!", ""), ".") {
+			for i := range len(segment) - n + 1 {
+				pieces[segment[i:i+n]] = name
+			}
+		}
+	}
+	for where, output := range outputs {
+		for i := range len(output) - n + 1 {
+			if name, found := pieces[output[i:i+n]]; found {
+				t.Errorf("the %s hold a piece of the token %q, in %q", where, name, output[max(0, i-80):i+n])
+				break
+			}
+		}
+	}
+	// Paths, code and SQL are for the log alone.
+	inside := regexp.MustCompile(`(?i)\b(SELECT|INSERT|UPDATE [a-z]+ SET|PRAGMA|goroutine [0-9])|\.go:[0-9]|` +
+		`(^|[^a-z.])/(var|tmp|home|root|usr|etc|work|proc|build)/|menu\.db|hidden|` +
+		`modernc|sqlite|postgres|pgx|goose|jose|go-jwt|gin-gonic|runtime error|0xc0[0-9a-f]{6}`)
+	for _, where := range []string{"answers", "metrics"} {
+		for _, found := range slices.Compact(inside.FindAllString(outputs[where], 20)) {
+			t.Errorf("the %s tell of the inside: %q, in %q", where, found, around(outputs[where], found))
+		}
+	}
+	for _, secret := range []string{"Bearer ey", "bearer ey", "access_token", "id_token", "session="} {
+		if strings.Contains(outputs["log"], secret) || strings.Contains(outputs["metrics"], secret) {
+			t.Errorf("the log or the metrics hold %q, in %q", secret, around(outputs["log"], secret))
+		}
+	}
+}
+
+// around shows where in a long text something stands.
+func around(s, part string) string {
+	i := strings.Index(s, part)
+	if i < 0 {
+		return ""
+	}
+	return s[max(0, i-80):min(len(s), i+len(part)+80)]
+}
