@@ -588,14 +588,14 @@ func TestSecurityDocumentNamesRealTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := map[string]bool{}
+	exists := map[string]bool{}
 	err = filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		source, err := os.ReadFile(path)
 		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllSubmatch(source, -1) {
-			real[string(m[1])] = true
+			exists[string(m[1])] = true
 		}
 		return err
 	})
@@ -607,7 +607,7 @@ func TestSecurityDocumentNamesRealTests(t *testing.T) {
 		t.Errorf("got %d names, want at least one for each threat", len(named))
 	}
 	for _, name := range named {
-		if !real[string(name[1])] {
+		if !exists[string(name[1])] {
 			t.Errorf("%s does not exist", name[1])
 		}
 	}

@@ -168,7 +168,7 @@ func (m *model) json(id int) string {
 		encoded := new(strings.Builder)
 		encoder := json.NewEncoder(encoded)
 		encoder.SetEscapeHTML(false)
-		_ = encoder.Encode(value)
+		_ = encoder.Encode(value) //nolint:errchkjson // a string
 		fmt.Fprintf(&b, `,%q:%s`, name, strings.TrimSuffix(encoded.String(), "\n"))
 	}
 	return b.String() + "}"
@@ -268,7 +268,7 @@ func TestAgainstModel(t *testing.T) {
 				status := m.write(id, http.StatusOK, fields, false)
 				check(got, status, m.json(id))
 			},
-			"delete": func(t *rapid.T) {
+			"delete": func(*rapid.T) {
 				got := handle(h, "DELETE", path, "", admin...)
 				if m.items[id] == nil {
 					check(got, http.StatusNotFound, "")
@@ -281,7 +281,7 @@ func TestAgainstModel(t *testing.T) {
 				_, body := drawBody(t, required)
 				check(handle(h, "PUT", path, body, "Content-Type", "application/json"), http.StatusUnauthorized, "")
 			},
-			"": func(t *rapid.T) { // after each
+			"": func(*rapid.T) { // after each
 				check(handle(h, "GET", "/items", ""), http.StatusOK, m.list())
 				if m.items[id] == nil {
 					check(handle(h, "GET", path, ""), http.StatusNotFound, "")
