@@ -34,8 +34,11 @@ dev: ## Run the API and a development identity provider on this machine
 test: docs/node_modules/.package-lock.json ## Run every test: vet, Go with the race detector, the Postman collection, a little fuzzing
 	@$(need-node)
 	@$(need-cc)
+	@$(need-postgres)
 	go vet ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
+	@# What is above the store once more, over the other engine.
+	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m . ./server ./docs
 	@$(MAKE) fuzz
 
 .PHONY: fuzz
@@ -48,6 +51,7 @@ fuzz: ## Run each fuzz target on a thousand inputs, or for FUZZTIME=10m
 
 .PHONY: cover
 cover: ## Print the coverage of each package; fail where it is too low
+	@$(need-postgres)
 	@rm -rf bin/cover && mkdir -p bin/cover
 	@# One report over all packages: what the tests of server run in items counts for items. The Postman run is left
 	@# out, since it measures another process. GOCOVERDIR is for tests that start themselves as the program.
@@ -109,4 +113,17 @@ if ! can_link && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev; } > /dev/null; \
 fi; \
 can_link || { echo "The race detector needs a C compiler. On Debian: apt-get install -y gcc libc6-dev" >&2; exit 1; }
+endef
+
+# The tests start PostgreSQL servers of their own. A container that runs them as root may install the programs, but not
+# the service that Debian would set up with them.
+define need-postgres
+has_postgres() { [ -n "$${TEST_POSTGRES_URL:-}" ] || command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } &> /dev/null; \
+if ! has_postgres && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	echo "The tests need PostgreSQL: installing postgresql" >&2; \
+	mkdir -p /etc/postgresql-common/createcluster.d; \
+	echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/menu-api.conf; \
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; } > /dev/null; \
+fi; \
+has_postgres || { echo "The tests need PostgreSQL. On Debian: apt-get install -y postgresql; or set TEST_POSTGRES_URL" >&2; exit 1; }
 endef

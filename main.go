@@ -26,7 +26,6 @@ import (
 	"menu-api/authz/devidp"
 	"menu-api/config"
 	"menu-api/items"
-	"menu-api/items/sqlite"
 	"menu-api/server"
 )
 
@@ -147,7 +146,7 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 
 // serveAPI builds the API from its parts, says where it listens, and serves it until the context ends.
 func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce func(net.Addr)) (err error) {
-	store, err := openStore(ctx, cfg)
+	store, err := openMenu(ctx, cfg, log)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil // told to stop before there was anything to stop
@@ -198,23 +197,6 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	err = api.Serve(ctx, listeners...)
 	log.Info("stopped")
 	return err
-}
-
-// openStore opens the menu, and puts the default one into a new database unless it is to stay empty.
-func openStore(ctx context.Context, cfg config.Config) (items.Store, error) {
-	store, err := sqlite.Open(ctx, cfg.Database.SQLiteFile())
-	if err != nil {
-		return nil, err
-	}
-	var menu []items.Item
-	if cfg.SeedMenu {
-		menu = items.DefaultMenu()
-	}
-	if err := store.Seed(ctx, menu); err != nil {
-		_ = store.Close()
-		return nil, fmt.Errorf("database %s: put in the default menu: %w", cfg.Database.SQLiteFile(), err)
-	}
-	return store, nil
 }
 
 // serveMetrics serves the metrics on a listener of their own: they are not for those who read the menu.

@@ -27,6 +27,7 @@ import (
 	"menu-api/authz/authztest"
 	"menu-api/config"
 	"menu-api/items"
+	"menu-api/items/postgres/pgtest"
 )
 
 // asProgram has the test binary behave as the program, so that a test can look at exit status and standard error.
@@ -80,7 +81,7 @@ var (
 // start runs a command that serves, on free ports, and waits until it is ready.
 func start(tb testing.TB, command string, e env) *instance {
 	tb.Helper()
-	full := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": "sqlite:" + filepath.Join(tb.TempDir(), "menu.db")}
+	full := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": pgtest.DatabaseURL(tb)}
 	maps.Copy(full, e)
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &instance{tb: tb, out: &syncBuffer{}}
@@ -214,7 +215,7 @@ func (p *instance) request(method, target string, form url.Values) *http.Request
 
 func TestDevFromSignInToRestart(t *testing.T) {
 	t.Parallel()
-	database := "sqlite:" + filepath.Join(t.TempDir(), "new", "folder", "menu.db")
+	database := pgtest.DatabaseURL(t)
 	p := start(t, "dev", env{"DATABASE_URL": database})
 	if got := p.get("/items"); got != http.StatusOK {
 		t.Errorf("a public read: got %d, want 200", got)
@@ -526,7 +527,7 @@ func TestStopDuringStart(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	e := env{"DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "menu.db"), "PORT": "0", "DEV_IDP_PORT": "0"}
+	e := env{"DATABASE_URL": pgtest.DatabaseURL(t), "PORT": "0", "DEV_IDP_PORT": "0"}
 	if err := run(ctx, []string{"dev"}, e.get, io.Discard); err != nil {
 		t.Errorf("got %v, want nothing", err)
 	}
@@ -543,9 +544,10 @@ func TestExitStatus(t *testing.T) {
 func TestImportArrows(t *testing.T) {
 	t.Parallel()
 	arrows := map[string]string{
-		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/items menu-api/items/sqlite menu-api/server",
+		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/items menu-api/items/postgres menu-api/items/sqlite menu-api/server",
 		"menu-api/server":          "menu-api/authz menu-api/items",
 		"menu-api/items/sqlite":    "menu-api/items",
+		"menu-api/items/postgres":  "menu-api/items",
 		"menu-api/items/storetest": "menu-api/items",
 		"menu-api/items":           "",
 		"menu-api/authz":           "",
@@ -559,6 +561,7 @@ func TestImportArrows(t *testing.T) {
 		"github.com/go-jose/":                "menu-api/authz",
 		"modernc.org/sqlite":                 "menu-api/items/sqlite",
 		"github.com/spf13/viper":             "menu-api/config",
+		"github.com/pressly/goose":           "menu-api/items",
 	}
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
 	if err != nil {

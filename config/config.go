@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"net/url"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Config is every setting of the service, checked and normalised. .env.example explains each key.
@@ -31,6 +33,9 @@ type Config struct {
 
 	// Database says where the menu is kept.
 	Database DatabaseURL
+	// DatabaseNotify lets replicas tell each other of changes through PostgreSQL's NOTIFY. Without it they find them by
+	// looking.
+	DatabaseNotify bool
 	// SeedMenu fills a new database with the default menu.
 	SeedMenu bool
 
@@ -77,13 +82,17 @@ func (c Config) WithDevIDPPort(port int) Config {
 // DatabaseURL names a database. It prints without its password.
 type DatabaseURL string
 
-// String returns the URL with its password masked.
+// String returns the file, or the user, host and name of a database, and nothing else of a URL: passwords stand in more
+// than one place.
 func (d DatabaseURL) String() string {
-	u, err := url.Parse(string(d))
+	if strings.HasPrefix(string(d), "sqlite:") {
+		return string(d)
+	}
+	c, err := pgxpool.ParseConfig(string(d))
 	if err != nil {
 		return "(unreadable database URL)"
 	}
-	return u.Redacted()
+	return fmt.Sprintf("postgres://%s@%s:%d/%s", c.ConnConfig.User, c.ConnConfig.Host, c.ConnConfig.Port, c.ConnConfig.Database)
 }
 
 // GoString keeps %#v from printing the password.

@@ -57,6 +57,7 @@ func TestDefaults(t *testing.T) {
 		RequirePermissions:    true,
 		ClockSkew:             time.Minute,
 		Database:              "sqlite:data/menu.db",
+		DatabaseNotify:        true,
 		SeedMenu:              true,
 		WritesPerMinute:       600,
 		AuthFailuresPerMinute: 300,
@@ -128,25 +129,29 @@ func TestValues(t *testing.T) {
 		get   func(config.Config) any
 		want  string
 	}{
-		"several audiences":        {env{"AUTH0_AUDIENCE": "a, b,,c "}, func(c config.Config) any { return c.Audiences }, "[a b c]"},
-		"a key set elsewhere":      {env{"AUTH0_JWKS_URL": "https://keys.example/jwks"}, func(c config.Config) any { return c.JWKSURL }, "https://keys.example/jwks"},
-		"every origin":             {env{"CORS_ALLOWED_ORIGINS": "*"}, func(c config.Config) any { return c.CORSOrigins == nil }, "true"},
-		"some origins":             {env{"CORS_ALLOWED_ORIGINS": "https://Menu.example/, http://localhost:4040"}, func(c config.Config) any { return c.CORSOrigins }, "[https://menu.example http://localhost:4040]"},
-		"an origin's own port":     {env{"CORS_ALLOWED_ORIGINS": "http://a:80,https://b:443,http://c:443"}, func(c config.Config) any { return c.CORSOrigins }, "[http://a https://b http://c:443]"},
-		"no proxies":               {env{"TRUSTED_PROXIES": "none"}, func(c config.Config) any { return c.TrustedProxies }, "[]"},
-		"proxies":                  {env{"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1,2001:db8::1"}, func(c config.Config) any { return c.TrustedProxies }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::1/128]"},
-		"metrics off":              {env{"METRICS_ADDR": "off"}, func(c config.Config) any { return c.MetricsAddr == "" }, "true"},
-		"metrics on":               {env{"METRICS_ADDR": ":9090"}, func(c config.Config) any { return c.MetricsAddr }, ":9090"},
-		"no limit":                 {env{"RATE_LIMIT_WRITES_PER_MINUTE": "0"}, func(c config.Config) any { return c.WritesPerMinute }, "0"},
-		"no skew":                  {env{"AUTHZ_CLOCK_SKEW": "0"}, func(c config.Config) any { return c.ClockSkew }, "0s"},
-		"permissions off":          {env{"AUTHZ_REQUIRE_PERMISSIONS": "false"}, func(c config.Config) any { return c.RequirePermissions }, "false"},
-		"level":                    {env{"LOG_LEVEL": "DEBUG"}, func(c config.Config) any { return c.LogLevel }, "DEBUG"},
-		"format":                   {env{"LOG_FORMAT": "json"}, func(c config.Config) any { return c.LogFormat }, "json"},
-		"an IPv6 host":             {env{"HOST": "[::1]"}, func(c config.Config) any { return c.Host }, "::1"},
-		"a free port":              {env{"PORT": "0"}, func(c config.Config) any { return c.Port }, "0"},
-		"a relative file":          {env{"DATABASE_URL": "sqlite:menu.db"}, func(c config.Config) any { return c.Database.SQLiteFile() }, "menu.db"},
-		"an absolute file":         {env{"DATABASE_URL": "sqlite:/data/menu.db"}, func(c config.Config) any { return c.Database.SQLiteFile() }, "/data/menu.db"},
-		"an absolute file, as URL": {env{"DATABASE_URL": "sqlite:///data/menu.db"}, func(c config.Config) any { return c.Database.SQLiteFile() }, "/data/menu.db"},
+		"several audiences":    {env{"AUTH0_AUDIENCE": "a, b,,c "}, func(c config.Config) any { return c.Audiences }, "[a b c]"},
+		"a key set elsewhere":  {env{"AUTH0_JWKS_URL": "https://keys.example/jwks"}, func(c config.Config) any { return c.JWKSURL }, "https://keys.example/jwks"},
+		"every origin":         {env{"CORS_ALLOWED_ORIGINS": "*"}, func(c config.Config) any { return c.CORSOrigins == nil }, "true"},
+		"some origins":         {env{"CORS_ALLOWED_ORIGINS": "https://Menu.example/, http://localhost:4040"}, func(c config.Config) any { return c.CORSOrigins }, "[https://menu.example http://localhost:4040]"},
+		"an origin's own port": {env{"CORS_ALLOWED_ORIGINS": "http://a:80,https://b:443,http://c:443"}, func(c config.Config) any { return c.CORSOrigins }, "[http://a https://b http://c:443]"},
+		"no proxies":           {env{"TRUSTED_PROXIES": "none"}, func(c config.Config) any { return c.TrustedProxies }, "[]"},
+		"proxies":              {env{"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1,2001:db8::1"}, func(c config.Config) any { return c.TrustedProxies }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::1/128]"},
+		"metrics off":          {env{"METRICS_ADDR": "off"}, func(c config.Config) any { return c.MetricsAddr == "" }, "true"},
+		"metrics on":           {env{"METRICS_ADDR": ":9090"}, func(c config.Config) any { return c.MetricsAddr }, ":9090"},
+		"no limit":             {env{"RATE_LIMIT_WRITES_PER_MINUTE": "0"}, func(c config.Config) any { return c.WritesPerMinute }, "0"},
+		"no skew":              {env{"AUTHZ_CLOCK_SKEW": "0"}, func(c config.Config) any { return c.ClockSkew }, "0s"},
+		"permissions off":      {env{"AUTHZ_REQUIRE_PERMISSIONS": "false"}, func(c config.Config) any { return c.RequirePermissions }, "false"},
+		"level":                {env{"LOG_LEVEL": "DEBUG"}, func(c config.Config) any { return c.LogLevel }, "DEBUG"},
+		"format":               {env{"LOG_FORMAT": "json"}, func(c config.Config) any { return c.LogFormat }, "json"},
+		"an IPv6 host":         {env{"HOST": "[::1]"}, func(c config.Config) any { return c.Host }, "::1"},
+		"a free port":          {env{"PORT": "0"}, func(c config.Config) any { return c.Port }, "0"},
+		"a relative file":      {env{"DATABASE_URL": "sqlite:menu.db"}, sqliteFile, "menu.db"},
+		"an absolute file":     {env{"DATABASE_URL": "sqlite:/data/menu.db"}, sqliteFile, "/data/menu.db"},
+		"two PostgreSQL hosts": {
+			env{"DATABASE_URL": "postgres://menu:secret@one,two:5433/menu?target_session_attrs=read-write"},
+			func(c config.Config) any { return c.Database.String() }, "postgres://menu@one:5432/menu",
+		},
+		"an absolute file, as URL": {env{"DATABASE_URL": "sqlite:///data/menu.db"}, sqliteFile, "/data/menu.db"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -189,6 +194,10 @@ func TestProblems(t *testing.T) {
 		"a database without a file":    {"DATABASE_URL", "sqlite:"},
 		"a database that is a folder":  {"DATABASE_URL", "sqlite:data/"},
 		"a database in memory":         {"DATABASE_URL", "sqlite::memory:"},
+		"a PostgreSQL port":            {"DATABASE_URL", "postgres://menu:secret@db:99999/menu"},
+		"a PostgreSQL option":          {"DATABASE_URL", "postgres://menu:secret@db/menu?pool_max_conns=many"},
+		"a PostgreSQL mode":            {"DATABASE_URL", "postgres://menu:secret@db/menu?sslmode=sometimes"},
+		"notification":                 {"DATABASE_NOTIFY", "perhaps"},
 		"a seed of no kind":            {"SEED_MENU", "maybe"},
 		"an origin with a path":        {"CORS_ALLOWED_ORIGINS", "https://menu.example/app"},
 		"an origin without a scheme":   {"CORS_ALLOWED_ORIGINS", "menu.example"},
@@ -302,6 +311,11 @@ func TestEnvExample(t *testing.T) {
 	}
 }
 
+func sqliteFile(c config.Config) any {
+	file, _ := c.Database.SQLiteFile()
+	return file
+}
+
 func TestDatabaseURLHidesItsPassword(t *testing.T) {
 	t.Parallel()
 	d := config.DatabaseURL("postgres://menu:hunter2@db/menu")
@@ -311,7 +325,12 @@ func TestDatabaseURLHidesItsPassword(t *testing.T) {
 	if printed += b.String(); strings.Contains(printed, "hunter2") {
 		t.Errorf("got %s, want no password", printed)
 	}
-	if got := config.DatabaseURL("postgres://%zz").String(); strings.Contains(got, "zz") {
-		t.Errorf("got %q, want nothing of a URL that cannot be read", got)
+	for _, url := range []config.DatabaseURL{
+		"postgres://%zz", "postgres://menu:hunter2/with@odd:characters@db/menu", "mysql://root:hunter2@db/menu", "postgres://menu@db/menu?password=hunter2",
+		"postgres://menu:hunter2@one:5432,two:5433/menu?target_session_attrs=read-write", "host=db password=hunter2",
+	} {
+		if got := url.String(); strings.Contains(got, "hunter2") || strings.Contains(got, "zz") {
+			t.Errorf("got %q, want no password of it", got)
+		}
 	}
 }

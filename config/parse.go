@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/viper"
 )
 
@@ -242,26 +243,38 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (err == nil && addr.IsLoopback())
 }
 
+// database takes an SQLite file or a PostgreSQL URL. The value may hold a password, so it is not quoted.
 func (p *parser) database(key string) DatabaseURL {
 	text := p.text(key)
+	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") {
+		// The driver's own parser, since it takes more than a URL: several hosts, for one. Its error hides the password.
+		if _, err := pgxpool.ParseConfig(text); err != nil {
+			p.fail(key, "must be a URL such as postgres://user:password@host:5432/database; the driver says: %s", firstLine(err))
+		}
+		return DatabaseURL(text)
+	}
 	file, ok := strings.CutPrefix(text, "sqlite:")
 	switch {
-	// What looks like a URI, a home folder or a host would become a strange file name. The value may hold a password, so
-	// it is not quoted.
+	// What looks like a URI, a home folder or a host would become a strange file name.
 	case !ok, strings.ContainsAny(file, "?#"), strings.HasPrefix(file, "~"), strings.HasPrefix(file, "file:"),
 		strings.HasPrefix(file, "//") && !strings.HasPrefix(file, "///"):
-		p.fail(key, "must be sqlite: and a plain file name, such as sqlite:data/menu.db or sqlite:/data/menu.db")
+		p.fail(key, "must be sqlite: and a plain file name, such as sqlite:data/menu.db or sqlite:/data/menu.db, or a postgres:// URL")
 	case file == "" || strings.HasSuffix(file, "/") || path.Base(file) == "." || strings.Contains(file, ":memory:"):
 		p.fail(key, "must name a file, such as sqlite:data/menu.db; a menu kept in memory would be lost at every restart")
 	}
 	return DatabaseURL(text)
 }
 
-// SQLiteFile returns the file name of an SQLite database.
-func (d DatabaseURL) SQLiteFile() string {
-	file := strings.TrimPrefix(string(d), "sqlite:")
-	if rest, ok := strings.CutPrefix(file, "//"); ok {
-		return rest // sqlite:///data/menu.db is the absolute /data/menu.db
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// SQLiteFile returns the file name of an SQLite database. It is false for a database of another kind.
+func (d DatabaseURL) SQLiteFile() (file string, ok bool) {
+	file, ok = strings.CutPrefix(string(d), "sqlite:")
+	if rest, isURL := strings.CutPrefix(file, "//"); isURL {
+		return rest, ok // sqlite:///data/menu.db is the absolute /data/menu.db
 	}
-	return file
+	return file, ok
 }

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"menu-api/items/postgres/pgtest"
 )
 
 const (
@@ -134,7 +136,7 @@ func mustStartDev(tb testing.TB) *devServer {
 	cmd.Env = []string{
 		"PORT=" + apiPort,
 		"DEV_IDP_PORT=" + issuerPort,
-		"DATABASE_URL=sqlite:" + filepath.Join(dir, "menu.db"),
+		"DATABASE_URL=" + pgtest.DatabaseURL(tb),
 	}
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)

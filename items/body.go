@@ -43,6 +43,15 @@ func (e *MediaTypeError) Error() string {
 //
 // The error is a *MediaTypeError, a *http.MaxBytesError, a *ValidationError, or an ErrBody.
 func readDraft(c *gin.Context, accepts ...string) (*Draft, error) {
+	body, err := readBody(c, accepts...)
+	if err != nil {
+		return nil, err
+	}
+	return parseDraft(body)
+}
+
+// readBody reads the request's body, with the errors of readDraft.
+func readBody(c *gin.Context, accepts ...string) ([]byte, error) {
 	if err := checkMediaType(c.Request, accepts); err != nil {
 		return nil, err
 	}
@@ -57,7 +66,7 @@ func readDraft(c *gin.Context, accepts ...string) (*Draft, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrBody, err)
 	}
-	return parseDraft(body)
+	return body, nil
 }
 
 func checkMediaType(r *http.Request, accepts []string) error {

@@ -2,6 +2,7 @@ package items
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -9,15 +10,32 @@ import (
 
 // controller answers the requests to /items: it decodes, calls the service, and answers. An error goes to the error
 // renderer, which knows what each means in HTTP.
-type controller struct{ service *Service }
+type controller struct {
+	service *Service
+	subject func(*gin.Context) string
+}
 
+// list answers with an object keyed by id, as the NestJS application does, or, when the query has a parameter of ours,
+// with an array: the keys of a JavaScript object have no order of their own.
 func (ctl controller) list(c *gin.Context) {
-	menu, err := ctl.service.List(c.Request.Context())
+	listing, err := parseListing(c.Request)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	rep, err := representMenu(menu)
+	menu, next, err := ctl.service.List(c.Request.Context(), listing.query)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if next != nil {
+		c.Header("Link", listing.next("/items", next))
+	}
+	represent := representMenu
+	if listing.paged {
+		represent = representList
+	}
+	rep, err := represent(menu)
 	if err != nil {
 		fail(c, err)
 		return
@@ -44,16 +62,79 @@ func (ctl controller) get(c *gin.Context) {
 }
 
 func (ctl controller) create(c *gin.Context) {
-	draft, err := readDraft(c, mediaJSON)
+	body, err := readBody(c, mediaJSON)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	item, err := ctl.service.Create(c.Request.Context(), draft)
+	draft, err := parseDraft(body)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	author, err := ctl.authorOnce(c, body)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	item, err := ctl.service.Create(c.Request.Context(), author, draft)
 	if err == nil {
 		c.Header("Location", "/items/"+strconv.FormatInt(item.ID, 10))
 	}
 	written(c, http.StatusCreated, item, err)
+}
+
+// restore needs no body: what the item was is in its history.
+func (ctl controller) restore(c *gin.Context) {
+	id, ok := pathID(c)
+	if !ok {
+		return
+	}
+	author, err := ctl.authorOnce(c, nil)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	item, err := ctl.service.Restore(c.Request.Context(), author, id)
+	written(c, http.StatusOK, item, err)
+}
+
+func (ctl controller) history(c *gin.Context) {
+	id, ok := pathID(c)
+	if !ok {
+		return
+	}
+	p := newParams(c.Request, "limit", "after")
+	limit, before := p.limit(), p.version("after")
+	if err := p.problem(); err != nil {
+		fail(c, err)
+		return
+	}
+	changes, next, err := ctl.service.History(c.Request.Context(), id, before, limit)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	rep, err := representList(changes)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	if next > 0 {
+		c.Header("Link", nextLink(c.Request.URL.Path, url.Values{
+			"limit": {strconv.Itoa(limit)}, "after": {strconv.FormatInt(next, 10)},
+		}))
+	}
+	send(c, http.StatusOK, rep.body)
+}
+
+// author is who makes the request.
+func (ctl controller) author(c *gin.Context) Author { return Author{Subject: ctl.subject(c)} }
+
+// authorOnce is the author of a request that may have an idempotency key.
+func (ctl controller) authorOnce(c *gin.Context, body []byte) (Author, error) {
+	key, err := idempotencyKey(c.Request, body)
+	return Author{Subject: ctl.subject(c), Key: key}, err
 }
 
 // replaceNamed is the NestJS application's PUT /items: the item in the body names its id.
@@ -72,7 +153,7 @@ func (ctl controller) replace(c *gin.Context) {
 }
 
 func (ctl controller) replaceItem(c *gin.Context, id int64, draft *Draft) {
-	item, err := ctl.service.Replace(c.Request.Context(), id, draft, writeCondition(c.Request.Header))
+	item, err := ctl.service.Replace(c.Request.Context(), ctl.author(c), id, draft, writeCondition(c.Request.Header))
 	written(c, http.StatusOK, item, err)
 }
 
@@ -81,7 +162,7 @@ func (ctl controller) patch(c *gin.Context) {
 	if !ok {
 		return
 	}
-	item, err := ctl.service.Patch(c.Request.Context(), id, draft, writeCondition(c.Request.Header))
+	item, err := ctl.service.Patch(c.Request.Context(), ctl.author(c), id, draft, writeCondition(c.Request.Header))
 	written(c, http.StatusOK, item, err)
 }
 
@@ -90,7 +171,7 @@ func (ctl controller) delete(c *gin.Context) {
 	if !ok {
 		return
 	}
-	item, err := ctl.service.Delete(c.Request.Context(), id, writeCondition(c.Request.Header))
+	item, err := ctl.service.Delete(c.Request.Context(), ctl.author(c), id, writeCondition(c.Request.Header))
 	written(c, http.StatusOK, item, err)
 }
 

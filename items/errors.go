@@ -2,6 +2,7 @@ package items
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -10,6 +11,19 @@ var (
 	ErrNotFound = errors.New("no such item")
 	// ErrConflict says that the item is no longer what the caller took it to be. Nothing was changed.
 	ErrConflict = errors.New("the item has changed")
+	// ErrNotDeleted says that an item cannot be restored because it is there.
+	ErrNotDeleted = errors.New("the item is not deleted")
+	// ErrKeyReused says that an idempotency key was used before, for another request. Nothing was changed.
+	ErrKeyReused = errors.New("the idempotency key belongs to another request")
+	// ErrKeyInFlight says that a request with the same idempotency key is in progress. Nothing was changed.
+	ErrKeyInFlight = errors.New("a request with the idempotency key is in progress")
+	// ErrExists says that an imported item has the id of one that is, or was, on the menu. Nothing was changed.
+	ErrExists = errors.New("there is, or was, an item with this id")
+	// ErrBadHistory says that the history of imported items does not fit them. Nothing was changed.
+	ErrBadHistory = errors.New("the history does not fit the items")
+	// ErrUncertain says that the connection to the store was lost while it made a change, so that nobody can tell whether
+	// it was made.
+	ErrUncertain = errors.New("the store did not say whether the change was made")
 	// ErrUnavailable says that the store cannot answer for now. The same request may succeed later.
 	ErrUnavailable = errors.New("the store is unavailable")
 )
@@ -37,3 +51,16 @@ func (e *ValidationError) Error() string {
 	}
 	return b.String()
 }
+
+// RecordError is an error about one record of an import.
+type RecordError struct {
+	// Index counts the records that next returned, from 0.
+	Index int
+	Err   error
+}
+
+// Error tells the record by its number, from 1.
+func (e *RecordError) Error() string { return fmt.Sprintf("record %d: %v", e.Index+1, e.Err) }
+
+// Unwrap returns Err.
+func (e *RecordError) Unwrap() error { return e.Err }

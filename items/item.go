@@ -28,4 +28,7 @@ type Item struct {
 	Category string `json:"category,omitempty"`
 	// Calories is in kilocalories. Nil when unset, since 0 is a fair value.
 	Calories *int64 `json:"calories,omitempty"`
+
+	// Version is 1 for a new item and rises with every change. Clients see it in the ETag.
+	Version int64 `json:"-"`
 }

@@ -3,23 +3,32 @@ package items
 import "github.com/gin-gonic/gin"
 
 // Module ties the parts of this package together and mounts them.
-type Module struct{ controller controller }
-
-// NewModule returns the menu over the store.
-func NewModule(store Store) *Module {
-	return &Module{controller: controller{service: NewService(store)}}
+type Module struct {
+	controller controller
+	require    func(permission string) gin.HandlerFunc
 }
 
-// Require returns the handler that lets a request pass only with the permission.
-type Require func(permission string) gin.HandlerFunc
+// Access is what the module needs to know of who makes a request.
+type Access struct {
+	// Require returns the handler that lets a request pass only with the permission.
+	Require func(permission string) gin.HandlerFunc
+	// Subject returns who makes a request that has passed.
+	Subject func(*gin.Context) string
+}
 
-// Mount adds the routes: reads for anyone, writes for holders of the permission on each line.
-func (m *Module) Mount(public, guarded gin.IRouter, require Require) {
-	ctl := m.controller
+// NewModule returns the menu over the store.
+func NewModule(store Store, access Access) *Module {
+	return &Module{controller: controller{service: NewService(store), subject: access.Subject}, require: access.Require}
+}
+
+// Mount adds the routes: reads for anyone, the rest for holders of the permission on each line.
+func (m *Module) Mount(public, guarded gin.IRouter) {
+	ctl, require := m.controller, m.require
 
 	for _, method := range []string{"GET", "HEAD"} {
 		public.Handle(method, "/items", ctl.list)
 		public.Handle(method, "/items/:id", ctl.get)
+		guarded.Handle(method, "/items/:id/history", require(UpdateItems), ctl.history)
 	}
 
 	guarded.POST("/items", require(CreateItems), ctl.create)
@@ -27,4 +36,5 @@ func (m *Module) Mount(public, guarded gin.IRouter, require Require) {
 	guarded.PUT("/items/:id", require(UpdateItems), ctl.replace)
 	guarded.PATCH("/items/:id", require(UpdateItems), ctl.patch)
 	guarded.DELETE("/items/:id", require(DeleteItems), ctl.delete)
+	guarded.POST("/items/:id/restore", require(CreateItems), ctl.restore)
 }

@@ -15,6 +15,13 @@ const priceDecimals = 2
 // MarshalJSON prints a price the way JavaScript prints the number: 5.99, 5.1, 5.
 func (p Price) MarshalJSON() ([]byte, error) { return []byte(p.String()), nil }
 
+// UnmarshalJSON reads a number with at most two decimals.
+func (p *Price) UnmarshalJSON(literal []byte) error {
+	cents, err := parseDecimal(string(literal), priceDecimals)
+	*p = Price(cents)
+	return err
+}
+
 // String returns the price in major units without trailing zeros.
 func (p Price) String() string {
 	sign := ""

@@ -17,12 +17,28 @@ type representation struct {
 // represent tags JSON with a strong ETag (RFC 9110 section 8.8.3). The tag is a digest of the bytes, so it is the same
 // after a restart and on every replica.
 func represent(body []byte) representation {
-	sum := sha256.Sum256(body)
-	return representation{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`}
+	return representation{body: body, etag: `"` + digest(body) + `"`}
 }
 
+func digest(body []byte) string {
+	sum := sha256.Sum256(body)
+	return base64.RawURLEncoding.EncodeToString(sum[:15])
+}
+
+// representItem tags an item with its version, so that an item which was changed and changed back is not taken for one
+// that nobody touched. The digest stays in the tag: a version can come again, with other content, after a backup was
+// restored.
 func representItem(item Item) (representation, error) {
 	body, err := json.Marshal(item)
+	if err != nil {
+		return representation{}, err
+	}
+	return representation{body: body, etag: `"` + strconv.FormatInt(item.Version, 10) + "-" + digest(body) + `"`}, nil
+}
+
+// representList writes an array.
+func representList[T any](entries []T) (representation, error) {
+	body, err := json.Marshal(entries)
 	if err != nil {
 		return representation{}, err
 	}

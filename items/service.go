@@ -1,53 +1,82 @@
 package items
 
-import "context"
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
 
 // Service is what can be done with the menu.
-type Service struct{ store Store }
+type Service struct {
+	store Store
+	// inFlight holds the idempotency keys of the writes in progress.
+	inFlight sync.Map
+}
 
 // NewService returns a service over the store.
 func NewService(store Store) *Service { return &Service{store: store} }
 
+// Author is who makes a change, and the idempotency key of the request, which may be nil.
+type Author struct {
+	Subject string
+	Key     *Key
+}
+
+// stamp signs a write of this moment. No engine keeps U+0000 in a text.
+func (a Author) stamp() Stamp {
+	return Stamp{By: strings.ReplaceAll(a.Subject, "\x00", "\uFFFD"), At: time.Now(), Key: a.Key}
+}
+
 // Condition decides on an item whether a write may go on. Its error is returned to the caller as it is.
 type Condition func(current Item) error
 
-// List returns the menu, ids ascending.
-func (s *Service) List(ctx context.Context) ([]Item, error) { return s.store.List(ctx) }
+// List returns the items that the query asks for, and where the next page begins, nil after the last.
+func (s *Service) List(ctx context.Context, query Query) (page []Item, next *Position, err error) {
+	limit := query.Limit
+	query.Limit++ // one more tells whether there is a next page
+	page, err = s.store.List(ctx, query)
+	if err == nil && len(page) > limit {
+		page = page[:limit]
+		next = PositionOf(page[limit-1])
+	}
+	return page, next, err
+}
 
 // Get returns an item, or ErrNotFound.
 func (s *Service) Get(ctx context.Context, id int64) (Item, error) { return s.store.Get(ctx, id) }
 
 // Create adds the item that the draft describes. An id in the draft is ignored.
-// Returns a *ValidationError if the draft is not valid.
-func (s *Service) Create(ctx context.Context, draft *Draft) (Item, error) {
+// Returns a *ValidationError if the draft is not valid, and ErrKeyReused or ErrKeyInFlight.
+func (s *Service) Create(ctx context.Context, author Author, draft *Draft) (Item, error) {
 	if err := draft.validate(""); err != nil {
 		return Item{}, err
 	}
-	return s.store.Create(ctx, draft.item())
+	return s.once(author, func(stamp Stamp) (Item, error) { return s.store.Create(ctx, stamp, draft.item()) })
 }
 
 // Replace makes an item what the draft describes. With noID as pathID, the draft names the item.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
-func (s *Service) Replace(ctx context.Context, pathID int64, draft *Draft, may Condition) (Item, error) {
+func (s *Service) Replace(ctx context.Context, author Author, pathID int64, draft *Draft, may Condition) (Item, error) {
 	id, problem := draft.target(pathID)
 	if err := draft.validate(problem); err != nil {
 		return Item{}, err
 	}
-	return s.update(ctx, id, may, func(Item) Item { return draft.item() })
+	return s.update(ctx, author, id, may, func(Item) Item { return draft.item() })
 }
 
 // Patch changes the fields of an item that the draft holds (RFC 7396) and leaves the others.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
-func (s *Service) Patch(ctx context.Context, pathID int64, draft *Draft, may Condition) (Item, error) {
+func (s *Service) Patch(ctx context.Context, author Author, pathID int64, draft *Draft, may Condition) (Item, error) {
 	id, problem := draft.target(pathID)
 	if err := draft.validatePatch(problem); err != nil {
 		return Item{}, err
 	}
-	return s.update(ctx, id, may, draft.patch)
+	return s.update(ctx, author, id, may, draft.patch)
 }
 
-func (s *Service) update(ctx context.Context, id int64, may Condition, change func(Item) Item) (Item, error) {
-	return s.store.Update(ctx, id, func(current Item) (Item, error) {
+func (s *Service) update(ctx context.Context, author Author, id int64, may Condition, change func(Item) Item) (Item, error) {
+	return s.store.Update(ctx, author.stamp(), id, func(current Item) (Item, error) {
 		if err := may(current); err != nil {
 			return Item{}, err
 		}
@@ -57,6 +86,36 @@ func (s *Service) update(ctx context.Context, id int64, may Condition, change fu
 
 // Delete removes an item and returns what it was.
 // Returns ErrNotFound, or the condition's error, in this order.
-func (s *Service) Delete(ctx context.Context, id int64, may Condition) (Item, error) {
-	return s.store.Delete(ctx, id, may)
+func (s *Service) Delete(ctx context.Context, author Author, id int64, may Condition) (Item, error) {
+	return s.store.Delete(ctx, author.stamp(), id, may)
+}
+
+// Restore brings a deleted item back as it last was.
+// Returns ErrNotFound, ErrNotDeleted, ErrKeyReused or ErrKeyInFlight.
+func (s *Service) Restore(ctx context.Context, author Author, id int64) (Item, error) {
+	return s.once(author, func(stamp Stamp) (Item, error) { return s.store.Restore(ctx, stamp, id) })
+}
+
+// History returns at most limit changes of an item, also of a deleted one, newest first, those with a version under
+// before. next is what before is on the next page, 0 after the last. Returns ErrNotFound if there never was such an item.
+func (s *Service) History(ctx context.Context, id, before int64, limit int) (page []Change, next int64, err error) {
+	page, err = s.store.History(ctx, id, before, limit+1)
+	if err == nil && len(page) > limit {
+		page = page[:limit]
+		next = page[limit-1].Version
+	}
+	return page, next, err
+}
+
+// once refuses a request whose key is that of a request in progress. The store sees to those that are over. Two replicas
+// do not know of each other's requests: there the second waits in the store for the first, and has its answer.
+func (s *Service) once(author Author, write func(Stamp) (Item, error)) (Item, error) {
+	if author.Key != nil {
+		key := [2]string{author.Subject, author.Key.Value}
+		if _, busy := s.inFlight.LoadOrStore(key, true); busy {
+			return Item{}, ErrKeyInFlight
+		}
+		defer s.inFlight.Delete(key)
+	}
+	return write(author.stamp())
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +16,8 @@ import (
 	"menu-api/authz"
 	"menu-api/authz/authztest"
 	"menu-api/items"
+	"menu-api/items/postgres"
+	"menu-api/items/postgres/pgtest"
 	"menu-api/items/sqlite"
 	"menu-api/server"
 )
@@ -49,12 +50,8 @@ func newAPI(tb testing.TB, change func(*server.Options)) *api {
 
 func newParts(tb testing.TB) (*api, server.Options) {
 	tb.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(tb.TempDir(), "menu.db"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = store.Close() })
-	if err := store.Seed(context.Background(), items.DefaultMenu()); err != nil {
+	store := openStore(tb)
+	if err := store.Seed(context.Background(), items.Stamp{}, items.DefaultMenu()); err != nil {
 		tb.Fatal(err)
 	}
 	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &syncBuffer{}, client: newClient(tb)}
@@ -71,6 +68,29 @@ func newParts(tb testing.TB) (*api, server.Options) {
 	return a, server.Options{
 		Store: store, Guard: guard, Logger: log, Metrics: server.NewMetrics(), ShutdownGrace: 5 * time.Second,
 	}
+}
+
+// openStore returns a store on a new database, in the engine that is being tested.
+func openStore(tb testing.TB) items.Store {
+	tb.Helper()
+	return openStoreAt(tb, pgtest.DatabaseURL(tb))
+}
+
+// openStoreAt returns a store on the database that the URL names.
+func openStoreAt(tb testing.TB, url string) items.Store {
+	tb.Helper()
+	var store items.Store
+	var err error
+	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		store, err = sqlite.Open(context.Background(), file)
+	} else {
+		store, err = postgres.Open(context.Background(), postgres.Options{URL: url, Notify: true})
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = store.Close() })
+	return store
 }
 
 // newClient returns a client with connections of its own, which follows no redirect: the API sends none.

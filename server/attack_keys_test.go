@@ -29,6 +29,7 @@ import (
 
 	"menu-api/authz"
 	"menu-api/authz/authztest"
+	"menu-api/items"
 )
 
 // keySetAttack is an answer of the key set endpoint, and a token that would get in if the answer were believed.
@@ -185,7 +186,7 @@ func TestKeySetAttacks(t *testing.T) {
 		attacks = append(attacks, keySetAttack{"alone: " + name, published(bad[name].jwk), bad[name].token})
 	}
 
-	before, err := store.List(t.Context())
+	before, err := store.List(t.Context(), items.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +215,7 @@ func TestKeySetAttacks(t *testing.T) {
 	if n := caught.Load(); n != 0 {
 		t.Errorf("the server followed a redirect %d times, want never", n)
 	}
-	if after, err := store.List(t.Context()); err != nil || !reflect.DeepEqual(after, before) {
+	if after, err := store.List(t.Context(), items.Query{}); err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("the menu changed: got %v, %v, want %v", after, err, before)
 	}
 	t.Logf("%d key sets", len(attacks))

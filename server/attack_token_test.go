@@ -22,7 +22,6 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,7 +34,6 @@ import (
 	"menu-api/authz"
 	"menu-api/authz/authztest"
 	"menu-api/items"
-	"menu-api/items/sqlite"
 	"menu-api/server"
 )
 
@@ -48,12 +46,8 @@ var (
 // attackedStore is a store with the default menu.
 func attackedStore(tb testing.TB) items.Store {
 	tb.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(tb.TempDir(), "menu.db"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = store.Close() })
-	if err := store.Seed(context.Background(), items.DefaultMenu()); err != nil {
+	store := openStore(tb)
+	if err := store.Seed(context.Background(), items.Stamp{}, items.DefaultMenu()); err != nil {
 		tb.Fatal(err)
 	}
 	return store

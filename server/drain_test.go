@@ -139,7 +139,7 @@ func TestNoRequestIsCutOff(t *testing.T) {
 	if n := silent.Load(); n != 0 {
 		t.Errorf("got %d connections that were taken and closed without an answer, want none", n)
 	}
-	menu, err := store.List(context.Background())
+	menu, err := store.List(context.Background(), items.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}

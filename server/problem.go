@@ -107,6 +107,19 @@ func problemOf(err error) problem {
 		}
 		return p
 
+	case errors.Is(err, items.ErrNotDeleted):
+		return newProblem(http.StatusConflict, "item-not-deleted", "The item is on the menu. Only a deleted item can be restored.")
+	case errors.Is(err, items.ErrKeyReused):
+		return newProblem(http.StatusUnprocessableEntity, "idempotency-key-reused", "This Idempotency-Key was used for another request. Take a new key for each request, and the same one for its retries.")
+	case errors.Is(err, items.ErrKeyInFlight):
+		p := newProblem(http.StatusConflict, "idempotency-key-in-flight", "A request with this Idempotency-Key is still in progress. Try again to get its answer.")
+		p.retryAfter = time.Second
+		return p
+
+	case errors.Is(err, items.ErrUncertain):
+		p := newProblem(http.StatusServiceUnavailable, "outcome-unknown", "The connection to the menu was lost on the way, so the change may or may not have been made. Look before you try again, or try again with the same Idempotency-Key.")
+		p.retryAfter = time.Second
+		return p
 	case errors.Is(err, context.Canceled):
 		return newProblem(statusClientClosedRequest, "client-closed-request", "The client closed the connection.")
 	case errors.Is(err, items.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):

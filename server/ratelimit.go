@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -69,8 +70,10 @@ func limitWrites(perMinute int) gin.HandlerFunc {
 	}
 	limiter := newRateLimiter("writes", perMinute)
 	return func(c *gin.Context) {
-		principal, _ := authz.PrincipalOf(c)
-		if wait := limiter.take(c, principal.Subject); wait > 0 {
+		if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
+			return
+		}
+		if wait := limiter.take(c, subject(c)); wait > 0 {
 			fail(c, &rateLimitError{
 				detail:     fmt.Sprintf("You may write %d times a minute. See Retry-After.", perMinute),
 				retryAfter: wait,

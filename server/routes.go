@@ -45,13 +45,22 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		public.Handle(method, "/healthz", s.healthz)
 		public.Handle(method, "/readyz", s.readyz)
 	}
-	items.NewModule(o.Store).Mount(public, guarded, requireWithin(o.Guard, o.WritesPerMinute))
+	items.NewModule(o.Store, items.Access{
+		Require: requireWithin(o.Guard, o.WritesPerMinute),
+		Subject: subject,
+	}).Mount(public, guarded)
 
 	return s.closeConnections(withoutTrailingSlash(engine)), nil
 }
 
+// subject is who makes a request that has passed the guard.
+func subject(c *gin.Context) string {
+	principal, _ := authz.PrincipalOf(c)
+	return principal.Subject
+}
+
 // requireWithin asks for the permission first and counts the write afterwards: a refused one costs its subject nothing.
-func requireWithin(guard *authz.Guard, writesPerMinute int) items.Require {
+func requireWithin(guard *authz.Guard, writesPerMinute int) func(permission string) gin.HandlerFunc {
 	limit := limitWrites(writesPerMinute)
 	return func(permission string) gin.HandlerFunc {
 		require := guard.Require(permission)

@@ -47,11 +47,11 @@ func (s moodyStore) fail() error {
 	return nil
 }
 
-func (s moodyStore) List(ctx context.Context) ([]items.Item, error) {
+func (s moodyStore) List(ctx context.Context, query items.Query) ([]items.Item, error) {
 	if err := s.fail(); err != nil {
 		return nil, err
 	}
-	return s.Store.List(ctx)
+	return s.Store.List(ctx, query)
 }
 
 func (s moodyStore) Get(ctx context.Context, id int64) (items.Item, error) {
@@ -61,25 +61,39 @@ func (s moodyStore) Get(ctx context.Context, id int64) (items.Item, error) {
 	return s.Store.Get(ctx, id)
 }
 
-func (s moodyStore) Create(ctx context.Context, item items.Item) (items.Item, error) {
+func (s moodyStore) Create(ctx context.Context, stamp items.Stamp, item items.Item) (items.Item, error) {
 	if err := s.fail(); err != nil {
 		return items.Item{}, err
 	}
-	return s.Store.Create(ctx, item)
+	return s.Store.Create(ctx, stamp, item)
 }
 
-func (s moodyStore) Update(ctx context.Context, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
+func (s moodyStore) Update(ctx context.Context, stamp items.Stamp, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
 	if err := s.fail(); err != nil {
 		return items.Item{}, err
 	}
-	return s.Store.Update(ctx, id, change)
+	return s.Store.Update(ctx, stamp, id, change)
 }
 
-func (s moodyStore) Delete(ctx context.Context, id int64, allow func(items.Item) error) (items.Item, error) {
+func (s moodyStore) Delete(ctx context.Context, stamp items.Stamp, id int64, allow func(items.Item) error) (items.Item, error) {
 	if err := s.fail(); err != nil {
 		return items.Item{}, err
 	}
-	return s.Store.Delete(ctx, id, allow)
+	return s.Store.Delete(ctx, stamp, id, allow)
+}
+
+func (s moodyStore) Restore(ctx context.Context, stamp items.Stamp, id int64) (items.Item, error) {
+	if err := s.fail(); err != nil {
+		return items.Item{}, err
+	}
+	return s.Store.Restore(ctx, stamp, id)
+}
+
+func (s moodyStore) History(ctx context.Context, id, before int64, limit int) ([]items.Change, error) {
+	if err := s.fail(); err != nil {
+		return nil, err
+	}
+	return s.Store.History(ctx, id, before, limit)
 }
 
 func (s moodyStore) Ping(ctx context.Context) error {

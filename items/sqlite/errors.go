@@ -12,6 +12,9 @@ import (
 	"menu-api/items"
 )
 
+// errPanicked marks a write that panicked. Its caller panics again and never sees the error.
+var errPanicked = errors.New("the write panicked")
+
 // translate turns an error of the engine into one of items. Errors of other origin pass unchanged.
 func translate(ctx context.Context, err error) error {
 	if err == nil {
@@ -26,7 +29,8 @@ func translate(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // an interrupted statement fails with a code of SQLite's own
 	}
-	if primaryCode(err) == lib.SQLITE_ERROR {
+	switch primaryCode(err) {
+	case lib.SQLITE_ERROR, lib.SQLITE_CONSTRAINT, lib.SQLITE_MISMATCH, lib.SQLITE_RANGE, lib.SQLITE_MISUSE:
 		return err // SQL that does not fit the schema: a bug, not an outage
 	}
 	return fmt.Errorf("%w: %w", items.ErrUnavailable, err)
@@ -44,4 +48,10 @@ func primaryCode(err error) int {
 		return 0
 	}
 	return engine.Code() & 0xff
+}
+
+// isDuplicate reports whether a row was refused because there is one with its key.
+func isDuplicate(err error) bool {
+	var engine *sqlite.Error
+	return errors.As(err, &engine) && (engine.Code() == lib.SQLITE_CONSTRAINT_UNIQUE || engine.Code() == lib.SQLITE_CONSTRAINT_PRIMARYKEY)
 }

@@ -13,9 +13,12 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	lib "modernc.org/sqlite/lib"
+
+	"menu-api/items"
 )
 
 //go:embed migrations/*.sql
@@ -41,29 +44,37 @@ func open(ctx context.Context, file string) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{}
-	defer func() {
-		if err != nil {
-			_ = s.Close()
-		}
-	}()
-	if s.write, err = sql.Open("sqlite", dsn(file, pragmas, "_txlock=immediate")); err != nil {
+	db, err := sql.Open("sqlite", dsn(file, pragmas, "_txlock=immediate"))
+	if err != nil {
 		return nil, err
 	}
-	s.write.SetMaxOpenConns(1)
+	defer func() {
+		if err != nil {
+			_ = db.Close()
+		}
+	}()
+	db.SetMaxOpenConns(1)
 	if version < newestVersion() {
-		if err := migrate(ctx, s.write); err != nil {
+		if err := migrate(ctx, db); err != nil {
 			return nil, err
 		}
 	}
-	if s.read, err = sql.Open("sqlite", dsn(file, pragmas, "_pragma=query_only(1)")); err != nil {
+	writer, err := newWriter(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	read, err := sql.Open("sqlite", dsn(file, pragmas, "_pragma=query_only(1)"))
+	if err != nil {
 		return nil, err
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
-	err = s.Ping(ctx)
-	return s, err
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	s := &Store{writer: writer, read: pool{read}}
+	if err := s.Ping(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 const (
@@ -119,6 +130,40 @@ type migration struct {
 	sql     string
 }
 
+// afterwards is what a migration does to the rows that SQL cannot do, by version.
+var afterwards = map[int64]func(context.Context, *sql.Tx) error{2: beginHistory}
+
+// beginHistory gives the items of a database that had no history yet a first entry in it, and their folded text.
+func beginHistory(ctx context.Context, tx *sql.Tx) error {
+	var menu []items.Item
+	err := each(ctx, transaction{tx}, func(row scanner) error {
+		item, err := scan(row)
+		menu = append(menu, item)
+		return err
+	}, `SELECT `+columns+` FROM items`)
+	if err != nil {
+		return err
+	}
+	for _, item := range menu {
+		after, err := items.Snapshot(&item)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE items SET search = ?, name_key = ?, group_key = ? WHERE id = ?`,
+			items.SearchText(item), items.SortKey(item.Name), items.SortKey(item.Category), item.ID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx,
+			`INSERT INTO changes (item_id, version, action, author, at, after_json) VALUES (?, ?, ?, ?, ?, ?)`,
+			item.ID, item.Version, items.Created, "menu-api", time.Now().UnixMilli(), after)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // migrations are those of the embedded files, in their order.
 var migrations = sync.OnceValue(func() []migration {
 	names, err := fs.Glob(files, "migrations/*.sql") // sorted
@@ -164,8 +209,13 @@ func (m migration) applyOnce(ctx context.Context, tx *sql.Tx) error {
 	if err != nil || applied {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, m.sql)
-	return err
+	if _, err = tx.ExecContext(ctx, m.sql); err != nil {
+		return err
+	}
+	if more := afterwards[m.version]; more != nil {
+		return more(ctx, tx)
+	}
+	return nil
 }
 
 var errDamaged = errors.New("it is damaged; restore it from a backup, or move it away to start with a new one")
@@ -187,15 +237,4 @@ func explain(err error) error {
 		return errors.New("the disk is full")
 	}
 	return err
-}
-
-// Close implements items.Store.
-func (s *Store) Close() error {
-	var errs []error
-	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it folds the WAL into the file
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -123,7 +123,7 @@ func TestLockedDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "menu.db")
 	store := mustOpen(t, file)
-	if err := store.Seed(context.Background(), nil); err != nil {
+	if err := store.Seed(context.Background(), items.Stamp{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	other, err := sql.Open("sqlite", "file:"+file+"?_txlock=exclusive")
@@ -136,13 +136,13 @@ func TestLockedDatabaseIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := store.Create(context.Background(), items.Item{Name: "Soup"}); !errors.Is(err, items.ErrUnavailable) {
+	if _, err := store.Create(context.Background(), items.Stamp{}, items.Item{Name: "Soup"}); !errors.Is(err, items.ErrUnavailable) {
 		t.Errorf("got error %v, want ErrUnavailable", err)
 	}
-	if _, err := store.List(context.Background()); err != nil {
+	if _, err := store.List(context.Background(), items.Query{}); err != nil {
 		t.Errorf("List while another process writes: %v", err)
 	}
-	if err := store.Seed(context.Background(), items.DefaultMenu()); err != nil {
+	if err := store.Seed(context.Background(), items.Stamp{}, items.DefaultMenu()); err != nil {
 		t.Errorf("Seed of a database that was seeded before: %v", err)
 	}
 }
@@ -174,7 +174,7 @@ func fill(tb testing.TB, file string) {
 		tb.Fatal(err)
 	}
 	for range 40 {
-		if _, err := store.Create(context.Background(), items.Item{Name: "Soup", Description: strings.Repeat("x", 2000)}); err != nil {
+		if _, err := store.Create(context.Background(), items.Stamp{}, items.Item{Name: "Soup", Description: strings.Repeat("x", 2000)}); err != nil {
 			tb.Fatal(err)
 		}
 	}

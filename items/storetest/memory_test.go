@@ -1,12 +1,18 @@
 package storetest_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"io"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"menu-api/items"
 	"menu-api/items/storetest"
@@ -21,32 +27,132 @@ func TestSuiteAsksNoMoreThanTheContract(t *testing.T) {
 	storetest.Run(t, storetest.Engine{
 		NewPlace: func(testing.TB) string { return strconv.FormatInt(count.Add(1), 10) },
 		Open: func(place string) (items.Store, error) {
-			store, _ := places.LoadOrStore(place, &memory{})
+			store, _ := places.LoadOrStore(place, &memory{state: newState()})
 			return store.(*memory), nil
 		},
 	})
 }
 
-// memory is a menu in a list, ids ascending.
+// memory keeps the menu in maps. A write works on a copy, which takes the place of the original if all goes well.
 type memory struct {
-	mu     sync.Mutex
-	lastID int64
-	seeded bool
-	menu   []items.Item
+	mu   sync.Mutex
+	bell items.Bell
+	state
 }
 
-func (m *memory) List(ctx context.Context) ([]items.Item, error) {
+type state struct {
+	lastID  int64
+	seeded  bool
+	menu    map[int64]items.Item
+	history map[int64][]items.Change // newest last
+	feed    []items.Change
+	keys    map[[2]string]used
+}
+
+type used struct {
+	fingerprint [32]byte
+	at          time.Time
+	result      items.Item
+}
+
+func newState() state {
+	return state{menu: map[int64]items.Item{}, history: map[int64][]items.Change{}, keys: map[[2]string]used{}}
+}
+
+func (s *state) clone() state {
+	c := *s
+	c.menu, c.keys, c.feed = maps.Clone(s.menu), maps.Clone(s.keys), slices.Clone(s.feed)
+	c.history = map[int64][]items.Change{}
+	for id, changes := range s.history {
+		c.history[id] = slices.Clone(changes)
+	}
+	return c
+}
+
+// write runs do on a copy of the state.
+func (m *memory) write(ctx context.Context, do func(*state) (items.Item, error)) (items.Item, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return append([]items.Item{}, m.menu...), ctx.Err()
+	next := m.clone()
+	item, err := do(&next)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return items.Item{}, err
+	}
+	m.state = next
+	m.bell.Ring()
+	return item, nil
 }
 
-func (m *memory) find(id int64) (int, error) {
-	i := slices.IndexFunc(m.menu, func(item items.Item) bool { return item.ID == id })
-	if i < 0 {
-		return 0, items.ErrNotFound
+func (s *state) put(stamp items.Stamp, action items.Action, before, after *items.Item) items.Item {
+	item := before
+	if after != nil {
+		item = after
+		s.menu[item.ID] = *item
+	} else {
+		delete(s.menu, item.ID)
 	}
-	return i, nil
+	s.log(items.Change{
+		ItemID: item.ID, Version: int64(len(s.history[item.ID]) + 1), Action: action, By: stamp.By,
+		At: items.TimeOf(stamp.At.UnixMilli()), Before: before, After: after,
+	})
+	s.feed = append(s.feed, s.history[item.ID][len(s.history[item.ID])-1])
+	return *item
+}
+
+func (s *state) log(change items.Change) {
+	s.history[change.ItemID] = append(s.history[change.ItemID], change)
+	s.lastID = max(s.lastID, change.ItemID)
+}
+
+func (s *state) add(stamp items.Stamp, item items.Item) items.Item {
+	if item.ID == 0 {
+		item.ID = s.lastID + 1
+	}
+	item.Version = 1
+	return s.put(stamp, items.Created, nil, &item)
+}
+
+func (s *state) once(stamp items.Stamp, do func() (items.Item, error)) (items.Item, error) {
+	if stamp.Key == nil {
+		return do()
+	}
+	key := [2]string{stamp.By, stamp.Key.Value}
+	if u, ok := s.keys[key]; ok && stamp.At.Sub(u.at) < items.KeyLifetime {
+		if u.fingerprint != stamp.Key.Fingerprint {
+			return items.Item{}, items.ErrKeyReused
+		}
+		return u.result, nil
+	}
+	item, err := do()
+	s.keys[key] = used{stamp.Key.Fingerprint, stamp.At, item}
+	return item, err
+}
+
+func (m *memory) List(ctx context.Context, q items.Query) ([]items.Item, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	order := func(a, b items.Item) int {
+		return cmp.Or(map[items.Sort]int{
+			items.ByName:      cmp.Compare(items.Fold(a.Name), items.Fold(b.Name)),
+			items.ByPrice:     cmp.Compare(a.Price, b.Price),
+			items.ByPriceDown: cmp.Compare(b.Price, a.Price),
+		}[q.Sort], cmp.Compare(a.ID, b.ID))
+	}
+	menu := []items.Item{}
+	for _, item := range slices.SortedFunc(maps.Values(m.menu), order) {
+		lacks := func(word string) bool { return !strings.Contains(items.SearchText(item), word) }
+		if slices.ContainsFunc(q.Words, lacks) || q.Category != "" && items.Fold(item.Category) != q.Category ||
+			q.After != nil && order(item, items.Item{ID: q.After.ID, Name: q.After.Name, Price: q.After.Price}) <= 0 {
+			continue
+		}
+		if menu = append(menu, item); len(menu) == q.Limit {
+			break
+		}
+	}
+	return menu, ctx.Err()
 }
 
 func (m *memory) Get(ctx context.Context, id int64) (items.Item, error) {
@@ -55,72 +161,191 @@ func (m *memory) Get(ctx context.Context, id int64) (items.Item, error) {
 	if err := ctx.Err(); err != nil {
 		return items.Item{}, err
 	}
-	i, err := m.find(id)
-	if err != nil {
-		return items.Item{}, err
-	}
-	return m.menu[i], nil
+	return m.get(id)
 }
 
-func (m *memory) Create(ctx context.Context, item items.Item) (items.Item, error) {
+func (s *state) get(id int64) (items.Item, error) {
+	item, ok := s.menu[id]
+	if !ok {
+		return items.Item{}, items.ErrNotFound
+	}
+	return item, nil
+}
+
+func (m *memory) Create(ctx context.Context, stamp items.Stamp, item items.Item) (items.Item, error) {
+	return m.write(ctx, func(s *state) (items.Item, error) {
+		return s.once(stamp, func() (items.Item, error) {
+			item.ID = 0
+			return s.add(stamp, item), ctx.Err()
+		})
+	})
+}
+
+func (m *memory) Update(ctx context.Context, stamp items.Stamp, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
+	return m.write(ctx, func(s *state) (items.Item, error) {
+		current, err := s.get(id)
+		if err != nil {
+			return current, err
+		}
+		changed, err := change(current)
+		changed.ID, changed.Version = id, current.Version+1
+		if err != nil {
+			return changed, err
+		}
+		return s.put(stamp, items.Updated, &current, &changed), nil
+	})
+}
+
+func (m *memory) Delete(ctx context.Context, stamp items.Stamp, id int64, allow func(items.Item) error) (items.Item, error) {
+	return m.write(ctx, func(s *state) (items.Item, error) {
+		current, err := s.get(id)
+		if err != nil {
+			return current, err
+		}
+		if err := allow(current); err != nil {
+			return current, err
+		}
+		return s.put(stamp, items.Deleted, &current, nil), nil
+	})
+}
+
+func (m *memory) Restore(ctx context.Context, stamp items.Stamp, id int64) (items.Item, error) {
+	return m.write(ctx, func(s *state) (items.Item, error) {
+		return s.once(stamp, func() (items.Item, error) {
+			changes := s.history[id]
+			if len(changes) == 0 {
+				return items.Item{}, items.ErrNotFound
+			}
+			last := changes[len(changes)-1]
+			if last.Action != items.Deleted {
+				return items.Item{}, items.ErrNotDeleted
+			}
+			item := *last.Before
+			item.Version = last.Version + 1
+			return s.put(stamp, items.Restored, nil, &item), nil
+		})
+	})
+}
+
+func (m *memory) History(_ context.Context, id, before int64, limit int) ([]items.Change, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return items.Item{}, err
+	if len(m.history[id]) == 0 {
+		return nil, items.ErrNotFound
 	}
-	return m.add(item), nil
-}
-
-func (m *memory) add(item items.Item) items.Item {
-	m.lastID++
-	item.ID = m.lastID
-	m.menu = append(m.menu, item)
-	return item
-}
-
-func (m *memory) Update(ctx context.Context, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	i, err := m.find(id)
-	if err != nil {
-		return items.Item{}, err
-	}
-	changed, err := change(m.menu[i])
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return items.Item{}, err
-	}
-	changed.ID = id
-	m.menu[i] = changed
-	return changed, nil
-}
-
-func (m *memory) Delete(_ context.Context, id int64, allow func(items.Item) error) (items.Item, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	i, err := m.find(id)
-	if err != nil {
-		return items.Item{}, err
-	}
-	deleted := m.menu[i]
-	if err := allow(deleted); err != nil {
-		return items.Item{}, err
-	}
-	m.menu = slices.Delete(m.menu, i, i+1)
-	return deleted, nil
-}
-
-func (m *memory) Seed(_ context.Context, menu []items.Item) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.seeded {
-		for _, item := range menu {
-			m.add(item)
+	changes := []items.Change{}
+	for _, change := range slices.Backward(m.history[id]) {
+		if (before == 0 || change.Version < before) && len(changes) < limit {
+			changes = append(changes, change)
 		}
 	}
-	m.seeded = true
+	return changes, nil
+}
+
+func (m *memory) Changes(_ context.Context, after items.Cursor, limit int) ([]items.Change, items.Cursor, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if after == nil {
+		return nil, items.Cursor{int64(len(m.feed))}, nil
+	}
+	end := min(int(after[0])+limit, len(m.feed))
+	return slices.Clone(m.feed[after[0]:end]), items.Cursor{int64(end)}, nil
+}
+
+func (m *memory) Await(ctx context.Context) error { return m.bell.Wait(ctx) }
+
+func (m *memory) Seed(ctx context.Context, stamp items.Stamp, menu []items.Item) error {
+	_, err := m.write(ctx, func(s *state) (none items.Item, err error) {
+		if !s.seeded {
+			for _, item := range menu {
+				item.ID = 0
+				s.add(stamp, item)
+			}
+		}
+		s.seeded = true
+		return none, nil
+	})
+	return err
+}
+
+func (m *memory) Export(_ context.Context, history bool, yield func(items.Record) error) error {
+	m.mu.Lock()
+	now := m.clone()
+	m.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(now.menu)) {
+		item := now.menu[id]
+		if err := yield(items.Record{Item: &item}); err != nil {
+			return err
+		}
+	}
+	if !history {
+		return nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(now.history)) {
+		for _, change := range now.history[id] {
+			if err := yield(items.Record{Change: &change}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (m *memory) Import(ctx context.Context, stamp items.Stamp, replace bool, next func() (items.Record, error)) error {
+	_, err := m.write(ctx, func(s *state) (none items.Item, err error) {
+		if replace {
+			feed := s.feed
+			*s = newState()
+			s.feed = feed
+		}
+		feed := s.feed
+		for i := 0; ; i++ {
+			rec, err := next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return none, err
+			}
+			if err := s.load(stamp, rec); err != nil {
+				return none, &items.RecordError{Index: i, Err: err}
+			}
+		}
+		for id, item := range s.menu {
+			changes := s.history[id]
+			if len(changes) == 0 || changes[len(changes)-1].Version != item.Version || changes[len(changes)-1].Action == items.Deleted {
+				return none, items.ErrBadHistory
+			}
+		}
+		for id, changes := range s.history {
+			if _, there := s.menu[id]; !there && changes[len(changes)-1].Action != items.Deleted {
+				return none, items.ErrBadHistory
+			}
+		}
+		s.seeded = true
+		s.feed = append(feed, items.Change{Action: items.Imported})
+		return none, nil
+	})
+	return err
+}
+
+func (s *state) load(stamp items.Stamp, rec items.Record) error {
+	if item := rec.Item; item != nil {
+		_, there := s.menu[item.ID]
+		switch {
+		case there || len(s.history[item.ID]) > 0:
+			return items.ErrExists
+		case item.Version == 0:
+			s.add(stamp, *item)
+		default:
+			s.menu[item.ID] = *item
+		}
+		return nil
+	}
+	if slices.ContainsFunc(s.history[rec.Change.ItemID], func(c items.Change) bool { return c.Version == rec.Change.Version }) {
+		return items.ErrExists
+	}
+	s.log(*rec.Change)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"menu-api/items"
 )
@@ -47,6 +48,28 @@ func Run(t *testing.T, engine Engine) {
 		"Two stores see each other's writes":   testTwoStores,
 		"The largest menu values are kept":     testExtremes,
 		"Text is data, whatever it looks like": testText,
+
+		"Every write is in the history":                  testHistory,
+		"History comes in pages":                         testHistoryPages,
+		"A deleted item is restored as it was":           testRestore,
+		"What is there cannot be restored":               testRestoreRefused,
+		"A key makes a retried write count once":         testKey,
+		"Keys belong to their subject and their request": testKeyOfAnother,
+		"Keys expire": testKeyExpires,
+		"A refused write does not use up its key":        testKeyOfRefused,
+		"One of many writes under a key counts":          testKeyConcurrent,
+		"The feed has every change once, in order":       testFeed,
+		"The feed hides no change of concurrent writers": testFeedConcurrent,
+		"The feed begins now":                            testFeedBeginsNow,
+		"Another store's changes are seen in a second":   testFeedOfOther,
+		"Await ends with its context":                    testAwaitCancelled,
+		"Pages of every order make up the menu":          testPages,
+		"Search ignores case and accents":                testSearch,
+		"One failing write in many fails alone":          testFailsAlone,
+		"Export and import move everything":              testMove,
+		"Import gives ids and history to new items":      testImportNew,
+		"Import is all or nothing":                       testImportRefuses,
+		"Import replaces when told":                      testImportReplaces,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,6 +77,9 @@ func Run(t *testing.T, engine Engine) {
 		})
 	}
 }
+
+// stamp is what most writes of the suite are signed with.
+var stamp = items.Stamp{By: "auth0|chef", At: time.Date(2026, 2, 28, 23, 59, 59, 123_000_000, time.FixedZone("", 3600))}
 
 // mustOpen opens a store on a new database.
 func mustOpen(tb testing.TB, engine Engine) items.Store {
@@ -73,7 +99,7 @@ func mustOpenAt(tb testing.TB, engine Engine, place string) items.Store {
 
 func mustCreate(tb testing.TB, store items.Store, item items.Item) items.Item {
 	tb.Helper()
-	created, err := store.Create(context.Background(), item)
+	created, err := store.Create(context.Background(), stamp, item)
 	if err != nil {
 		tb.Fatalf("Create: %v", err)
 	}
@@ -91,7 +117,7 @@ func mustGet(tb testing.TB, store items.Store, id int64) items.Item {
 
 func mustList(tb testing.TB, store items.Store) []items.Item {
 	tb.Helper()
-	menu, err := store.List(context.Background())
+	menu, err := store.List(context.Background(), items.Query{})
 	if err != nil {
 		tb.Fatalf("List: %v", err)
 	}
@@ -128,7 +154,7 @@ func testCreate(t *testing.T, engine Engine) {
 	if created.ID != 1 {
 		t.Errorf("got id %d, want 1 on a new database", created.ID)
 	}
-	item.ID = created.ID
+	item.ID, item.Version = created.ID, 1
 	assertEqual(t, created, item)
 	assertEqual(t, mustGet(t, store, created.ID), item)
 }
@@ -159,7 +185,7 @@ func testFields(t *testing.T, engine Engine) {
 		"zero calories": {Name: "Water", Calories: &zero},
 	} {
 		created := mustCreate(t, store, item)
-		item.ID = created.ID
+		item.ID, item.Version = created.ID, 1
 		if got := mustGet(t, store, created.ID); !reflect.DeepEqual(got, item) {
 			t.Errorf("%s: got %+v, want %+v", name, got, item)
 		}
@@ -170,10 +196,10 @@ func testUpdate(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	other := mustCreate(t, store, soup())
 	created := mustCreate(t, store, soup())
-	want := items.Item{ID: created.ID, Name: "Broth", Price: 1}
-	updated, err := store.Update(context.Background(), created.ID, func(current items.Item) (items.Item, error) {
+	want := items.Item{ID: created.ID, Name: "Broth", Price: 1, Version: 2}
+	updated, err := store.Update(context.Background(), stamp, created.ID, func(current items.Item) (items.Item, error) {
 		assertEqual(t, current, created)
-		return items.Item{ID: 12345, Name: "Broth", Price: 1}, nil // the id stays what it was
+		return items.Item{ID: 12345, Name: "Broth", Price: 1, Version: 77}, nil // id and version are not the caller's
 	})
 	if err != nil {
 		t.Fatalf("Update: %v", err)
@@ -186,7 +212,7 @@ func testUpdateFails(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	created := mustCreate(t, store, soup())
 	refusal := errors.New("refused")
-	_, err := store.Update(context.Background(), created.ID, func(items.Item) (items.Item, error) {
+	_, err := store.Update(context.Background(), stamp, created.ID, func(items.Item) (items.Item, error) {
 		return items.Item{Name: "Broth"}, refusal
 	})
 	assertIs(t, err, refusal)
@@ -194,7 +220,7 @@ func testUpdateFails(t *testing.T, engine Engine) {
 }
 
 func testUpdateUnknown(t *testing.T, engine Engine) {
-	_, err := mustOpen(t, engine).Update(context.Background(), 99, func(i items.Item) (items.Item, error) {
+	_, err := mustOpen(t, engine).Update(context.Background(), stamp, 99, func(i items.Item) (items.Item, error) {
 		t.Error("change was called for an item that does not exist")
 		return i, nil
 	})
@@ -206,7 +232,7 @@ func allow(items.Item) error { return nil }
 func testDelete(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	kept, created := mustCreate(t, store, soup()), mustCreate(t, store, soup())
-	deleted, err := store.Delete(context.Background(), created.ID, func(current items.Item) error {
+	deleted, err := store.Delete(context.Background(), stamp, created.ID, func(current items.Item) error {
 		assertEqual(t, current, created)
 		return nil
 	})
@@ -223,13 +249,13 @@ func testDeleteRefused(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	created := mustCreate(t, store, soup())
 	refusal := errors.New("refused")
-	_, err := store.Delete(context.Background(), created.ID, func(items.Item) error { return refusal })
+	_, err := store.Delete(context.Background(), stamp, created.ID, func(items.Item) error { return refusal })
 	assertIs(t, err, refusal)
 	assertEqual(t, mustGet(t, store, created.ID), created)
 }
 
 func testDeleteUnknown(t *testing.T, engine Engine) {
-	_, err := mustOpen(t, engine).Delete(context.Background(), 99, func(items.Item) error {
+	_, err := mustOpen(t, engine).Delete(context.Background(), stamp, 99, func(items.Item) error {
 		t.Error("allow was called for an item that does not exist")
 		return nil
 	})
@@ -240,7 +266,7 @@ func testIDsNotReused(t *testing.T, engine Engine) {
 	place := engine.NewPlace(t)
 	store := mustOpenAt(t, engine, place)
 	last := mustCreate(t, store, soup())
-	if _, err := store.Delete(context.Background(), last.ID, allow); err != nil {
+	if _, err := store.Delete(context.Background(), stamp, last.ID, allow); err != nil {
 		t.Fatalf("Delete: %v", err)
 	}
 	if err := store.Close(); err != nil {
@@ -256,19 +282,19 @@ func testSeedOnce(t *testing.T, engine Engine) {
 	store := mustOpenAt(t, engine, place)
 	ctx := context.Background()
 	for range 2 {
-		if err := store.Seed(ctx, items.DefaultMenu()); err != nil {
+		if err := store.Seed(ctx, stamp, items.DefaultMenu()); err != nil {
 			t.Fatalf("Seed: %v", err)
 		}
 		assertEqual(t, mustList(t, store), items.DefaultMenu())
 	}
 	for _, item := range items.DefaultMenu() {
-		if _, err := store.Delete(ctx, item.ID, allow); err != nil {
+		if _, err := store.Delete(ctx, stamp, item.ID, allow); err != nil {
 			t.Fatalf("Delete: %v", err)
 		}
 	}
 	_ = store.Close()
 	store = mustOpenAt(t, engine, place)
-	if err := store.Seed(ctx, items.DefaultMenu()); err != nil {
+	if err := store.Seed(ctx, stamp, items.DefaultMenu()); err != nil {
 		t.Fatalf("Seed: %v", err)
 	}
 	assertEqual(t, mustList(t, store), []items.Item{}) // a menu that was emptied stays empty
@@ -277,7 +303,7 @@ func testSeedOnce(t *testing.T, engine Engine) {
 func testSeedNothing(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	for _, menu := range [][]items.Item{nil, items.DefaultMenu()} {
-		if err := store.Seed(context.Background(), menu); err != nil {
+		if err := store.Seed(context.Background(), stamp, menu); err != nil {
 			t.Fatalf("Seed: %v", err)
 		}
 		assertEqual(t, mustList(t, store), []items.Item{})
@@ -305,7 +331,7 @@ func testConcurrentCreates(t *testing.T, engine Engine) {
 	for w := range writers {
 		wg.Go(func() {
 			for n := range each {
-				item, err := store.Create(context.Background(), items.Item{Name: fmt.Sprintf("%d-%d", w, n)})
+				item, err := store.Create(context.Background(), stamp, items.Item{Name: fmt.Sprintf("%d-%d", w, n)})
 				if err != nil {
 					t.Errorf("Create: %v", err)
 					return
@@ -339,7 +365,7 @@ func testConcurrentUpdates(t *testing.T, engine Engine) {
 	for range writers {
 		wg.Go(func() {
 			for range each {
-				_, err := store.Update(context.Background(), item.ID, func(i items.Item) (items.Item, error) {
+				_, err := store.Update(context.Background(), stamp, item.ID, func(i items.Item) (items.Item, error) {
 					i.Price++
 					return i, nil
 				})
@@ -359,11 +385,11 @@ func testCancelled(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := store.List(ctx)
+	_, err := store.List(ctx, items.Query{})
 	assertIs(t, err, context.Canceled)
 	_, err = store.Get(ctx, 1)
 	assertIs(t, err, context.Canceled)
-	_, err = store.Create(ctx, soup())
+	_, err = store.Create(ctx, stamp, soup())
 	assertIs(t, err, context.Canceled)
 	assertEqual(t, mustList(t, store), []items.Item{})
 }
@@ -372,7 +398,7 @@ func testCancelledWrite(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	created := mustCreate(t, store, soup())
 	ctx, cancel := context.WithCancel(context.Background())
-	_, err := store.Update(ctx, created.ID, func(i items.Item) (items.Item, error) {
+	_, err := store.Update(ctx, stamp, created.ID, func(i items.Item) (items.Item, error) {
 		cancel() // the client hangs up in the middle of the write
 		i.Name = "Broth"
 		return i, nil
@@ -399,10 +425,10 @@ func testStartTogether(t *testing.T, engine Engine) {
 					t.Errorf("Open: %v", err)
 					return
 				}
-				if err := store.Seed(context.Background(), items.DefaultMenu()); err != nil {
+				if err := store.Seed(context.Background(), stamp, items.DefaultMenu()); err != nil {
 					t.Errorf("Seed: %v", err)
 				}
-				if menu, err := store.List(context.Background()); err != nil || !reflect.DeepEqual(menu, items.DefaultMenu()) {
+				if menu, err := store.List(context.Background(), items.Query{}); err != nil || !reflect.DeepEqual(menu, items.DefaultMenu()) {
 					t.Errorf("got menu %+v, %v, want the default one", menu, err)
 				}
 				if err := store.Close(); err != nil {
@@ -427,8 +453,8 @@ func testTwoStores(t *testing.T, engine Engine) {
 func testExtremes(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	calories := int64(100_000)
-	item := items.Item{Name: "Gold leaf", Price: items.MaxPrice, Calories: &calories}
-	item.ID = mustCreate(t, store, item).ID
+	item := items.Item{Name: "Gold leaf", Price: items.MaxPrice, Calories: &calories, Version: 5}
+	item.ID, item.Version = mustCreate(t, store, item).ID, 1
 	assertEqual(t, mustGet(t, store, item.ID), item)
 }
 
@@ -436,7 +462,7 @@ func testText(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	for _, text := range []string{"'; DROP TABLE items; --", `back\slash "quote"`, "%_", "smörgåsbord 🍔 \u2028", "a\nb\tc", " spaced "} {
 		item := items.Item{Name: text, Description: text, Tagline: text, Category: text}
-		item.ID = mustCreate(t, store, item).ID
+		item.ID, item.Version = mustCreate(t, store, item).ID, 1
 		assertEqual(t, mustGet(t, store, item.ID), item)
 	}
 }

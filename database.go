@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"menu-api/config"
+	"menu-api/items"
+	"menu-api/items/postgres"
+	"menu-api/items/sqlite"
+)
+
+// openStore opens the database that the settings name, in the engine that its URL names.
+func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.Store, error) {
+	if file, ok := cfg.Database.SQLiteFile(); ok {
+		return sqlite.Open(ctx, file)
+	}
+	return postgres.Open(ctx, postgres.Options{URL: string(cfg.Database), Notify: cfg.DatabaseNotify, Logger: log})
+}
+
+// openMenu opens the database, and puts the default menu into a new one unless it is to stay empty.
+func openMenu(ctx context.Context, cfg config.Config, log *slog.Logger) (items.Store, error) {
+	store, err := openStore(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	var menu []items.Item
+	if cfg.SeedMenu {
+		menu = items.DefaultMenu()
+	}
+	if err := store.Seed(ctx, systemStamp(), menu); err != nil {
+		_ = store.Close()
+		return nil, fmt.Errorf("database %s: put in the default menu: %w", cfg.Database, err)
+	}
+	return store, nil
+}
+
+// systemStamp signs what the program itself writes.
+func systemStamp() items.Stamp { return items.Stamp{By: "menu-api", At: time.Now()} }

@@ -1,0 +1,90 @@
+// Package pgtest is PostgreSQL for tests: databases on one server that all tests of a process share, and servers of
+// one's own that a test may stop, crash and freeze. Nothing of them outlives the test process, however that ends.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// urlVariable names the server that NewDatabase uses in place of one that it starts.
+const urlVariable = "TEST_POSTGRES_URL"
+
+// NewDatabase returns the URL of a new, empty database, which is dropped after the test. It is on the server that
+// TEST_POSTGRES_URL names, or else on one that the tests of this process share. It may be called in parallel.
+func NewDatabase(tb testing.TB) string {
+	tb.Helper()
+	server, err := sharedURL()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	name, database, err := create(server)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := execute(server, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			tb.Errorf("the database cannot be dropped: %v", err)
+		}
+	})
+	return database
+}
+
+func sharedURL() (string, error) {
+	if fromEnv := getenv(urlVariable); fromEnv != "" {
+		return fromEnv, nil
+	}
+	server, err := shared()
+	if errors.Is(err, errNotInstalled) {
+		return "", fmt.Errorf("%w, or set %s", err, urlVariable)
+	}
+	if err != nil {
+		return "", err
+	}
+	return server.URL(), nil
+}
+
+// shared starts the server that tests without wishes use. Nobody crashes that one, so what makes data survive a crash
+// is off: it would only cost time.
+var shared = sync.OnceValues(func() (*Server, error) {
+	return newServer([]string{"fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"})
+})
+
+// create makes a database under a name of its own and returns both.
+func create(server string) (name, database string, err error) {
+	u, err := url.Parse(server)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		// Without its text, which may hold a password.
+		return "", "", fmt.Errorf("%s must be a URL that begins with postgres://", urlVariable)
+	}
+	name = "menu_test_" + strings.ToLower(rand.Text())
+	// From template0, since nobody can be connected to that: a template in use cannot be copied.
+	if err := execute(server, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		return "", "", fmt.Errorf("a database cannot be created at %s: %w", u.Redacted(), err)
+	}
+	u.Path = "/" + name
+	return name, u.String(), nil
+}
+
+func execute(server, statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// patience is how long the server may take for anything. It is much, for machines that are busy with other tests.
+const patience = time.Minute

@@ -1,0 +1,177 @@
+package pgtest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// Server is a PostgreSQL server of one's own, with its data, for tests of what happens when it fails. It listens on
+// 127.0.0.1 only and lets everybody in there. One goroutine at a time may call its methods.
+type Server struct {
+	programs programs
+	account  *syscall.Credential
+	folder   string // has the folder data and the file log
+	settings []string
+	port     int
+	keeper   *keeper
+	running  *postmaster // nil when it is down
+}
+
+// Start starts a server that is removed after the test. Settings are such as "max_connections=10". Without any, what is
+// committed survives a crash.
+func Start(tb testing.TB, settings ...string) *Server {
+	tb.Helper()
+	s, err := newServer(settings)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("the end of the server's log:\n%s", s.log())
+		}
+		s.remove()
+	})
+	return s
+}
+
+func newServer(settings []string) (_ *Server, err error) {
+	s := &Server{settings: settings}
+	if s.programs, err = findPrograms(); err != nil {
+		return nil, err
+	}
+	if s.account, err = account(); err != nil {
+		return nil, err
+	}
+	if s.folder, err = os.MkdirTemp("", "menu-pgtest-"); err != nil {
+		return nil, err
+	}
+	if s.keeper, err = newKeeper(s.folder, s.account); err != nil {
+		_ = os.Remove(s.folder)
+		return nil, err
+	}
+	if err := s.prepare(); err != nil {
+		defer s.remove()
+		return nil, fmt.Errorf("PostgreSQL does not start in %s: %w\n%s", s.folder, err, s.log())
+	}
+	return s, nil
+}
+
+func (s *Server) prepare() error {
+	if s.account != nil {
+		if err := os.Chown(s.folder, int(s.account.Uid), int(s.account.Gid)); err != nil {
+			return err
+		}
+	}
+	if err := s.initdb(); err != nil {
+		return err
+	}
+	return s.launchAnywhere()
+}
+
+func (s *Server) initdb() error {
+	log, err := os.Create(s.logFile())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	cmd := command(s.folder, s.account, s.programs.initdb, "--pgdata="+s.data(), "--auth=trust", "--encoding=UTF8",
+		"--locale=C.UTF-8", "--no-sync", "--username=postgres")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.keeper.watch(cmd.Process.Pid)
+	defer s.keeper.watch(0)
+	return cmd.Wait()
+}
+
+func (s *Server) data() string { return filepath.Join(s.folder, "data") }
+
+func (s *Server) logFile() string { return filepath.Join(s.folder, "log") }
+
+// log is the end of what the server has written since it was started last.
+func (s *Server) log() string {
+	text, _ := os.ReadFile(s.logFile()) // empty when it did not come that far
+	return string(text[max(0, len(text)-4096):])
+}
+
+// remove removes the server and all that is its own.
+func (s *Server) remove() {
+	_ = s.thaw() // or its children would be waited for in vain
+	s.keeper.finish()
+	_ = os.RemoveAll(s.folder) // for a parent in which its account may remove nothing
+}
+
+// URL is the address of the database postgres for the user postgres, who may do everything.
+func (s *Server) URL() string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
+}
+
+// NewDatabase returns the URL of a new, empty database, which lives as long as the server.
+func (s *Server) NewDatabase(tb testing.TB) string {
+	tb.Helper()
+	_, database, err := create(s.URL())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return database
+}
+
+// Start starts the server again with the data that it has, at the same address.
+func (s *Server) Start(tb testing.TB) {
+	tb.Helper()
+	if s.up() {
+		tb.Fatal("the server runs already")
+	}
+	if err := s.launchAgain(); err != nil {
+		tb.Fatalf("PostgreSQL does not start again: %v\n%s", err, s.log())
+	}
+}
+
+// Stop shuts the server down in an orderly way, without waiting for its clients.
+func (s *Server) Stop(tb testing.TB) {
+	tb.Helper()
+	must(tb, s.thaw())
+	must(tb, s.running.cmd.Process.Signal(syscall.SIGINT)) // it tells its children
+	must(tb, s.running.wait())
+}
+
+// Restart stops and starts the server.
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
+	s.Stop(tb)
+	s.Start(tb)
+}
+
+// Kill ends all processes of the server at once, as a crash does, and returns when they are gone.
+func (s *Server) Kill(tb testing.TB) {
+	tb.Helper()
+	all, err := s.freeze() // so that none sees another die
+	must(tb, err)
+	send(syscall.SIGKILL, all)
+	must(tb, s.running.wait())
+}
+
+// Pause freezes all processes of the server. Its clients are not cut off, and new ones can connect as far as the
+// network goes, but nobody is answered.
+func (s *Server) Pause(tb testing.TB) {
+	tb.Helper()
+	_, err := s.freeze()
+	must(tb, err)
+}
+
+// Resume ends a Pause.
+func (s *Server) Resume(tb testing.TB) {
+	tb.Helper()
+	must(tb, s.thaw())
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,120 @@
+package pgtest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+var errNotInstalled = errors.New("PostgreSQL is not installed: apt-get install -y postgresql")
+
+// programs are the paths of what a server needs.
+type programs struct{ initdb, postgres string }
+
+// findPrograms looks on the PATH and where Debian installs, the newest version first.
+func findPrograms() (programs, error) {
+	initdb, err1 := exec.LookPath("initdb")
+	postgres, err2 := exec.LookPath("postgres")
+	if err1 == nil && err2 == nil {
+		return programs{initdb, postgres}, nil
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // fails for a bad pattern only
+	if len(found) == 0 {
+		return programs{}, errNotInstalled
+	}
+	version := func(initdb string) float64 { // such as 15, or 9.6
+		v, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(filepath.Dir(initdb))), 64)
+		return v
+	}
+	newest := slices.MaxFunc(found, func(a, b string) int { return cmp.Compare(version(a), version(b)) })
+	return programs{newest, filepath.Join(filepath.Dir(newest), "postgres")}, nil
+}
+
+// account is whom the server runs as: nil for the user of the tests, except that PostgreSQL refuses to run as root.
+func account() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	found, err := user.Lookup("postgres")
+	if err != nil {
+		found, err = user.Lookup("nobody")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("PostgreSQL does not run as root, and there is no other user for it: %w", err)
+	}
+	uid, err1 := strconv.ParseUint(found.Uid, 10, 32)
+	gid, err2 := strconv.ParseUint(found.Gid, 10, 32)
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(err1, err2)
+}
+
+// command is a program that runs in the folder and as the account. It knows none of the settings that the environment
+// may have for PostgreSQL, and is not reached by a Ctrl-C, which is for the tests.
+func command(folder string, as *syscall.Credential, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), name, args...) //nolint:gosec // only programs of this package
+	cmd.Dir = folder
+	cmd.Env = []string{"PATH=" + getenv("PATH") + ":/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setsid: true}
+	return cmd
+}
+
+// freePort is a port that nobody listened on a moment ago.
+func freePort() (int, error) {
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close() //nolint:forcetypeassert // it is TCP
+}
+
+// children are the processes that the process has started. Those of PostgreSQL lead process groups of their own, so
+// that a signal for a group reaches one of them.
+func children(parent int) ([]int, error) {
+	out, err := processes()
+	if err != nil {
+		return nil, err
+	}
+	var found []int
+	for line := range strings.Lines(out) {
+		var pid, ppid int
+		if _, err := fmt.Sscan(line, &pid, &ppid); err == nil && ppid == parent {
+			found = append(found, pid)
+		}
+	}
+	return found, nil
+}
+
+// processes lists all processes with their parents. Linux says so in files, and may be without ps.
+func processes() (string, error) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // fails for a bad pattern only
+	if len(stats) == 0 {
+		out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=", "-o", "ppid=").Output()
+		return string(out), err
+	}
+	var out strings.Builder
+	for _, file := range stats {
+		stat, err := os.ReadFile(file) //nolint:gosec // of the system
+		if err != nil {
+			continue // it has ended
+		}
+		// Such as "17 (some name) S 1 ...", where the name may hold anything.
+		text := string(stat)
+		if after := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]); len(after) > 1 {
+			fmt.Fprintln(&out, filepath.Base(filepath.Dir(file)), after[1])
+		}
+	}
+	return out.String(), nil
+}
+
+func getenv(key string) string {
+	return os.Getenv(key) //nolint:forbidigo // config is for the program; this is for its tests
+}

@@ -1,0 +1,207 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+)
+
+// writer runs writes on the one connection that writes. Those that come while another is being committed wait and are
+// then committed together: they share one fsync, which is most of what a write costs. A write that comes alone is run at
+// once, in a transaction of its own.
+//
+// No goroutine is kept for it: the first of those that wait leads, and runs the writes of all.
+type writer struct {
+	db   *sql.DB
+	conn *conn
+	// leading holds a value while somebody leads.
+	leading chan struct{}
+
+	mu      sync.Mutex
+	waiting []*write
+}
+
+// maxGroup bounds how many writes share a transaction, and so how long the first of them waits for the last.
+const maxGroup = 256
+
+// newWriter takes over the pool, of which it uses one connection.
+func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {
+	conn, err := newConn(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return &writer{db: db, conn: conn, leading: make(chan struct{}, 1)}, nil
+}
+
+func (w *writer) close() error {
+	w.leading <- struct{}{} // waits for the write in progress; nobody leads after it
+	return errors.Join(w.conn.close(), w.db.Close())
+}
+
+// write is one caller's part of a group.
+type write struct {
+	ctx      context.Context //nolint:containedctx // it belongs to the caller, the transaction to the group
+	do       func(context.Context, *conn) error
+	done     chan struct{} // closed once err and panicked are final
+	err      error
+	panicked any
+}
+
+// run calls do inside a write transaction and returns nil once that is on the disk. An error of do undoes what do did,
+// and nothing else. do may be called more than once; only the last call counts.
+func (w *writer) run(ctx context.Context, do func(context.Context, *conn) error) error {
+	own := &write{ctx: ctx, do: do, done: make(chan struct{})}
+	w.mu.Lock()
+	w.waiting = append(w.waiting, own)
+	w.mu.Unlock()
+
+	withdrawn := ctx.Done()
+	for {
+		select {
+		case <-own.done:
+			if own.panicked != nil {
+				panic(own.panicked)
+			}
+			return own.err
+		case w.leading <- struct{}{}:
+			w.lead()
+			<-w.leading
+		case <-withdrawn:
+			if w.withdraw(own) {
+				return ctx.Err()
+			}
+			withdrawn = nil // it is being written: whether it counts is known in a moment
+		}
+	}
+}
+
+// runExclusively is run for a write that is long: it shares its transaction with no other, and do is called once.
+func (w *writer) runExclusively(ctx context.Context, do func(context.Context, *conn) error) error {
+	select {
+	case w.leading <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-w.leading }()
+	own := &write{ctx: ctx, do: do}
+	w.commit([]*write{own})
+	return own.err
+}
+
+// withdraw takes a write back. It reports false when it is too late for that.
+func (w *writer) withdraw(own *write) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, waiting := range w.waiting {
+		if waiting == own {
+			w.waiting = append(w.waiting[:i], w.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// lead commits the writes that wait.
+func (w *writer) lead() {
+	w.mu.Lock()
+	group := w.waiting[:min(len(w.waiting), maxGroup)]
+	w.waiting = append([]*write(nil), w.waiting[len(group):]...)
+	w.mu.Unlock()
+
+	if len(group) == 0 {
+		return // the leader before has written them
+	}
+	if !w.commit(group) {
+		// What failed was the transaction: a full disk, say, for which one of them is too large. Each gets its own.
+		for i := range group {
+			w.commit(group[i : i+1])
+		}
+	}
+	for _, member := range group {
+		close(member.done)
+	}
+}
+
+// commit runs the group in one transaction and sets the error of each. It reports false when smaller groups may fare
+// better.
+//
+// The statements do not run under the contexts of the callers: SQLite ends the whole transaction when it interrupts one.
+func (w *writer) commit(group []*write) (ok bool) {
+	ctx := context.Background()
+	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		fail(group, err) // another process has the lock, or the disk is gone: one by one would only take longer
+		return true
+	}
+	defer func() { _ = w.exec(ctx, "ROLLBACK") }() // does nothing after COMMIT
+	kept := 0
+	for _, member := range group {
+		run := w.runAlone
+		if len(group) > 1 {
+			run = w.runAmong
+		}
+		if err := run(ctx, member); err != nil {
+			fail(group, err)
+			return false
+		}
+		if member.err == nil {
+			kept++
+		}
+	}
+	if kept == 0 {
+		return true
+	}
+	if err := w.exec(ctx, "COMMIT"); err != nil {
+		fail(group, err)
+		return len(group) == 1
+	}
+	return true
+}
+
+func fail(group []*write, err error) {
+	for _, member := range group {
+		member.err = err
+	}
+}
+
+func (w *writer) exec(ctx context.Context, statement string) error {
+	_, err := w.conn.exec(ctx, statement)
+	return err
+}
+
+// runAlone runs the only write of a transaction. If it fails, nothing is left to commit.
+func (w *writer) runAlone(ctx context.Context, member *write) error {
+	member.err = member.call(ctx, w.conn)
+	return nil
+}
+
+// runAmong runs one write of several, so that it can be undone without the others. It returns an error when the
+// transaction as a whole is lost.
+func (w *writer) runAmong(ctx context.Context, member *write) error {
+	if err := w.exec(ctx, "SAVEPOINT own"); err != nil {
+		return err
+	}
+	if member.err = member.call(ctx, w.conn); member.err != nil {
+		if err := w.exec(ctx, "ROLLBACK TO own"); err != nil {
+			return member.err // SQLite has given up the transaction over it
+		}
+	}
+	return w.exec(ctx, "RELEASE own")
+}
+
+// call runs the caller's part. A panic belongs to the caller too, and not to the one that happens to lead.
+func (m *write) call(ctx context.Context, conn *conn) (err error) {
+	m.panicked = nil
+	defer func() {
+		if m.panicked = recover(); m.panicked != nil {
+			err = errPanicked
+		}
+	}()
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	if err := m.do(ctx, conn); err != nil {
+		return err
+	}
+	return m.ctx.Err() // a caller that has gone cannot be told that it was written
+}
