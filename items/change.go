@@ -28,7 +28,7 @@ type Change struct {
 	// By is the subject of the token that the change was made with.
 	By string `json:"by"`
 	// At is in UTC, to the millisecond.
-	At time.Time `json:"at,format:'2006-01-02T15:04:05.000Z07:00'"`
+	At time.Time `json:"at"`
 	// Before and After are the item on either side of the change. Before is nil for a new item and a restored one, After
 	// for a deleted one.
 	Before *Item `json:"before"`

@@ -135,18 +135,17 @@ func (s *Store) Create(ctx context.Context, stamp items.Stamp, item items.Item) 
 			SELECT item_id, 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM slot RETURNING id, version
 		)` + intoHistory + `'create', $11, $12, NULL, '{"id":' || item.id || $13 FROM item, turn RETURNING item_id`
 	for {
+		if item, known, err := s.replay(ctx, stamp); err != nil || known {
+			return item, err
+		}
 		id, done, err := s.write(ctx, statement, args...)
 		switch {
-		case isDuplicate(err):
-			continue // an import has taken the id in the meantime: draw another
+		case isDuplicate(err): // an import has taken the id in the meantime: draw another
 		case err != nil:
 			return items.Item{}, err
 		case done:
 			item.ID = id
 			return item, nil
-		}
-		if item, known, err := s.replay(ctx, stamp); err != nil || known {
-			return item, err
 		}
 	}
 }
