@@ -4,7 +4,9 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -92,7 +94,8 @@ func (d DatabaseURL) String() string {
 	if err != nil {
 		return "(unreadable database URL)"
 	}
-	return fmt.Sprintf("postgres://%s@%s:%d/%s", c.ConnConfig.User, c.ConnConfig.Host, c.ConnConfig.Port, c.ConnConfig.Database)
+	host := net.JoinHostPort(c.ConnConfig.Host, strconv.Itoa(int(c.ConnConfig.Port)))
+	return "postgres://" + c.ConnConfig.User + "@" + host + "/" + c.ConnConfig.Database
 }
 
 // GoString keeps %#v from printing the password.

@@ -58,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{pool: pool, log: log, announce: make(chan struct{}, 1)}
-	s.startBackground(config.ConnConfig, o.Notify)
+	s.startBackground(config.ConnConfig, o.Notify) //nolint:contextcheck // it lives until Close
 	return s, nil
 }
 

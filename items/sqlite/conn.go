@@ -34,7 +34,7 @@ func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 
 // exec runs a statement that returns no rows.
 func (c *conn) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	statement, err := c.prepare(ctx, text)
+	statement, err := c.prepare(ctx, text) //nolint:sqlclosecheck // close closes it
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (sql.Result, 
 
 // query implements querier.
 func (c *conn) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	statement, err := c.prepare(ctx, text)
+	statement, err := c.prepare(ctx, text) //nolint:sqlclosecheck // close closes it
 	if err != nil {
 		return nil, err
 	}

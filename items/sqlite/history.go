@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -93,7 +94,7 @@ func once(ctx context.Context, tx *conn, stamp items.Stamp, do func() (items.Ite
 		FROM idempotency_keys k JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
 		WHERE k.id = ? AND k.at > ?`, key.ID(stamp.By), expired)
 	switch {
-	case err == nil && string(fingerprint) != string(key.Fingerprint[:]):
+	case err == nil && !bytes.Equal(fingerprint, key.Fingerprint[:]):
 		return items.Item{}, items.ErrKeyReused
 	case err == nil:
 		item, err := items.FromSnapshot(after, version)

@@ -162,9 +162,10 @@ func add(ctx context.Context, tx *conn, stamp items.Stamp, action items.Action, 
 	if err != nil {
 		return items.Item{}, err
 	}
-	return added, record(ctx, tx, items.Change{
+	err = record(ctx, tx, items.Change{
 		ItemID: added.ID, Version: added.Version, Action: action, By: stamp.By, At: stamp.At, After: &added,
 	})
+	return added, err
 }
 
 func insert(ctx context.Context, tx *conn, i items.Item) (items.Item, error) {
@@ -199,9 +200,10 @@ func (s *Store) Update(ctx context.Context, stamp items.Stamp, id int64, change 
 		if err != nil {
 			return items.Item{}, err
 		}
-		return updated, record(ctx, tx, items.Change{
+		err = record(ctx, tx, items.Change{
 			ItemID: id, Version: updated.Version, Action: items.Updated, By: stamp.By, At: stamp.At, Before: &current, After: &updated,
 		})
+		return updated, err
 	})
 }
 
@@ -215,9 +217,10 @@ func (s *Store) Delete(ctx context.Context, stamp items.Stamp, id int64, allow f
 		if err := allow(deleted); err != nil {
 			return items.Item{}, err // which undoes the deletion
 		}
-		return deleted, record(ctx, tx, items.Change{
+		err = record(ctx, tx, items.Change{
 			ItemID: id, Version: deleted.Version + 1, Action: items.Deleted, By: stamp.By, At: stamp.At, Before: &deleted,
 		})
+		return deleted, err
 	})
 }
 

@@ -147,6 +147,41 @@ func TestLockedDatabaseIsUnavailable(t *testing.T) {
 	}
 }
 
+// A database of the version before the history gets one when it is opened, and its items are found and sorted.
+func TestOpenRaisesAnOldDatabase(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "menu.db")
+	first, err := os.ReadFile("migrations/0001_items.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, file, string(first)+`
+		CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL, is_applied INTEGER NOT NULL, tstamp TIMESTAMP DEFAULT (datetime('now')));
+		INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1);
+		INSERT INTO seeded (once) VALUES (1);
+		INSERT INTO items (id, name, price, description, image) VALUES (3, 'Crème', 500, 'Old', ''), (7, 'Apple', 100, 'Older', '');`)
+
+	store := mustOpen(t, file)
+	ctx := context.Background()
+	menu, err := store.List(ctx, items.Query{Sort: items.ByName})
+	if err != nil || len(menu) != 2 || menu[0].ID != 7 || menu[1].Version != 1 {
+		t.Errorf("got menu %+v, %v, want both items by name", menu, err)
+	}
+	if menu, err = store.List(ctx, items.Query{Words: []string{"creme"}}); err != nil || len(menu) != 1 {
+		t.Errorf("got %+v, %v for a search, want the item with id 3", menu, err)
+	}
+	changes, err := store.History(ctx, 3, 0, 10)
+	if err != nil || len(changes) != 1 || changes[0].Action != items.Created || changes[0].After.Name != "Crème" {
+		t.Errorf("got history %+v, %v, want its first entry", changes, err)
+	}
+	if _, err := store.Delete(ctx, items.Stamp{}, 3, func(items.Item) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if restored, err := store.Restore(ctx, items.Stamp{}, 3); err != nil || restored.Version != 3 {
+		t.Errorf("got %+v, %v, want the item restored", restored, err)
+	}
+}
+
 func mustExec(tb testing.TB, file, statement string) {
 	tb.Helper()
 	db, err := sql.Open("sqlite", file)

@@ -65,7 +65,7 @@ func (w *writer) run(ctx context.Context, do func(context.Context, *conn) error)
 			}
 			return own.err
 		case w.leading <- struct{}{}:
-			w.lead()
+			w.lead() //nolint:contextcheck // for all who wait, see commit
 			<-w.leading
 		case <-withdrawn:
 			if w.withdraw(own) {
@@ -85,7 +85,7 @@ func (w *writer) runExclusively(ctx context.Context, do func(context.Context, *c
 	}
 	defer func() { <-w.leading }()
 	own := &write{ctx: ctx, do: do}
-	w.commit([]*write{own})
+	w.commit([]*write{own}) //nolint:contextcheck // do uses the caller's
 	return own.err
 }
 

@@ -94,7 +94,8 @@ func testFeedConcurrent(t *testing.T, engine Engine) {
 			read()
 		}
 	}
-	for read() > 0 {
+	for left := read(); left > 0; {
+		left = read()
 	}
 	if len(versions) != writers {
 		t.Errorf("got changes of %d items, want %d", len(versions), writers)

@@ -323,7 +323,7 @@ func (m *memory) Import(ctx context.Context, stamp items.Stamp, replace bool, ne
 			}
 		}
 		s.seeded = true
-		s.feed = append(feed, items.Change{Action: items.Imported})
+		s.feed = slices.Concat(feed, []items.Change{{Action: items.Imported}})
 		return none, nil
 	})
 	return err

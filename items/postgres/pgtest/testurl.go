@@ -10,7 +10,7 @@ import (
 // is the default, or postgres. Tests of what is above the store use it, and are run once with each.
 func DatabaseURL(tb testing.TB) string {
 	tb.Helper()
-	switch engine := os.Getenv("TEST_DATABASE"); engine {
+	switch engine := os.Getenv("TEST_DATABASE"); engine { //nolint:forbidigo // a setting of the tests
 	case "", "sqlite":
 		return "sqlite:" + filepath.Join(tb.TempDir(), "menu.db")
 	case "postgres":
