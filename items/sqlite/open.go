@@ -70,7 +70,7 @@ func open(ctx context.Context, file string) (_ *Store, err error) {
 	readers := max(4, runtime.GOMAXPROCS(0))
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	s := &Store{writer: writer, read: pool{read}}
+	s := &Store{file: file, writer: writer, read: pool{read}}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -13,6 +13,7 @@ import (
 
 // Store is an items.Store over an SQLite file.
 type Store struct {
+	file string
 	// SQLite has one writer at a time. Writers queue for their one connection in Go, under their contexts, and not in
 	// SQLite's busy loop. Reads have a pool of their own: in WAL mode they never wait for the writer.
 	writer *writer

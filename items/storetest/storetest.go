@@ -66,6 +66,7 @@ func Run(t *testing.T, engine Engine) {
 		"Pages of every order make up the menu":          testPages,
 		"Search ignores case and accents":                testSearch,
 		"One failing write in many fails alone":          testFailsAlone,
+		"Reads and writes of an item are linearizable":   testLinearizable,
 		"Export and import move everything":              testMove,
 		"Import gives ids and history to new items":      testImportNew,
 		"Import is all or nothing":                       testImportRefuses,
