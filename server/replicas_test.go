@@ -1,0 +1,63 @@
+package server_test
+
+import (
+	"fmt"
+	"testing"
+
+	"menu-api/items/postgres/pgtest"
+	"menu-api/server"
+)
+
+// newReplicas starts two APIs over one database, for tokens of one issuer.
+func newReplicas(tb testing.TB) (one, two *api) {
+	tb.Helper()
+	url := pgtest.DatabaseURL(tb)
+	var options server.Options
+	one = newAPI(tb, func(o *server.Options) {
+		o.Store = openStoreAt(tb, url)
+		options = *o
+	})
+	two = newAPI(tb, func(o *server.Options) {
+		*o = options
+		o.Store, o.Metrics = openStoreAt(tb, url), server.NewMetrics()
+	})
+	two.issuer = one.issuer
+	return one, two
+}
+
+// What one replica has answered is what the other answers, ETags and the answers to retries included.
+func TestReplicasAgree(t *testing.T) {
+	t.Parallel()
+	one, two := newReplicas(t)
+	admin := one.admin()
+	for i := range 10 {
+		writer, reader := one, two
+		if i%2 == 1 {
+			writer, reader = two, one
+		}
+		keyed := append(admin[:2:2], "Idempotency-Key", fmt.Sprint("key ", i))
+		created := writer.do("POST", "/items", soup, keyed...)
+		created.assertStatus(t, 201)
+		path := created.header.Get("Location")
+		read := reader.do("GET", path, "")
+		if read.body != created.body {
+			t.Errorf("got %s from the other replica, want %s", read.body, created.body)
+		}
+		assertHeader(t, read, "ETag", created.header.Get("ETag"))
+		again := reader.do("POST", "/items", soup, keyed...)
+		assertHeader(t, again, "Location", path)
+
+		changed := reader.do("PATCH", path, `{"price":7}`, append(admin[:2:2], "If-Match", created.header.Get("ETag"))...)
+		changed.assertStatus(t, 200)
+		stale := writer.do("PATCH", path, `{"price":8}`, append(admin[:2:2], "If-Match", created.header.Get("ETag"))...)
+		stale.assertStatus(t, 412)
+		assertHeader(t, stale, "ETag", changed.header.Get("ETag"))
+		reader.do("DELETE", path, "", admin...).assertStatus(t, 200)
+		writer.do("GET", path, "").assertStatus(t, 404)
+		writer.do("POST", path+"/restore", "", admin...).assertStatus(t, 200)
+		reader.do("GET", path, "").assertStatus(t, 200)
+	}
+	if a, b := one.do("GET", "/items", ""), two.do("GET", "/items", ""); a.body != b.body || a.header.Get("ETag") != b.header.Get("ETag") {
+		t.Errorf("got menus\n%s\n%s\nwant the same from both", a.body, b.body)
+	}
+}
