@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 			_, err := fmt.Fprintln(stdout, version())
 			return err
 		},
-	})
+	}, backupCommand(ctx, with), restoreCommand(ctx, with), exportCommand(ctx, with, stdout), importCommand(ctx, with))
 	root.Version = version()
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.PersistentFlags().StringVar(&envFile, "env-file", config.DefaultEnvFile, "file with settings, under those of the environment")

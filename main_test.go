@@ -544,11 +544,12 @@ func TestExitStatus(t *testing.T) {
 func TestImportArrows(t *testing.T) {
 	t.Parallel()
 	arrows := map[string]string{
-		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/items menu-api/items/postgres menu-api/items/sqlite menu-api/server",
+		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/items menu-api/items/postgres menu-api/items/sqlite menu-api/items/transfer menu-api/server",
 		"menu-api/server":          "menu-api/authz menu-api/items",
 		"menu-api/items/sqlite":    "menu-api/items",
 		"menu-api/items/postgres":  "menu-api/items",
 		"menu-api/items/storetest": "menu-api/items",
+		"menu-api/items/transfer":  "menu-api/items",
 		"menu-api/items":           "",
 		"menu-api/authz":           "",
 		"menu-api/authz/devidp":    "",

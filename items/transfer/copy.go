@@ -39,13 +39,14 @@ var errStopped = errors.New("nobody takes more records")
 // records is the whole menu and its history. An error comes last.
 func records(ctx context.Context, from items.Store) iter.Seq2[items.Record, error] {
 	return func(yield func(items.Record, error) bool) {
+		stopped := false // and then yield must not be called again
 		err := from.Export(ctx, true, func(rec items.Record) error {
-			if !yield(rec, nil) {
+			if stopped = !yield(rec, nil); stopped {
 				return errStopped
 			}
 			return nil
 		})
-		if err != nil && !errors.Is(err, errStopped) {
+		if err != nil && !stopped {
 			yield(items.Record{}, err)
 		}
 	}

@@ -1,0 +1,125 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"menu-api/items"
+)
+
+// File is what an import reads.
+type File struct {
+	// Name stands at the head of the messages about the file.
+	Name   string
+	Format Format
+	Reader io.Reader
+}
+
+// Import adds what is in the file: all of it, or nothing. With replace, what was there before is removed first, unless
+// the file holds nothing. It calls moved, which may be nil, after every record.
+//
+// An error about the file is one sentence that names the line and tells what is right.
+func Import(ctx context.Context, to items.Store, stamp items.Stamp, file File, replace bool, moved func(Count)) (Count, error) {
+	in := &importer{file: file, next: readJSONL(file.Reader), replace: replace, moved: moved}
+	if file.Format == CSV {
+		in.next = readCSV(file.Reader)
+	}
+	err := to.Import(ctx, stamp, replace, in.record)
+	return in.count, in.explain(err)
+}
+
+// source returns the next record and the number of the line on which it begins, or of the line that is wrong.
+type source func() (rec items.Record, line int, err error)
+
+type importer struct {
+	file    File
+	next    source
+	replace bool
+	moved   func(Count)
+	count   Count
+	lines   lines
+}
+
+func (in *importer) record() (items.Record, error) {
+	rec, line, err := in.next()
+	switch {
+	case errors.Is(err, io.EOF) && in.replace && in.count == (Count{}):
+		return rec, fmt.Errorf("%s holds no items: to replace the menu by it would remove everything", in.file.Name)
+	case errors.Is(err, io.EOF):
+		return rec, io.EOF
+	case err != nil:
+		return rec, in.at(line, err)
+	case rec.Item != nil && in.count.Changes > 0:
+		return rec, in.at(line, errors.New("an item comes after a change: put all items first"))
+	}
+	in.lines.add(line)
+	in.count.add(rec)
+	if in.moved != nil {
+		in.moved(in.count)
+	}
+	return rec, nil
+}
+
+// at says on which line of the file something is wrong.
+func (in *importer) at(line int, err error) error {
+	var invalid *items.ValidationError
+	var unreadable *readError
+	switch {
+	case errors.As(err, &unreadable):
+		return fmt.Errorf("%s cannot be read: %w", in.file.Name, unreadable.err)
+	case errors.As(err, &invalid):
+		return fmt.Errorf("%s line %d: %s", in.file.Name, line, sentence(invalid))
+	}
+	return fmt.Errorf("%s line %d: %w", in.file.Name, line, err)
+}
+
+// sentence puts everything that is wrong with a line into words that can follow a colon.
+func sentence(invalid *items.ValidationError) string {
+	if len(invalid.Fields) == 0 {
+		return strings.ToLower(invalid.Detail[:1]) + strings.TrimSuffix(invalid.Detail[1:], ".")
+	}
+	wrong := make([]string, len(invalid.Fields))
+	for i, field := range invalid.Fields {
+		wrong[i] = field.Field + " " + field.Message
+	}
+	return strings.Join(wrong, "; ")
+}
+
+// explain says what an error of the store means for the file, and what to do.
+func (in *importer) explain(err error) error {
+	var refused *items.RecordError
+	switch {
+	case errors.As(err, &refused) && errors.Is(err, items.ErrExists) && in.replace:
+		return in.at(in.lines.of(refused.Index), errors.New(
+			"this id, or this change of it, is in the file twice (items without an id get the next free one: put them last)"))
+	case errors.As(err, &refused) && errors.Is(err, items.ErrExists):
+		return in.at(in.lines.of(refused.Index), errors.New(
+			"this id is or was on the menu, or is in the file twice: leave the id out to add a new item, "+
+				"or import with --replace to remove what is there"))
+	case errors.Is(err, items.ErrBadHistory):
+		return fmt.Errorf(`%s: %w: export with history, or remove "version" from the items to begin a new history`, in.file.Name, err)
+	}
+	return err
+}
+
+// lines remembers on which lines the last records begin. A store may tell of a record some thousand records later.
+type lines struct {
+	ring  [10_000]int
+	count int
+}
+
+func (l *lines) add(line int) {
+	l.ring[l.count%len(l.ring)] = line
+	l.count++
+}
+
+// of returns the line of a record that was not too long ago.
+func (l *lines) of(index int) int { return l.ring[index%len(l.ring)] }
+
+// readError says that the file could not be read, whatever is in it.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }

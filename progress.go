@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/schollz/progressbar/v3"
+
+	"menu-api/items/transfer"
+)
+
+// progress shows the person at a terminal how far a command is. Elsewhere it shows nothing but its last line.
+type progress struct {
+	to    io.Writer
+	bar   *progressbar.ProgressBar // nil where nobody looks
+	began time.Time
+}
+
+// unknown stands for a size that is not known.
+const unknown = -1
+
+// byRecords begins a command that counts records.
+func byRecords(to io.Writer, what string) *progress { return newProgress(to, what, unknown, false) }
+
+// byBytes begins a command that counts bytes, of which there are so many.
+func byBytes(to io.Writer, what string, size int64) *progress {
+	return newProgress(to, what, size, true)
+}
+
+func newProgress(to io.Writer, what string, size int64, bytes bool) *progress {
+	p := &progress{to: to, began: time.Now()}
+	if file, isFile := to.(*os.File); isFile && isatty.IsTerminal(file.Fd()) {
+		p.bar = progressbar.NewOptions64(size,
+			progressbar.OptionSetWriter(to),
+			progressbar.OptionSetDescription(what),
+			progressbar.OptionShowBytes(bytes),
+			progressbar.OptionShowCount(),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetSpinnerChangeInterval(0), // or a goroutine draws, also when all is done
+			progressbar.OptionClearOnFinish(),
+		)
+	}
+	return p
+}
+
+// reader counts the bytes that are read through it.
+func (p *progress) reader(from io.Reader) io.Reader {
+	if p.bar == nil {
+		return from
+	}
+	return &countingReader{from, p.bar}
+}
+
+type countingReader struct {
+	from io.Reader
+	bar  *progressbar.ProgressBar
+}
+
+// Read implements io.Reader. The bar complains about a file that has grown; that is no reason to stop reading it.
+func (r *countingReader) Read(p []byte) (n int, err error) {
+	n, err = r.from.Read(p)
+	_ = r.bar.Add(n)
+	return n, err
+}
+
+// moved counts records. It looks at the bar now and then only: records come fast.
+func (p *progress) moved(count transfer.Count) {
+	if n := count.Items + count.Changes; p.bar != nil && n%1000 == 0 {
+		_ = p.bar.Add(1000)
+	}
+}
+
+// watch shows how a file grows, until stop is called.
+func (p *progress) watch(file string) (stop func()) {
+	if p.bar == nil {
+		return func() {}
+	}
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stopped:
+				return
+			case <-time.After(200 * time.Millisecond):
+				if info, err := os.Stat(file); err == nil {
+					_ = p.bar.Set64(info.Size())
+				}
+			}
+		}
+	}()
+	return func() {
+		close(stopped)
+		<-done
+	}
+}
+
+// end takes the bar away.
+func (p *progress) end() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
+
+// done takes the bar away and says what was done, and how long it took.
+func (p *progress) done(what string) {
+	p.end()
+	took := time.Since(p.began)
+	precision := time.Millisecond
+	if took > 10*time.Second {
+		precision = time.Second
+	}
+	_, _ = fmt.Fprintf(p.to, "%s in %v\n", what, took.Round(precision))
+}
