@@ -130,6 +130,7 @@ func readPositive(value jsontext.Value) (n int64, misfit string) {
 		if n, err := parseDecimal(string(value), 0); err == nil && n > 0 {
 			return n, ""
 		}
+	default: // is none
 	}
 	return 0, "must be a positive integer"
 }
@@ -160,8 +161,12 @@ var sides = map[Action]struct{ before, after bool }{
 	Restored: {after: true},
 }
 
-// timeFormat is that of the times in an export: in UTC, to the millisecond.
-const timeFormat = "2006-01-02T15:04:05.000Z"
+// readTime reads a time of an export: in UTC, to the millisecond. The zeros at its end may be missing, as in the JSON of a
+// change.
+func readTime(text string) (at time.Time, ok bool) {
+	at, err := time.Parse("2006-01-02T15:04:05Z", text) // which takes a fraction of a second, too
+	return at, err == nil && at.Equal(at.Truncate(time.Millisecond))
+}
 
 func parseChange(line object, value jsontext.Value) (Change, error) {
 	fields := strangers(line, "", "change")
@@ -208,8 +213,8 @@ func readChange(members object) (c Change, fields []FieldError) {
 	}
 	c.By, _ = text("by")
 	if at, given := text("at"); given {
-		var err error
-		if c.At, err = time.Parse(timeFormat, at); err != nil {
+		var ok bool
+		if c.At, ok = readTime(at); !ok {
 			fail("at", "must be a time in UTC such as 2026-02-28T22:59:59.123Z")
 		}
 	}

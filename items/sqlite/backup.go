@@ -68,8 +68,7 @@ func copyDatabase(ctx context.Context, file, to string) error {
 func copyFile(file, to string) (err error) {
 	from, err := os.Open(file)
 	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
+		if cause, ok := errors.AsType[*fs.PathError](err); ok {
 			err = cause.Err // the file is named already
 		}
 		return err

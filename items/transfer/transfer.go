@@ -33,7 +33,7 @@ func FormatOf(file string) Format {
 }
 
 // Count is how much was moved.
-type Count struct{ Items, Changes int64 }
+type Count struct{ Items, Changes int64 } //nolint:recvcheck // it is printed by value
 
 func (c *Count) add(rec items.Record) {
 	if rec.Item != nil {

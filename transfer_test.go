@@ -1,0 +1,371 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"menu-api/items"
+	"menu-api/items/postgres/pgtest"
+	"menu-api/items/sqlite"
+)
+
+// menu is a database of a test.
+type menu struct {
+	tb  testing.TB
+	url string
+}
+
+func newMenu(tb testing.TB) menu {
+	tb.Helper()
+	return menu{tb, "sqlite:" + filepath.Join(tb.TempDir(), "menu.db")}
+}
+
+func (m menu) file() string { return strings.TrimPrefix(m.url, "sqlite:") }
+
+// run runs a command in this process and returns its standard output.
+func (m menu) run(ctx context.Context, args ...string) (string, error) {
+	var out bytes.Buffer
+	err := run(ctx, append(args, "--env-file="), env{"DATABASE_URL": m.url}.get, &out)
+	return out.String(), err
+}
+
+func (m menu) must(args ...string) string {
+	m.tb.Helper()
+	out, err := m.run(context.Background(), args...)
+	if err != nil {
+		m.tb.Fatalf("%q: %v", args, err)
+	}
+	return out
+}
+
+// fill imports items under every action that a history can have.
+func (m menu) fill() {
+	m.tb.Helper()
+	store, err := openStoreOf(m.file())
+	if err != nil {
+		m.tb.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	ctx, calories := context.Background(), int64(12)
+	for _, item := range []items.Item{
+		{Name: `"Crème", brûlée`, Price: 599, Description: "one\ntwo", Calories: &calories}, {Name: "寿司", Tagline: "🍣"}, {Name: "Gone"},
+	} {
+		_, failed := store.Create(ctx, systemStamp(), item)
+		err = errors.Join(err, failed)
+	}
+	_, updated := store.Update(ctx, systemStamp(), 1, func(item items.Item) (items.Item, error) { item.Price = 1; return item, nil })
+	_, deleted := store.Delete(ctx, systemStamp(), 3, func(items.Item) error { return nil })
+	if err := errors.Join(err, updated, deleted); err != nil {
+		m.tb.Fatal(err)
+	}
+}
+
+func openStoreOf(file string) (*sqlite.Store, error) { return sqlite.Open(context.Background(), file) }
+
+// assertFolder checks that nothing half-written is left behind.
+func assertFolder(tb testing.TB, folder string, want ...string) {
+	tb.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var got []string
+	for _, entry := range entries {
+		got = append(got, entry.Name())
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		tb.Errorf("got files %q, want %q", got, want)
+	}
+}
+
+func TestTransferBetweenEngines(t *testing.T) {
+	t.Parallel()
+	from, through, to, folder := newMenu(t), menu{t, pgtest.NewDatabase(t)}, newMenu(t), t.TempDir()
+	from.fill()
+	want := from.must("export")
+	if strings.Count(want, "\n") != 7 {
+		t.Fatalf("got %s, want 2 items and 5 changes", want)
+	}
+	from.must("backup", filepath.Join(folder, "from.db"))
+	through.must("restore", filepath.Join(folder, "from.db"))
+	if got := through.must("export"); got != want {
+		t.Errorf("PostgreSQL: got\n%s\nwant\n%s", got, want)
+	}
+	through.must("backup", filepath.Join(folder, "through.db"))
+	to.must("restore", filepath.Join(folder, "through.db"))
+	if got := to.must("export"); got != want {
+		t.Errorf("SQLite: got\n%s\nwant\n%s", got, want)
+	}
+	assertFolder(t, folder, "from.db", "through.db")
+
+	// And as text.
+	file := filepath.Join(folder, "menu.jsonl")
+	to.must("export", file)
+	through.must("import", file, "--replace")
+	if got := through.must("export"); got != want {
+		t.Errorf("from JSON Lines: got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestExportFiles(t *testing.T) {
+	t.Parallel()
+	m, folder := newMenu(t), t.TempDir()
+	m.fill()
+	file := filepath.Join(folder, "menu.csv")
+	m.must("export", file)
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("got %v, %v, want a file for its owner alone", info, err)
+	}
+	want := "id,name,price,description,image,tagline,category,calories\n1,\"\"\"Crème\"\", brûlée\",0.01,\"one\ntwo\",,,,12\n2,寿司,0,,,🍣,,\n"
+	if got, err := os.ReadFile(file); err != nil || string(got) != want {
+		t.Errorf("got %v\n%s\nwant\n%s", err, got, want)
+	}
+	if got := m.must("export", "-", "--format=csv"); got != want {
+		t.Errorf("standard output: got\n%s\nwant\n%s", got, want)
+	}
+	if got := m.must("export", "--history=false"); strings.Count(got, "\n") != 2 || strings.Contains(got, "version") {
+		t.Errorf("got %s, want the items alone", got)
+	}
+	m.must("export", file, "--force", "--format=jsonl")
+	m.must("import", file, "--format=jsonl", "--replace")
+	assertFolder(t, folder, "menu.csv")
+}
+
+func TestTransferRefuses(t *testing.T) {
+	t.Parallel()
+	m, folder := newMenu(t), t.TempDir()
+	m.fill()
+	saved, text := filepath.Join(folder, "a.db"), filepath.Join(folder, "b.txt")
+	m.must("backup", saved)
+	if err := os.WriteFile(text, []byte(strings.Repeat("text ", 2000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := m.must("export")
+	for args, message := range map[string]string{
+		"backup " + saved:                        saved + " is there already; name another file, or replace it with --force",
+		"export " + saved:                        saved + " is there already; name another file, or replace it with --force",
+		"export --force " + folder:               folder + " is there already and is not a plain file; name another",
+		"backup --force " + m.file():             m.file() + " is the database itself, or a part of it; name another file",
+		"export --force " + m.file():             m.file() + " is the database itself, or a part of it; name another file",
+		"restore --replace " + m.file():          m.file() + " is the database itself, or a part of it; name another file",
+		"restore " + saved:                       "the database " + m.url + " holds 2 items; restore --replace removes them first",
+		"restore --replace " + text:              text + ": it is not an SQLite database",
+		"restore --replace " + folder + "/no.db": folder + "/no.db: no such file or directory",
+		"backup " + folder + "/no/a.db":          folder + "/no/a.db cannot be written: no such file or directory",
+		"import " + folder + "/no.csv":           folder + "/no.csv cannot be read: no such file or directory",
+		"import " + text:                         text + " line 1: the line is not valid JSON: invalid character 'e' in literal true (expecting 'r') at byte 2",
+		"import --format=xml " + text:            `--format must be jsonl or csv, not "xml"`,
+		"import":                                 "name one file: import FILE",
+	} {
+		if _, err := m.run(context.Background(), strings.Fields(args)...); err == nil || err.Error() != message {
+			t.Errorf("%s:\ngot  %v\nwant %s", args, err, message)
+		}
+	}
+	if got := m.must("export"); got != want {
+		t.Errorf("got\n%s\nwant the menu as it was:\n%s", got, want)
+	}
+	assertFolder(t, folder, "a.db", "b.txt")
+
+	// A database that is not there is not made to be empty.
+	none := newMenu(t)
+	for _, args := range [][]string{{"export"}, {"backup", filepath.Join(folder, "none.db")}} {
+		if _, err := none.run(context.Background(), args...); err == nil || !strings.Contains(err.Error(), "no such file") {
+			t.Errorf("%q of no database: got %v, want a refusal", args, err)
+		}
+	}
+	assertFolder(t, filepath.Dir(none.file()))
+}
+
+func TestRestoreReplaces(t *testing.T) {
+	t.Parallel()
+	m, saved := newMenu(t), filepath.Join(t.TempDir(), "saved.db")
+	m.fill()
+	m.must("backup", saved)
+	before, err := os.ReadFile(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := m.must("export")
+	more := filepath.Join(t.TempDir(), "more.csv")
+	if err := os.WriteFile(more, []byte("name,price,description,image\nMore,1,,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.must("import", more)
+	if got := m.must("export"); got == want {
+		t.Error("the import did nothing")
+	}
+	m.must("restore", saved, "--replace")
+	if got := m.must("export"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if after, err := os.ReadFile(saved); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the backup was changed: %v", err)
+	}
+	assertFolder(t, filepath.Dir(saved), "saved.db")
+
+	// The history of deleted items alone counts as well.
+	if err := os.WriteFile(more, []byte(`{"change":{"id":1,"version":1,"action":"delete","by":"a","at":"2026-02-28T22:59:59.123Z","before":`+
+		`{"id":1,"name":"A","price":1,"description":"","image":""},"after":null}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.must("import", more, "--replace", "--format=jsonl")
+	if _, err := m.run(context.Background(), "restore", saved); err == nil || !strings.Contains(err.Error(), "the history of deleted items") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+func TestBackupWhileWritersWrite(t *testing.T) {
+	t.Parallel()
+	m, folder := newMenu(t), t.TempDir()
+	store, err := openStoreOf(m.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var writers sync.WaitGroup
+	for range 4 {
+		writers.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := store.Create(context.Background(), systemStamp(), items.Item{Name: "Soup"}); err != nil {
+					t.Errorf("Create during a backup: %v", err)
+					return
+				}
+			}
+		})
+	}
+	t.Cleanup(func() {
+		stop()
+		writers.Wait()
+		_ = store.Close()
+	})
+	for i := range 3 {
+		file := filepath.Join(folder, fmt.Sprintf("%d.db", i))
+		m.must("backup", file)
+		db, err := sql.Open("sqlite", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var verdict string
+		var menu, history int
+		err = errors.Join(
+			db.QueryRowContext(ctx, `PRAGMA integrity_check`).Scan(&verdict),
+			db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM items), (SELECT count(*) FROM changes)`).Scan(&menu, &history),
+			db.Close())
+		if err != nil || verdict != "ok" || menu != history {
+			t.Errorf("got %q, %d items and %d changes, %v, want one moment", verdict, menu, history, err)
+		}
+		newMenu(t).must("restore", file)
+	}
+	assertFolder(t, folder, "0.db", "1.db", "2.db")
+}
+
+func TestTransferCancelledLeavesNothing(t *testing.T) {
+	t.Parallel()
+	m, folder := newMenu(t), t.TempDir()
+	m.fill()
+	want := m.must("export")
+	other := filepath.Join(t.TempDir(), "other.db")
+	m.must("backup", other)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for args, message := range map[string]string{
+		"export " + folder + "/a.jsonl": "stopped: no file was written",
+		"backup " + folder + "/a.db":    "stopped: no file was written",
+		"restore --replace " + other:    "stopped: the database is as it was",
+		"import -":                      "stopped: nothing was changed",
+		"export":                        "stopped: what was written is not complete",
+	} {
+		if _, err := m.run(ctx, strings.Fields(args)...); err == nil || err.Error() != message {
+			t.Errorf("%s: got %v, want %s", args, err, message)
+		}
+	}
+	err := writeNew(filepath.Join(folder, "half"), false, func(temporary string) error {
+		return errors.Join(os.WriteFile(temporary, []byte("half"), 0o600), context.Canceled)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	assertFolder(t, folder)
+	if got := m.must("export"); got != want {
+		t.Errorf("got\n%s\nwant the menu as it was:\n%s", got, want)
+	}
+}
+
+// A person who presses Ctrl-C in the middle of an import finds the menu as it was.
+func TestImportInterrupted(t *testing.T) {
+	t.Parallel()
+	m := newMenu(t)
+	m.fill()
+	want := m.must("export")
+	command, stderr := m.program(t, "import", "-")
+	input, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line := `{"name":"Soup","price":1,"description":"","image":""}` + "\n"
+	// More than all buffers hold: when this is written the import is under way.
+	if _, err := io.WriteString(input, strings.Repeat(line, 10_000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for err = nil; err == nil; { // until the program has noticed
+		_, err = io.WriteString(input, line)
+	}
+	var exit *exec.ExitError
+	if err := command.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || stderr.String() != "menu-api: stopped: nothing was changed\n" {
+		t.Errorf("got %v, %q, want exit status 1 and what became of it", err, stderr)
+	}
+	if got := m.must("export"); got != want {
+		t.Errorf("got %d bytes, want the menu as it was", len(got))
+	}
+}
+
+// program is a command as a person runs it.
+func (m menu) program(t *testing.T, args ...string) (command *exec.Cmd, stderr *bytes.Buffer) {
+	t.Helper()
+	command = exec.CommandContext(t.Context(), os.Args[0], args...)
+	command.Dir = t.TempDir()
+	command.Env = []string{asProgram + "=1", "DATABASE_URL=" + m.url, "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}
+	stderr = new(bytes.Buffer)
+	command.Stderr = stderr
+	return command, stderr
+}
+
+func TestTransferEndsWithOneLine(t *testing.T) {
+	t.Parallel()
+	m, folder := newMenu(t), t.TempDir()
+	m.fill()
+	for _, step := range []struct{ args, want string }{
+		{"export " + folder + "/a.jsonl", `^exported 2 items and 5 changes in \S+\n$`},
+		{"import --replace " + folder + "/a.jsonl", `^imported 2 items and 5 changes in \S+\n$`},
+		{"backup " + folder + "/a.db", `^backed up \S+ to \S+ \(.+\) in \S+\n$`},
+		{"restore --replace " + folder + "/a.db", `^restored 2 items and 5 changes into \S+ in \S+\n$`},
+	} {
+		command, stderr := m.program(t, strings.Fields(step.args)...)
+		stdout, err := command.Output()
+		if err != nil || len(stdout) > 0 || !regexp.MustCompile(step.want).MatchString(stderr.String()) {
+			t.Errorf("%s: got %v, %q, %q, want %s", step.args, err, stdout, stderr, step.want)
+		}
+	}
+	// Nothing is seeded, neither now nor when a server starts.
+	if got := m.must("export", "--history=false"); strings.Count(got, "\n") != 2 {
+		t.Errorf("got %s, want 2 items", got)
+	}
+}
