@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"menu-api/items/postgres/pgtest"
@@ -35,7 +36,7 @@ func TestReplicasAgree(t *testing.T) {
 		if i%2 == 1 {
 			writer, reader = two, one
 		}
-		keyed := append(admin[:2:2], "Idempotency-Key", fmt.Sprint("key ", i))
+		keyed := slices.Concat(admin, []string{"Idempotency-Key", fmt.Sprint("key ", i)})
 		created := writer.do("POST", "/items", soup, keyed...)
 		created.assertStatus(t, 201)
 		path := created.header.Get("Location")

@@ -124,12 +124,18 @@ func TestTransferCopies(t *testing.T) {
 func TestImportOfPeople(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ file, text, want string }{
-		"columns in another order": {"menu.csv", "price,image,name,description\r\n5.990,,Soup,Warm\r\n",
-			`{"item":{"id":1,"name":"Soup","price":5.99,"description":"Warm","image":""}}` + "\n"},
-		"a bare item, and blank lines": {"menu.jsonl", "\n" + `{"name":"Soup","price":1,"description":"","image":""}` + "\n\n",
-			`{"item":{"id":1,"name":"Soup","price":1,"description":"","image":""}}` + "\n"},
-		"an id": {"menu.csv", "id,name,price,description,image,calories\n7,Soup,0,Warm,,0",
-			`{"item":{"id":7,"name":"Soup","price":0,"description":"Warm","image":"","calories":0}}` + "\n"},
+		"columns in another order": {
+			"menu.csv", "price,image,name,description\r\n5.990,,Soup,Warm\r\n",
+			`{"item":{"id":1,"name":"Soup","price":5.99,"description":"Warm","image":""}}` + "\n",
+		},
+		"a bare item, and blank lines": {
+			"menu.jsonl", "\n" + `{"name":"Soup","price":1,"description":"","image":""}` + "\n\n",
+			`{"item":{"id":1,"name":"Soup","price":1,"description":"","image":""}}` + "\n",
+		},
+		"an id": {
+			"menu.csv", "id,name,price,description,image,calories\n7,Soup,0,Warm,,0",
+			`{"item":{"id":7,"name":"Soup","price":0,"description":"Warm","image":"","calories":0}}` + "\n",
+		},
 		"a header alone": {"menu.csv", "name,price,description,image\n", ""},
 	}
 	for name, test := range tests {
@@ -157,27 +163,39 @@ const (
 func TestImportOfBadFiles(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ file, text, want string }{
-		"a price": {"menu.csv", head + ",A,1,\"1\n2\n3\",\n,B,1,,\n,C,1.999,,\n",
-			"menu.csv line 6: price must be a number from 0 to 1,000,000 with at most two decimals"},
+		"a price": {
+			"menu.csv", head + ",A,1,\"1\n2\n3\",\n,B,1,,\n,C,1.999,,\n",
+			"menu.csv line 6: price must be a number from 0 to 1,000,000 with at most two decimals",
+		},
 		"all fields of a row": {"menu.csv", head + "0,,x,,ftp://a\n,,,,\n", "menu.csv line 2: id must be a positive integer; name must not be empty; " +
 			"price must be a number from 0 to 1,000,000 with at most two decimals; image must be an absolute http or https URL, or empty"},
-		"an unknown column": {"menu.csv", "name,prize\n",
-			`menu.csv line 1: "prize" is not a column; the columns are id,name,price,description,image,tagline,category,calories, separated by commas`},
+		"an unknown column": {
+			"menu.csv", "name,prize\n",
+			`menu.csv line 1: "prize" is not a column; the columns are id,name,price,description,image,tagline,category,calories, separated by commas`,
+		},
 		"a missing column": {"menu.csv", "name,price,image\n", "menu.csv line 1: the column description is missing"},
 		"a column twice":   {"menu.csv", "name,name\n", "menu.csv line 1: the column name is there twice"},
-		"an empty file": {"menu.csv", "",
-			"menu.csv line 1: the file is empty; its first line must name the columns: id,name,price,description,image,tagline,category,calories"},
+		"an empty file": {
+			"menu.csv", "",
+			"menu.csv line 1: the file is empty; its first line must name the columns: id,name,price,description,image,tagline,category,calories",
+		},
 		"a short row": {"menu.csv", head + ",A,1,,\n,B\n", "menu.csv line 3: 2 columns, where the header has 5 columns"},
-		"a bare quotation mark": {"menu.csv", head + ",A \"B\",1,,\n",
-			`menu.csv line 2: a quotation mark stands inside a value that is not quoted: write "say ""cheese""" for say "cheese"`},
-		"an open quotation mark": {"menu.csv", head + ",\"A,1,,\n,B,1,,\n",
-			`menu.csv line 2: a quoted value does not end as it must: write "say ""cheese""" for say "cheese", and close every quotation mark`},
+		"a bare quotation mark": {
+			"menu.csv", head + ",A \"B\",1,,\n",
+			`menu.csv line 2: a quotation mark stands inside a value that is not quoted: write "say ""cheese""" for say "cheese"`,
+		},
+		"an open quotation mark": {
+			"menu.csv", head + ",\"A,1,,\n,B,1,,\n",
+			`menu.csv line 2: a quoted value does not end as it must: write "say ""cheese""" for say "cheese", and close every quotation mark`,
+		},
 		"another encoding":    {"menu.csv", head + ",Br\xfchl,1,,\n", "menu.csv line 2: name is not text in UTF-8: save the file in that encoding"},
 		"a row without end":   {"menu.csv", head + ",\"" + strings.Repeat("x", 3<<20), "menu.csv line 2: this is longer than a megabyte, which no item is: is a quotation mark or a line break missing?"},
 		"an id twice":         {"menu.csv", head + "7,A,1,,\n8,B,1,,\n7,C,1,,\n", "menu.csv line 4: " + exists},
 		"an id that is there": {"menu.csv", head + ",A,1,,\n1,B,1,,\n", "menu.csv line 3: " + exists},
-		"an id that was there, far down": {"menu.csv", head + strings.Repeat(",\"A\nB\",1,,\n", 3000) + "3,B,1,,\n",
-			"menu.csv line 6002: " + exists},
+		"an id that was there, far down": {
+			"menu.csv", head + strings.Repeat(",\"A\nB\",1,,\n", 3000) + "3,B,1,,\n",
+			"menu.csv line 6002: " + exists,
+		},
 		"a line that is cut":  {"menu.jsonl", soup + `{"item":{"name"`, "menu.jsonl line 2: the line is not valid JSON: it ends too early"},
 		"no object":           {"menu.jsonl", soup + "\n[]", `menu.jsonl line 3: the line is not a JSON object such as {"item":{...}}`},
 		"two objects":         {"menu.jsonl", "{} {}", "menu.jsonl line 1: the line has something behind its JSON object"},
@@ -186,8 +204,10 @@ func TestImportOfBadFiles(t *testing.T) {
 		"a version alone":     {"menu.jsonl", `{"name":"A","price":1,"description":"","image":"","version":2}`, "menu.jsonl line 1: version is of no use without an id: give the id too, or leave the version out"},
 		"an item too late":    {"menu.jsonl", `{"change":{"id":9,"version":1,"action":"create","by":"a","at":"2026-02-28T22:59:59.123Z","before":null,"after":{"id":9,"name":"A","price":1,"description":"","image":""}}}` + "\n" + soup, "menu.jsonl line 2: an item comes after a change: put all items first"},
 		"a change of nothing": {"menu.jsonl", `{"change":{"id":9,"version":1,"action":"creates","at":"yesterday"}}`, "menu.jsonl line 1: change.action must be create, update, delete or restore; change.by is required; change.at must be a time in UTC such as 2026-02-28T22:59:59.123Z"},
-		"no history": {"menu.jsonl", `{"id":9,"name":"A","price":1,"description":"","image":"","version":2}`,
-			`menu.jsonl: item 9: the history does not fit the items: export with history, or remove "version" from the items to begin a new history`},
+		"no history": {
+			"menu.jsonl", `{"id":9,"name":"A","price":1,"description":"","image":"","version":2}`,
+			`menu.jsonl: item 9: the history does not fit the items: export with history, or remove "version" from the items to begin a new history`,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
