@@ -100,8 +100,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 			return err
 		},
 	}, backupCommand(ctx, with), restoreCommand(ctx, with), exportCommand(ctx, with, stdout), importCommand(ctx, with))
-	root.Version = version()
-	root.SetVersionTemplate("{{.Version}}\n")
+	root.Version = strings.TrimPrefix(version(), "menu-api ") // which the library puts in front
 	root.PersistentFlags().StringVar(&envFile, "env-file", config.DefaultEnvFile, "file with settings, under those of the environment")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetOut(stdout)

@@ -576,6 +576,9 @@ func TestImportArrows(t *testing.T) {
 			if strings.HasPrefix(imported, "menu-api") && !strings.Contains(" "+strings.Join(allowed, " ")+" ", " "+imported+" ") {
 				t.Errorf("%s imports %s", importer, imported)
 			}
+			if imported == "html/template" || imported == "text/template" {
+				t.Errorf("%s imports %s, which makes the binary a quarter larger (see docs/performance.md)", importer, imported)
+			}
 			for library, home := range confined {
 				if strings.HasPrefix(imported, library) && importer != home && !strings.HasPrefix(importer, home+"/") {
 					t.Errorf("%s imports %s, which is for %s alone", importer, imported, home)

@@ -76,7 +76,7 @@ type profileClaims struct {
 
 func (g grant) profile() (c profileClaims) {
 	if g.has("profile") {
-		c.Name, c.Nickname, c.Picture, c.UpdatedAt = g.user.Name, g.user.Login, string(g.user.Picture), g.user.UpdatedAt
+		c.Name, c.Nickname, c.Picture, c.UpdatedAt = g.user.Name, g.user.Login, g.user.Picture, g.user.UpdatedAt
 	}
 	if g.has("email") {
 		c.Email, c.EmailVerified = g.user.Email, new(true)

@@ -24,13 +24,12 @@ func (p *Provider) signInPage(w http.ResponseWriter, r *http.Request, req *autho
 	w.Header().Set("Referrer-Policy", "same-origin")
 	// Chromium holds a form's redirects to form-action too, so the application has to be named.
 	w.Header().Set("Content-Security-Policy", pagePolicy+"; form-action 'self' "+originOf(req.redirectURI))
-	p.page(w, http.StatusOK, "signin.html", map[string]any{
-		"Token":       p.logins.add(login{req, browser}),
-		"Users":       p.users,
-		"Application": p.clientID,
-		"Origin":      originOf(req.redirectURI),
-		"Audience":    req.audience,
-	})
+	p.page(w, http.StatusOK, p.signInForm(signInForm{
+		Application: p.clientID,
+		Origin:      originOf(req.redirectURI),
+		Audience:    req.audience,
+		Token:       p.logins.add(login{req, browser}),
+	}))
 }
 
 // login is where the sign-in page's form goes.

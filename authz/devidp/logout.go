@@ -48,7 +48,7 @@ func (p *Provider) signOut(w http.ResponseWriter, r *http.Request, parameter, st
 		}
 	}
 	if target == nil {
-		p.page(w, http.StatusOK, "signedout.html", nil)
+		p.page(w, http.StatusOK, simplePage("You are signed out", "You may close this page, or go back to the application."))
 		return
 	}
 	http.Redirect(w, r, withQuery(target, map[string]string{"state": state}), http.StatusSeeOther)

@@ -2,27 +2,28 @@ package devidp
 
 import (
 	"bytes"
-	"embed"
+	_ "embed" // of the stylesheet
 	"encoding/json"
-	"html/template"
 	"net/http"
+	"strings"
+	"time"
+
+	g "maragu.dev/gomponents"
 )
 
-//go:embed templates
-var files embed.FS
-
-var templates = template.Must(template.ParseFS(files, "templates/*.html"))
+//go:embed style.css
+var style string
 
 // pagePolicy lets a page have the stylesheet and the drawn-in pictures, and nothing else: no script, no frame around it.
 const pagePolicy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 
 const allowedURLs = "Allowed is any path on http://localhost:<port> or http://127.0.0.1:<port>, without a fragment."
 
-// page renders a template. Its Content-Security-Policy is pagePolicy unless the caller has set another.
-func (p *Provider) page(w http.ResponseWriter, status int, name string, data any) {
+// page writes a page. Its Content-Security-Policy is pagePolicy unless the caller has set another.
+func (p *Provider) page(w http.ResponseWriter, status int, page g.Node) {
 	var body bytes.Buffer
-	if err := templates.ExecuteTemplate(&body, name, data); err != nil {
-		p.log.Error("page not rendered", "page", name, "error", err)
+	if err := page.Render(&body); err != nil {
+		p.log.Error("page not rendered", "error", err)
 		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
 		return
 	}
@@ -37,7 +38,7 @@ func (p *Provider) page(w http.ResponseWriter, status int, name string, data any
 
 // errorPage tells the person in front of the browser what is wrong.
 func (p *Provider) errorPage(w http.ResponseWriter, status int, message string) {
-	p.page(w, status, "error.html", map[string]any{"Title": http.StatusText(status), "Message": message})
+	p.page(w, status, simplePage(http.StatusText(status), message))
 }
 
 // messagePage posts an authorization response to the window that holds the frame, or that opened the popup. It has to be
@@ -45,11 +46,13 @@ func (p *Provider) errorPage(w http.ResponseWriter, status int, message string) 
 func (p *Provider) messagePage(w http.ResponseWriter, origin string, a authorizationResponse) {
 	nonce := randomString()
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; script-src 'nonce-"+nonce+"'")
-	p.page(w, http.StatusOK, "message.html", map[string]any{
-		"Nonce":   nonce,
-		"Message": message{"authorization_response", a},
-		"Origin":  origin,
-	})
+	script, err := postMessage(message{"authorization_response", a}, origin)
+	if err != nil {
+		p.log.Error("message not encoded", "error", err)
+		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
+		return
+	}
+	p.page(w, http.StatusOK, scriptPage("Authorization response", nonce, script))
 }
 
 // message is what Auth0's single-page SDK waits for.
@@ -58,17 +61,26 @@ type message struct {
 	Response authorizationResponse `json:"response"`
 }
 
+// postMessage writes the script that sends a message to the origin. json.Marshal escapes what could end a script.
+func postMessage(m message, origin string) (script string, err error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return "", err
+	}
+	target, err := json.Marshal(origin)
+	if err != nil {
+		return "", err
+	}
+	call := ".postMessage(" + string(body) + ", " + string(target) + ");\n"
+	return "\nif (window.opener) window.opener" + call + "else parent" + call, nil
+}
+
 func (p *Provider) home(w http.ResponseWriter, _ *http.Request) {
-	p.page(w, http.StatusOK, "home.html", map[string]any{
-		"Issuer":    p.issuer.String(),
-		"ClientID":  p.clientID,
-		"Audiences": p.audiences,
-		"Users":     p.users,
-	})
+	p.page(w, http.StatusOK, p.homePage())
 }
 
 func stylesheet(w http.ResponseWriter, r *http.Request) {
-	http.ServeFileFS(w, r, files, "templates/style.css")
+	http.ServeContent(w, r, "style.css", time.Time{}, strings.NewReader(style))
 }
 
 func (p *Provider) foreignOrigin(w http.ResponseWriter, _ *http.Request) {

@@ -3,7 +3,6 @@ package devidp
 import (
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"time"
 )
 
@@ -13,7 +12,7 @@ type user struct {
 	Subject     string
 	Name        string
 	Email       string
-	Picture     template.URL // a data: URL, so that no network is needed to show it
+	Picture     string // a data: URL, so that no network is needed to show it
 	UpdatedAt   string
 	About       string
 	Roles       []string
@@ -37,10 +36,10 @@ func developers(permissions []string, now time.Time) []*user {
 	}
 }
 
-func avatar(letter, colour string) template.URL {
+func avatar(letter, colour string) string {
 	svg := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" fill="%s"/>`+
 		`<text x="32" y="43" font-family="sans-serif" font-size="32" text-anchor="middle" fill="#fff">%s</text></svg>`, colour, letter)
-	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(svg)))
+	return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(svg))
 }
 
 // userBy returns the person for whom is reports true, or nil.

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// maxBinary is what the stripped binary may weigh, in bytes. The container image, which holds little else, is to stay
+// under 30 MB.
+const maxBinary = 29 << 20
+
+// TestBinaryIsSmall builds the program as `make build` does. It also names what has the linker keep the exported methods
+// of every type: a way to call a method whose name is not known before the program runs. One such call makes the binary a
+// quarter larger.
+func TestBinaryIsSmall(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags := regexp.MustCompile(`(?m)^TAGS\s*:= (\S+)$`).FindSubmatch(makefile)
+	if tags == nil {
+		t.Fatal("the Makefile has no TAGS")
+	}
+	binary := filepath.Join(t.TempDir(), "menu-api")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", string(tags[1]), "-ldflags=-s -w -dumpdep", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	dependencies, err := build.CombinedOutput() // of each function, as "caller -> callee"
+	if err != nil {
+		t.Fatalf("go build: %v\n%s", err, last(dependencies, 2000))
+	}
+	info, err := os.Stat(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > maxBinary {
+		t.Errorf("the binary has %.1f MB, want at most %.1f: docs/performance.md says what weighs how much", mb(info.Size()), mb(maxBinary))
+	}
+
+	edges := 0
+	for lines := bufio.NewScanner(bytes.NewReader(dependencies)); lines.Scan(); {
+		caller, _, isEdge := strings.Cut(lines.Text(), " -> ")
+		if !isEdge {
+			continue
+		}
+		edges++
+		caller, looksUp := strings.CutSuffix(caller, " <ReflectMethod>")
+		// reflect's own are reached by nobody unless another name comes up too.
+		if looksUp && !strings.HasPrefix(caller, "reflect.") {
+			t.Fatalf("%s finds methods by name, so that the linker keeps them all: leave it out, by a build tag or another way", caller)
+		}
+	}
+	if edges < 10_000 {
+		t.Errorf("the linker told %d dependencies, want all: has the form of -dumpdep changed?", edges)
+	}
+}
+
+func mb(bytes int64) float64 { return float64(bytes) / 1e6 }
+
+func last(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
