@@ -33,10 +33,11 @@ dev: ## Run the API and a development identity provider on this machine
 	@go run . dev
 
 .PHONY: test
-test: docs/node_modules/.package-lock.json ## Run every test: vet, Go with the race detector, the Postman collection, a little fuzzing
+test: docs/node_modules/.package-lock.json dashboard/e2e/node_modules/.package-lock.json ## Run every test: vet, Go with the race detector, the Postman collection, a browser, a little fuzzing
 	@$(need-node)
 	@$(need-cc)
 	@$(need-postgres)
+	@$(need-chromium)
 	go vet ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
 	@# What is above the store once more, over the other engine.
@@ -55,9 +56,9 @@ fuzz: ## Run each fuzz target on a thousand inputs, or for FUZZTIME=10m
 cover: ## Print the coverage of each package; fail where it is too low
 	@$(need-postgres)
 	@rm -rf bin/cover && mkdir -p bin/cover
-	@# One report over all packages: what the tests of server run in items counts for items. The Postman run is left
-	@# out, since it measures another process. GOCOVERDIR is for tests that start themselves as the program.
-	@GOCOVERDIR=$(CURDIR)/bin/cover go test -timeout 15m -skip '^TestPostman' -cover -coverpkg=./... ./... -args -test.gocoverdir=$(CURDIR)/bin/cover \
+	@# One report over all packages: what the tests of server run in items counts for items. The Postman and browser runs
+	@# are left out, since they measure another process. GOCOVERDIR is for tests that start themselves as the program.
+	@GOCOVERDIR=$(CURDIR)/bin/cover go test -timeout 15m -skip '^TestPostman|^TestBrowser' -cover -coverpkg=./... ./... -args -test.gocoverdir=$(CURDIR)/bin/cover \
 		> bin/cover.log || { cat bin/cover.log; exit 1; }
 	@go tool covdata textfmt -i bin/cover -o bin/cover.out
 	@go tool covdata percent -i bin/cover | awk -v want='$(COVERED)' ' \
@@ -94,17 +95,17 @@ image: ## Build the container image menu-api
 
 .PHONY: clean
 clean: ## Remove what the other targets made; the database stays
-	rm -rf bin docs/node_modules
+	rm -rf bin docs/node_modules dashboard/e2e/node_modules dashboard/e2e/results
 
-docs/node_modules/.package-lock.json: docs/package.json docs/package-lock.json
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	@$(need-node)
-	cd docs && npm ci --loglevel=error > /dev/null
+	cd $* && npm ci --loglevel=error > /dev/null
 	@touch $@
 
-# The Postman collection is run by newman, which is a Node.js program.
+# The Postman collection is run by newman and the browser by Playwright, which are Node.js programs.
 define need-node
-{ command -v node && command -v npm; } > /dev/null || { echo \
-	"The tests need Node.js 18 or newer with npm. On Debian: apt-get install -y nodejs npm" >&2; exit 1; }
+{ command -v npm && node -e 'process.exit(process.versions.node.split(".")[0] < 20)'; } &> /dev/null || { echo \
+	"The tests need Node.js 20 or newer with npm. On Debian 13: apt-get install -y nodejs npm" >&2; exit 1; }
 endef
 
 # The race detector is linked by a C compiler. A container that runs the tests as root may install it.
@@ -128,4 +129,14 @@ if ! has_postgres && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
 	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; } > /dev/null; \
 fi; \
 has_postgres || { echo "The tests need PostgreSQL. On Debian: apt-get install -y postgresql; or set TEST_POSTGRES_URL" >&2; exit 1; }
+endef
+
+# The browser tests drive Debian's own browser; Playwright downloads none. CHROMIUM names another one.
+define need-chromium
+has_chromium() { command -v "$${CHROMIUM:-/usr/bin/chromium}" > /dev/null; }; \
+if ! has_chromium && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	echo "The browser tests need Chromium: installing chromium" >&2; \
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-liberation; } > /dev/null; \
+fi; \
+has_chromium || { echo "The browser tests need Chromium. On Debian: apt-get install -y chromium; or set CHROMIUM to its program file" >&2; exit 1; }
 endef

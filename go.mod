@@ -2,8 +2,12 @@ module menu-api
 
 go 1.26.0
 
-// Packages of npm, for the tests of the documents.
-ignore ./docs/node_modules
+// Packages of npm, for the tests of the documents and for the dashboard.
+ignore (
+	./dashboard/e2e/node_modules
+	./dashboard/node_modules
+	./docs/node_modules
+)
 
 require (
 	github.com/anishathalye/porcupine v1.3.1

@@ -1,0 +1,127 @@
+// Package e2e_test runs the browser tests, which are written for Playwright, against the real program.
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"menu-api/items/postgres/pgtest"
+)
+
+// minTests is somewhat under what there is, so that a run that skips half of it does not pass.
+const minTests = 10
+
+// TestBrowser runs Playwright and takes arguments for it: go test -count=1 ./dashboard/e2e -v -args -- -g "sign out"
+func TestBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a browser and a build of the program: left out by -short")
+	}
+	report := filepath.Join(t.TempDir(), "report.json")
+	databases := make(chan chan string)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := make(chan string, 1)
+		select {
+		case databases <- answer:
+		case <-r.Context().Done():
+			return
+		}
+		select {
+		case database := <-answer:
+			_, _ = w.Write([]byte(database))
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(server.Close)
+
+	args := flag.Args()
+	if len(args) == 0 {
+		args = []string{"--project", "provider"}
+	}
+	cmd := mustPlaywright(t, append([]string{"test"}, args...)...)
+	cmd.Env = append(os.Environ(), "E2E_PROGRAM="+mustBuild(t), "E2E_DATABASES="+server.URL, "E2E_REPORT="+report)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case answer := <-databases: // here, since only the test's own goroutine may give up
+			answer <- pgtest.NewDatabase(t)
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("playwright: %v; traces are in dashboard/e2e/results", err)
+			}
+			checkReport(t, report, len(flag.Args()) == 0)
+			return
+		}
+	}
+}
+
+// checkReport looks at what was run: an exit status of 0 does not say that anything was.
+func checkReport(t *testing.T, file string, all bool) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		Stats struct{ Expected, Unexpected, Skipped, Flaky int }
+	}
+	if err := json.Unmarshal(content, &report); err != nil {
+		t.Fatalf("Playwright's report: %v", err)
+	}
+	stats := report.Stats
+	t.Logf("%d browser tests", stats.Expected)
+	if stats.Unexpected != 0 || stats.Skipped != 0 || stats.Flaky != 0 {
+		t.Errorf("got %d failed, %d skipped and %d flaky tests, want none", stats.Unexpected, stats.Skipped, stats.Flaky)
+	}
+	if all && stats.Expected < minTests {
+		t.Errorf("got %d tests, want at least %d", stats.Expected, minTests)
+	}
+}
+
+// mustPlaywright returns a command of Playwright's, which is stopped in time for its traces to be written.
+func mustPlaywright(tb testing.TB, args ...string) *exec.Cmd {
+	tb.Helper()
+	if _, err := os.Stat("node_modules/@playwright/test/cli.js"); err != nil {
+		tb.Fatal("Playwright is not installed in dashboard/e2e/node_modules: run `make test`, which installs it")
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		tb.Fatal("the browser tests need Node.js: run `make test`, which says how to install it")
+	}
+	ctx := tb.Context()
+	if t, ok := tb.(*testing.T); ok {
+		if deadline, ok := t.Deadline(); ok {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, deadline.Add(-20*time.Second))
+			tb.Cleanup(cancel)
+		}
+	}
+	cmd := exec.CommandContext(ctx, node, append([]string{"node_modules/@playwright/test/cli.js"}, args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 15 * time.Second
+	return cmd
+}
+
+// mustBuild returns the program's file.
+func mustBuild(tb testing.TB) string {
+	tb.Helper()
+	binary := filepath.Join(tb.TempDir(), "menu-api")
+	// Without the version control's stamp: the tests also run where the working copy belongs to somebody else.
+	build := exec.CommandContext(tb.Context(), "go", "build", "-buildvcs=false", "-o", binary, "menu-api")
+	if output, err := build.CombinedOutput(); err != nil {
+		tb.Fatalf("go build: %v\n%s", err, output)
+	}
+	return binary
+}
