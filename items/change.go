@@ -33,6 +33,9 @@ type Change struct {
 	// for a deleted one.
 	Before *Item `json:"before"`
 	After  *Item `json:"after"`
+
+	// Place is where the change stands in the feed.
+	Place Place `json:"-"`
 }
 
 // Stamp is what a write is signed with in the history.

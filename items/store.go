@@ -51,7 +51,7 @@ type Store interface {
 	// Changes returns at most limit changes of any item that were committed after the cursor was, and the cursor that
 	// comes after them. Those of one item come in the order of their versions. A nil cursor stands for now: it returns no
 	// changes and the cursor to begin with. No change is ever skipped, in whatever order transactions commit. A change
-	// with the id 0 says that many items have changed at once.
+	// with the id 0 says that many items have changed at once. Here alone, changes tell their Place.
 	Changes(ctx context.Context, after Cursor, limit int) ([]Change, Cursor, error)
 
 	// Await returns when there may be new changes, also those of other processes, at the latest after PollInterval. It
@@ -83,10 +83,6 @@ type Store interface {
 
 // PollInterval is how often Await looks for the changes of other processes.
 const PollInterval = 250 * time.Millisecond
-
-// Cursor is a place in the sequence of all changes. It has a number for each lane of the engine: changes that are in
-// different lanes do not wait for each other's commit.
-type Cursor []int64
 
 // Record is one record of an export: an item, or a change.
 type Record struct {

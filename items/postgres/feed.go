@@ -18,14 +18,12 @@ func (s *Store) Changes(ctx context.Context, after items.Cursor, limit int) ([]i
 		now, err := read(ctx, s, pgx.RowTo[int64], `SELECT seq FROM lanes ORDER BY lane`)
 		return nil, now, err
 	}
-	type entry struct {
-		lane, seq int64
-		change    items.Change
-	}
 	// A page takes from the beginning of every lane, so that what it leaves out comes after it in each.
-	entries, err := read(ctx, s, func(rows pgx.CollectableRow) (e entry, err error) {
-		e.change, err = scanChangeAnd(rows, &e.lane, &e.seq)
-		return e, err
+	changes, err := read(ctx, s, func(rows pgx.CollectableRow) (items.Change, error) {
+		var place items.Place
+		change, err := scanChangeAnd(rows, &place.Lane, &place.Seq)
+		change.Place = place
+		return change, err
 	}, `SELECT c.* FROM unnest($1::bigint[]) WITH ORDINALITY AS after (seq, place) CROSS JOIN LATERAL (
 			SELECT lane, seq, `+changeColumns+` FROM changes WHERE lane = after.place - 1 AND seq > after.seq ORDER BY seq LIMIT $2
 		) c ORDER BY c.seq - after.seq, c.lane LIMIT $2`, []int64(after), limit)
@@ -33,9 +31,8 @@ func (s *Store) Changes(ctx context.Context, after items.Cursor, limit int) ([]i
 		return nil, after, err
 	}
 	next := append(items.Cursor(nil), after...)
-	changes := make([]items.Change, len(entries))
-	for i, e := range entries {
-		changes[i], next[e.lane] = e.change, e.seq
+	for _, change := range changes {
+		next[change.Place.Lane] = change.Place.Seq
 	}
 	return changes, next, nil
 }

@@ -16,6 +16,7 @@ func (s *Store) Changes(ctx context.Context, after items.Cursor, limit int) ([]i
 	last := after[0]
 	err := each(ctx, s.read, func(row scanner) error {
 		change, err := scanChange(row, &last)
+		change.Place.Seq = last
 		changes = append(changes, change)
 		return err
 	}, `SELECT seq, `+changeColumns+` FROM changes WHERE seq > ? ORDER BY seq LIMIT ?`, after[0], limit)

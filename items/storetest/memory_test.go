@@ -248,8 +248,13 @@ func (m *memory) Changes(_ context.Context, after items.Cursor, limit int) ([]it
 	if after == nil {
 		return nil, items.Cursor{int64(len(m.feed))}, nil
 	}
-	end := min(int(after[0])+limit, len(m.feed))
-	return slices.Clone(m.feed[after[0]:end]), items.Cursor{int64(end)}, nil
+	first := min(int(after[0]), len(m.feed))
+	end := min(first+limit, len(m.feed))
+	changes := slices.Clone(m.feed[first:end])
+	for i := range changes {
+		changes[i].Place.Seq = int64(first + i + 1)
+	}
+	return changes, items.Cursor{int64(end)}, nil
 }
 
 func (m *memory) Await(ctx context.Context) error { return m.bell.Wait(ctx) }
