@@ -133,6 +133,8 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		Audiences:   cfg.Audiences,
 		Permissions: items.Permissions(),
 		Logger:      log,
+
+		TokenLifetime: cfg.DevTokenLifetime,
 	})
 	if err != nil {
 		return err

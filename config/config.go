@@ -65,6 +65,8 @@ type Config struct {
 
 	// DevIDPPort is the TCP port of the development identity provider.
 	DevIDPPort int
+	// DevTokenLifetime is how long the access tokens of that provider are good for, 1 second to 30 days.
+	DevTokenLifetime time.Duration
 }
 
 // DevIssuer is the issuer of the development identity provider. It always says localhost, never an address: a browser

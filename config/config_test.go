@@ -65,6 +65,7 @@ func TestDefaults(t *testing.T) {
 		LogLevel:              slog.LevelInfo,
 		ShutdownGrace:         10 * time.Second,
 		DevIDPPort:            7001,
+		DevTokenLifetime:      24 * time.Hour,
 	}
 	if got := mustLoad(t, config.Serve, ".env", tenant(nil)); !reflect.DeepEqual(got, want) {
 		t.Errorf("serve: got %+v\nwant %+v", got, want)
@@ -96,6 +97,13 @@ func TestDevKeepsItsOwnIssuer(t *testing.T) {
 	got := mustLoad(t, config.Dev, ".env", tenant(env{"DEV_IDP_PORT": "7301", "AUTH0_JWKS_URL": "https://elsewhere.example/keys"}))
 	if got.Issuer != "http://localhost:7301/" || got.JWKSURL != "http://localhost:7301/.well-known/jwks.json" {
 		t.Errorf("got issuer %q with keys at %q, want the development provider's", got.Issuer, got.JWKSURL)
+	}
+}
+
+func TestDevTokenLifetime(t *testing.T) {
+	t.Parallel()
+	if got := mustLoad(t, config.Dev, ".env", env{"DEV_TOKEN_LIFETIME": "90s"}).DevTokenLifetime; got != 90*time.Second {
+		t.Errorf("got %v, want 90s", got)
 	}
 }
 
@@ -213,6 +221,8 @@ func TestProblems(t *testing.T) {
 		"a metrics address, port only": {"METRICS_ADDR", "9090"},
 		"a grace of nothing":           {"SHUTDOWN_GRACE", "0s"},
 		"a provider port of no kind":   {"DEV_IDP_PORT", "x"},
+		"a token for no time":          {"DEV_TOKEN_LIFETIME", "0s"},
+		"a token for ever":             {"DEV_TOKEN_LIFETIME", "721h"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -51,6 +51,7 @@ var defaults = map[string]string{
 	"METRICS_ADDR":                        "",
 	"SHUTDOWN_GRACE":                      "10s",
 	"DEV_IDP_PORT":                        "7001",
+	"DEV_TOKEN_LIFETIME":                  "24h",
 }
 
 // devDefaults are the defaults that differ in Dev.
@@ -100,6 +101,7 @@ func Load(mode Mode, envFile string, getenv func(string) string) (Config, error)
 		MetricsAddr:           p.address("METRICS_ADDR"),
 		ShutdownGrace:         p.duration("SHUTDOWN_GRACE", time.Second, 10*time.Minute),
 		DevIDPPort:            p.port("DEV_IDP_PORT"),
+		DevTokenLifetime:      p.duration("DEV_TOKEN_LIFETIME", time.Second, 30*24*time.Hour),
 	}
 	p.identity(mode, &c)
 	if len(p.problems) > 0 {

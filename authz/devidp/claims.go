@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	accessTokenLifetime = 24 * time.Hour
-	idTokenLifetime     = 10 * time.Hour
+	defaultTokenLifetime = 24 * time.Hour // of access tokens
+	idTokenLifetime      = 10 * time.Hour
 )
 
 // identityScopes ask for who somebody is. All other scopes ask for what somebody may do.
@@ -98,7 +98,7 @@ func (p *Provider) accessToken(g grant) (string, error) {
 		audience = []string{g.audience, p.endpoint("userinfo")}
 	}
 	return p.keys.sign(
-		p.registered(g, audience, accessTokenLifetime),
+		p.registered(g, audience, p.lifetime),
 		accessClaims{p.clientID, strings.Join(g.scope, " "), g.kind, g.user.Permissions},
 	)
 }

@@ -79,13 +79,17 @@ func start(tb testing.TB) *browser {
 }
 
 // newBrowser talks to a provider without a network, for tests in a synctest bubble.
-func newBrowser(tb testing.TB, issuer string) *browser {
+func newBrowser(tb testing.TB, issuer string, change ...func(*devidp.Options)) *browser {
 	tb.Helper()
 	log := new(lockedBuffer)
-	p, err := devidp.New(devidp.Options{
+	options := devidp.Options{
 		Issuer: issuer, ClientID: clientID, Audiences: []string{audience, "https://other.example.com"}, Permissions: permissions,
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}
+	for _, c := range change {
+		c(&options)
+	}
+	p, err := devidp.New(options)
 	if err != nil {
 		tb.Fatal(err)
 	}

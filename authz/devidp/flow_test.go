@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"menu-api/authz/devidp"
 )
 
 func TestCodeFlow(t *testing.T) {
@@ -64,6 +66,18 @@ func TestCodeFlow(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTokenLifetime(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, "http://localhost:7001/", func(o *devidp.Options) { o.TokenLifetime = 90 * time.Second })
+	answer := b.password("admin", "openid")
+	answer.want(t, http.StatusOK, "")
+	if answer.ExpiresIn != 90 {
+		t.Errorf("got expires_in %d, want 90", answer.ExpiresIn)
+	}
+	lifetime(t, b.claims(answer.AccessToken), 90*time.Second)
+	lifetime(t, b.claims(answer.IDToken), 10*time.Hour)
 }
 
 func lifetime(t *testing.T, claims map[string]any, want time.Duration) {

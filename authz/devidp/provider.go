@@ -5,6 +5,7 @@
 package devidp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,9 @@ type Options struct {
 	Audiences   []string     // API identifiers it issues access tokens for; the first is the default when a request names none
 	Permissions []string     // what the administrator, and the client itself, hold in every access token
 	Logger      *slog.Logger // may be nil
+
+	// TokenLifetime is how long an access token is good for, in whole seconds. 0 is a day, which is Auth0's default.
+	TokenLifetime time.Duration
 }
 
 // Provider is the identity provider's HTTP handler. It keeps everything in memory and is safe for concurrent use.
@@ -48,6 +52,7 @@ type Provider struct {
 	audiences   []string
 	permissions []string
 	log         *slog.Logger
+	lifetime    time.Duration // of access tokens
 
 	handler http.Handler
 	keys    *keyring
@@ -68,6 +73,9 @@ func New(o Options) (*Provider, error) {
 	if len(o.Audiences) == 0 || slices.Contains(o.Audiences, "") {
 		err = errors.Join(err, errors.New("devidp: Audiences needs at least one name, and none may be empty"))
 	}
+	if o.TokenLifetime != 0 && o.TokenLifetime < time.Second { // tokens count in seconds
+		err = errors.Join(err, errors.New("devidp: TokenLifetime is less than a second"))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +89,7 @@ func New(o Options) (*Provider, error) {
 		audiences:   slices.Clone(o.Audiences),
 		permissions: append([]string{}, o.Permissions...), // never nil: an empty list has to be [] in a token
 		log:         o.Logger,
+		lifetime:    cmp.Or(o.TokenLifetime, defaultTokenLifetime),
 		keys:        keys,
 		logins:      newVault[login](loginLifetime, maxStored),
 		sessions:    newVault[*session](sessionLifetime, maxStored),

@@ -31,6 +31,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no client", func(o *devidp.Options) { o.ClientID = "" }},
 		{"no audience", func(o *devidp.Options) { o.Audiences = nil }},
 		{"empty audience", func(o *devidp.Options) { o.Audiences = []string{"a", ""} }},
+		{"tokens for less than they can say", func(o *devidp.Options) { o.TokenLifetime = time.Millisecond }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -260,7 +260,7 @@ func (p *Provider) audience(params url.Values) (string, error) {
 func (p *Provider) issue(now, atSignIn grant, f *family) (*tokenResponse, error) {
 	answer := &tokenResponse{
 		Scope:     strings.Join(now.scope, " "),
-		ExpiresIn: int(accessTokenLifetime.Seconds()),
+		ExpiresIn: int(p.lifetime.Seconds()),
 		TokenType: "Bearer",
 	}
 	var err error
