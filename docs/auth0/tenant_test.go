@@ -1,0 +1,93 @@
+package auth0_test
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// tenant stands in for Auth0's Management API where there is no tenant: it takes what is created, lists it, and records
+// every call. It judges nothing; what it was sent is for the test to judge.
+type tenant struct {
+	mu    sync.Mutex
+	calls []call
+	lists map[string][]map[string]any // what was created, by collection
+}
+
+type call struct {
+	method, path string
+	body         []byte
+}
+
+// collections are the paths that list what was created, and the name of the list in the answer.
+var collections = map[string]string{
+	"/resource-servers": "resource_servers", "/clients": "clients", "/roles": "roles", "/actions/actions": "actions",
+}
+
+func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	path := strings.TrimPrefix(r.URL.Path, "/api/v2")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls = append(t.calls, call{r.Method, path, body})
+
+	collection, isCollection := collections[path]
+	var answer any = struct{}{}
+	switch {
+	case r.Method == http.MethodGet && isCollection:
+		answer = map[string]any{collection: append([]map[string]any{}, t.lists[path]...), "total": len(t.lists[path])}
+	case r.Method == http.MethodPost && isCollection:
+		created := map[string]any{}
+		if err := json.Unmarshal(body, &created); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		created["id"] = fmt.Sprintf("%s_%d", collection, len(t.lists[path]))
+		t.lists[path] = append(t.lists[path], created)
+		answer = created
+		w.WriteHeader(http.StatusCreated)
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// bodies returns what was sent with the method to the paths that match the pattern of path.Match.
+func (t *tenant) bodies(tb testing.TB, method, pattern string) [][]byte {
+	tb.Helper()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var bodies [][]byte
+	for _, c := range t.calls {
+		if matches, err := filepath.Match(pattern, c.path); err != nil {
+			tb.Fatal(err)
+		} else if matches && c.method == method {
+			bodies = append(bodies, c.body)
+		}
+	}
+	return bodies
+}
+
+// mustStartTenant returns a tenant, its domain, and a file with the certificate to trust.
+func mustStartTenant(tb testing.TB) (t *tenant, domain, certificate string) {
+	tb.Helper()
+	t = &tenant{lists: map[string][]map[string]any{}}
+	server := httptest.NewTLSServer(t)
+	tb.Cleanup(server.Close)
+	certificate = filepath.Join(tb.TempDir(), "tenant.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(certificate, block, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return t, server.Listener.Addr().String(), certificate
+}
