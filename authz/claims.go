@@ -15,7 +15,8 @@ import (
 type Principal struct {
 	// Subject is the sub claim.
 	Subject string
-	// Permissions are those that the issuer granted, from the permissions claim.
+	// Permissions are those that the issuer granted, from the permissions claim. Requests with the same token share them:
+	// they must not be changed.
 	Permissions []string
 }
 
@@ -27,8 +28,11 @@ type principalKey struct{}
 // PrincipalOf returns who makes the request. It is false on a route that is not guarded.
 func PrincipalOf(c *gin.Context) (Principal, bool) {
 	value, _ := c.Get(principalKey{})
-	principal, ok := value.(Principal)
-	return principal, ok
+	principal, ok := value.(*Principal)
+	if !ok {
+		return Principal{}, false
+	}
+	return *principal, true
 }
 
 // claims are those that the middleware's validator leaves to its user. It implements validator.CustomClaims.

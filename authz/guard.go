@@ -32,7 +32,9 @@ type Options struct {
 // lacks is added around it (see docs/adr/0003-go-jwt-middleware-v2.md).
 type Guard struct {
 	keys               *Keys
+	skew               time.Duration
 	validator          *validator.Validator
+	seen               seenTokens
 	requirePermissions bool
 }
 
@@ -44,7 +46,9 @@ func NewGuard(o Options) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Guard{keys: o.Keys, validator: v, requirePermissions: o.RequirePermissions}, nil
+	return &Guard{
+		keys: o.Keys, skew: o.ClockSkew, validator: v, seen: newSeenTokens(), requirePermissions: o.RequirePermissions,
+	}, nil
 }
 
 // Authenticate lets a request pass if it carries a valid access token, and tells the handlers after it who makes the
@@ -59,40 +63,63 @@ func (g *Guard) Authenticate(c *gin.Context) {
 	c.Set(principalKey{}, principal)
 }
 
-func (g *Guard) authenticate(ctx context.Context, h http.Header) (Principal, error) {
+func (g *Guard) authenticate(ctx context.Context, h http.Header) (*Principal, error) {
 	token, err := bearerToken(h)
 	if err != nil {
-		return Principal{}, err
+		return nil, err
 	}
+	if seen := g.seen.find(token, g.keys, g.skew); seen != nil {
+		return &seen.principal, nil
+	}
+	checked, err := g.check(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	g.seen.remember(token, checked)
+	return &checked.principal, nil
+}
+
+// check is the full check of a token.
+func (g *Guard) check(ctx context.Context, token string) (*seenToken, error) {
 	kid, err := readKeyID(token)
 	if err != nil {
-		return Principal{}, err
+		return nil, err
 	}
 	key, err := g.keys.Find(ctx, kid)
 	if err != nil {
-		return Principal{}, err
+		return nil, err
 	}
 	validated, err := g.validator.ValidateToken(context.WithValue(ctx, keyContextKey{}, key), token)
 	switch {
 	case errors.Is(err, jwt.ErrExpired):
 		// The library checks the signature before it looks at a claim, so this was a token of the issuer's.
-		return Principal{}, fmt.Errorf("%w: %w", ErrExpired, err)
+		return nil, fmt.Errorf("%w: %w", ErrExpired, err)
 	case err != nil:
-		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return principalFrom(validated)
+	registered, custom, err := claimsOf(validated)
+	if err != nil {
+		return nil, err
+	}
+	return &seenToken{
+		principal: Principal{Subject: registered.Subject, Permissions: custom.Permissions},
+		keyID:     kid,
+		key:       key,
+		from:      time.Unix(max(registered.NotBefore, registered.IssuedAt), 0), // 0 where it is missing
+		expiry:    time.Unix(registered.Expiry, 0),
+	}, nil
 }
 
-func principalFrom(validated any) (Principal, error) {
+func claimsOf(validated any) (validator.RegisteredClaims, *claims, error) {
 	v, ok := validated.(*validator.ValidatedClaims)
 	if !ok {
-		return Principal{}, fmt.Errorf("%w: the validator returned %T", ErrInvalid, validated)
+		return validator.RegisteredClaims{}, nil, fmt.Errorf("%w: the validator returned %T", ErrInvalid, validated)
 	}
 	custom, ok := v.CustomClaims.(*claims)
 	if !ok {
-		return Principal{}, fmt.Errorf("%w: the validator returned custom claims of type %T", ErrInvalid, v.CustomClaims)
+		return validator.RegisteredClaims{}, nil, fmt.Errorf("%w: the validator returned custom claims of type %T", ErrInvalid, v.CustomClaims)
 	}
-	return Principal{Subject: v.RegisteredClaims.Subject, Permissions: custom.Permissions}, nil
+	return v.RegisteredClaims, custom, nil
 }
 
 type keyContextKey struct{}

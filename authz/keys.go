@@ -122,6 +122,13 @@ func (k *Keys) state() (*keySet, chan struct{}, error) {
 
 var errBudget = errors.New("too many unknown kids")
 
+// holds reports whether the set at hand has this very key under the kid. A key of a set that was fetched later is another
+// one, even with the same numbers in it.
+func (k *Keys) holds(kid string, key *rsa.PublicKey) bool {
+	set, _, err := k.state()
+	return err == nil && set.keys[kid] == key
+}
+
 // refetchSet fetches the set once for all requests that ask for it at the same time.
 func (k *Keys) refetchSet(ctx context.Context) (*keySet, error) {
 	result := k.refetch.DoChan("", func() (any, error) {
