@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"menu-api/items"
 	"menu-api/items/postgres/pgtest"
@@ -334,6 +335,31 @@ func TestImportInterrupted(t *testing.T) {
 	}
 	if got := m.must("export"); got != want {
 		t.Errorf("got %d bytes, want the menu as it was", len(got))
+	}
+}
+
+// Nobody has typed anything yet: the program does not wait for that to be told to stop.
+func TestImportInterruptedWhileItWaits(t *testing.T) {
+	t.Parallel()
+	m := newMenu(t)
+	command, stderr := m.program(t, "import", "-")
+	input, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = input.Close() }()
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, err = os.Stat(m.file() + "-wal"); err != nil; _, err = os.Stat(m.file() + "-wal") { // until it has opened the database
+		time.Sleep(time.Millisecond)
+	}
+	if err := command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := command.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || stderr.String() != "menu-api: stopped: nothing was changed\n" {
+		t.Errorf("got %v, %q, want exit status 1 and what became of it", err, stderr)
 	}
 }
 

@@ -62,7 +62,7 @@ func (o object) get(name string) (jsontext.Value, bool) {
 
 // parseObject reads a body that must be one JSON object and nothing else.
 func parseObject(body []byte) (object, error) {
-	decoder := jsontext.NewDecoder(bytes.NewReader(body))
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
 	value, err := decoder.ReadValue()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -82,7 +82,8 @@ func parseObject(body []byte) (object, error) {
 // membersOf lists the members of an object that has been read before, so that no error is left to come.
 func membersOf(value jsontext.Value) object {
 	var members object
-	decoder := jsontext.NewDecoder(bytes.NewReader(value))
+	// A buffer, other than a reader, is neither copied nor changed by the decoder.
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(value))
 	_, err := decoder.ReadToken() // the opening brace
 	for err == nil && decoder.PeekKind() == jsontext.KindString {
 		var m member
@@ -90,7 +91,6 @@ func membersOf(value jsontext.Value) object {
 		if token, err = decoder.ReadToken(); err == nil {
 			m.name = token.String()
 			m.value, err = decoder.ReadValue()
-			m.value = m.value.Clone() // the next read reuses the memory
 			members = append(members, m)
 		}
 	}

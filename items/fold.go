@@ -2,6 +2,7 @@ package items
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,20 +18,26 @@ var undecomposed = strings.NewReplacer("ø", "o", "ł", "l", "đ", "d", "ð", "d
 // Fold returns the text without its differences of case, accents and width, so that crème brûlée is found as CREME
 // BRULEE. Both engines store it and compare it byte by byte, since their own rules for text differ.
 func Fold(text string) string {
-	if isPlain(text) {
-		return text
+	if isASCII(text) {
+		return strings.ToLower(text)
 	}
-	folded, _, err := transform.String(transform.Chain(cases.Fold(), norm.NFKD, runes.Remove(runes.In(unicode.Mn)), norm.NFC), text)
+	folder := folders.Get().(transform.Transformer) //nolint:forcetypeassert // nothing else is put in
+	defer folders.Put(folder)
+	folded, _, err := transform.String(folder, text)
 	if err != nil {
 		return strings.ToLower(text) // no text is known that gets here
 	}
 	return undecomposed.Replace(folded)
 }
 
-// isPlain reports whether the text is ASCII without capitals, which folds to itself.
-func isPlain(text string) bool {
+// folders are kept for the next text: to make one costs many times what it does.
+var folders = sync.Pool{New: func() any {
+	return transform.Chain(cases.Fold(), norm.NFKD, runes.Remove(runes.In(unicode.Mn)), norm.NFC)
+}}
+
+func isASCII(text string) bool {
 	for i := range len(text) {
-		if c := text[i]; c >= 0x80 || 'A' <= c && c <= 'Z' {
+		if text[i] >= utf8.RuneSelf {
 			return false
 		}
 	}
@@ -56,7 +63,8 @@ func SortKey(text string) string {
 
 // SearchText returns the folded text of an item in which words are looked for.
 func SearchText(item Item) string {
-	return Fold(strings.Join([]string{item.Name, item.Description, item.Tagline, item.Category}, "\n"))
+	// One by one, since the short way is for those that are plain.
+	return strings.Join([]string{Fold(item.Name), Fold(item.Description), Fold(item.Tagline), Fold(item.Category)}, "\n")
 }
 
 // searchWords splits what a person typed into the words to look for.

@@ -3,7 +3,6 @@ package items
 import (
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -77,9 +76,9 @@ func emptyIsNull(value jsontext.Value) jsontext.Value {
 
 // unquote decodes a string that is known to be one.
 func unquote(value jsontext.Value) string {
-	var s string
-	if err := json.Unmarshal(value, &s); err != nil {
+	text, err := jsontext.AppendUnquote(nil, value)
+	if err != nil {
 		panic("items: a checked JSON string does not decode: " + err.Error())
 	}
-	return s
+	return string(text)
 }

@@ -41,7 +41,7 @@ func ParseRecord(line []byte) (Record, error) {
 
 // parseLine reads a line that must be one JSON object and nothing else.
 func parseLine(line []byte) (object, error) {
-	decoder := jsontext.NewDecoder(bytes.NewReader(line))
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(line))
 	value, err := decoder.ReadValue()
 	var syntax *jsontext.SyntacticError
 	switch {

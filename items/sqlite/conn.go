@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 )
 
 // conn is a connection that prepares each statement once. It is used by one goroutine at a time, and for statements that
@@ -48,6 +49,13 @@ func (c *conn) query(ctx context.Context, text string, args ...any) (*sql.Rows, 
 		return nil, err
 	}
 	return statement.QueryContext(ctx, args...)
+}
+
+// setCache sets how much of the database the connection holds in memory, in the way of PRAGMA cache_size: pages, or KiB
+// when it is negative.
+func (c *conn) setCache(ctx context.Context, size int64) error {
+	_, err := c.db.ExecContext(ctx, fmt.Sprintf(`PRAGMA cache_size = %d`, size))
+	return err
 }
 
 func (c *conn) close() error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,10 +18,14 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, storetest.Engine{
+	storetest.Run(t, engine())
+}
+
+func engine() storetest.Engine {
+	return storetest.Engine{
 		NewPlace: func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "a folder?#%", "menu.db") },
 		Open:     func(place string) (items.Store, error) { return sqlite.Open(context.Background(), place) },
-	})
+	}
 }
 
 func mustOpen(tb testing.TB, file string) *sqlite.Store {
@@ -215,5 +220,47 @@ func fill(tb testing.TB, file string) {
 	}
 	if err := store.Close(); err != nil {
 		tb.Fatal(err)
+	}
+}
+
+// An import into an empty menu drops the indexes for the time being. One that fails leaves them as they were, and so does
+// one that comes after it.
+func TestImportLeavesTheIndexes(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "menu.db")
+	store := mustOpen(t, file)
+	indexes := func() (list string) {
+		db, err := sql.Open("sqlite", "file:"+file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = db.Close() }()
+		if err := db.QueryRow(`SELECT group_concat(sql, x'0a' ORDER BY sql) FROM sqlite_schema WHERE type = 'index'`).Scan(&list); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	want, broken := indexes(), errors.New("broken")
+	if strings.Count(want, "INDEX items_") < 7 {
+		t.Fatalf("got indexes\n%s\nwant those of the items", want)
+	}
+	for _, end := range []error{broken, nil, nil} {
+		next := storetest.Many(10)
+		err := store.Import(context.Background(), items.Stamp{}, false, func() (items.Record, error) {
+			rec, err := next()
+			if errors.Is(err, io.EOF) && end != nil {
+				err = end
+			}
+			return rec, err
+		})
+		if !errors.Is(err, end) {
+			t.Errorf("got %v, want %v", err, end)
+		}
+		if got := indexes(); got != want {
+			t.Errorf("after an import that ended with %v: got indexes\n%s\nwant\n%s", end, got, want)
+		}
+	}
+	if menu, err := store.List(context.Background(), items.Query{}); err != nil || len(menu) != 20 {
+		t.Errorf("got %d items, %v, want 20", len(menu), err)
 	}
 }

@@ -14,40 +14,56 @@ import (
 //
 // Idempotency keys stay behind: they are of requests that the other store was not asked for.
 func Copy(ctx context.Context, from, to items.Store, stamp items.Stamp, replace bool, moved func(Count)) (Count, error) {
-	next, stop := iter.Pull2(records(ctx, from))
-	defer stop()
+	exported := make(chan struct{})
+	next, stop := ahead(ctx, func(yield func(result) bool) {
+		defer close(exported)
+		records(ctx, from)(yield)
+	})
+	defer func() {
+		stop()
+		<-exported // the caller may close the store that is read
+	}()
 	var count Count
 	err := to.Import(ctx, stamp, replace, func() (items.Record, error) {
-		rec, err, more := next()
+		rec, more := next()
 		switch {
+		case ctx.Err() != nil:
+			return items.Record{}, ctx.Err()
 		case !more:
 			return items.Record{}, io.EOF
-		case err != nil:
-			return items.Record{}, err
+		case rec.err != nil:
+			return items.Record{}, rec.err
 		}
-		count.add(rec)
+		count.add(rec.Record)
 		if moved != nil {
 			moved(count)
 		}
-		return rec, nil
+		return rec.Record, nil
 	})
 	return count, err
+}
+
+// result is a record, or the error that ends a sequence of them.
+type result struct {
+	items.Record
+
+	err error
 }
 
 var errStopped = errors.New("nobody takes more records")
 
 // records is the whole menu and its history. An error comes last.
-func records(ctx context.Context, from items.Store) iter.Seq2[items.Record, error] {
-	return func(yield func(items.Record, error) bool) {
+func records(ctx context.Context, from items.Store) iter.Seq[result] {
+	return func(yield func(result) bool) {
 		stopped := false // and then yield must not be called again
 		err := from.Export(ctx, true, func(rec items.Record) error {
-			if stopped = !yield(rec, nil); stopped {
+			if stopped = !yield(result{Record: rec}); stopped {
 				return errStopped
 			}
 			return nil
 		})
 		if err != nil && !stopped {
-			yield(items.Record{}, err)
+			yield(result{err: err})
 		}
 	}
 }

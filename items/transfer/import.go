@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 
 	"menu-api/items"
@@ -23,28 +24,54 @@ type File struct {
 //
 // An error about the file is one sentence that names the line and tells what is right.
 func Import(ctx context.Context, to items.Store, stamp items.Stamp, file File, replace bool, moved func(Count)) (Count, error) {
-	in := &importer{file: file, next: readJSONL(file.Reader), replace: replace, moved: moved}
+	read := readJSONL(file.Reader)
 	if file.Format == CSV {
-		in.next = readCSV(file.Reader)
+		read = readCSV(file.Reader)
 	}
-	err := to.Import(ctx, stamp, replace, in.record)
+	next, stop := ahead(ctx, read.rows())
+	defer stop()
+	in := &importer{file: file, replace: replace, moved: moved}
+	err := to.Import(ctx, stamp, replace, func() (items.Record, error) {
+		if r, more := next(); more { // the last row is an error, after which no more are asked for
+			return in.record(r)
+		}
+		return items.Record{}, ctx.Err()
+	})
 	return in.count, in.explain(err)
 }
 
 // source returns the next record and the number of the line on which it begins, or of the line that is wrong.
 type source func() (rec items.Record, line int, err error)
 
+// row is what a source returns.
+type row struct {
+	rec  items.Record
+	line int
+	err  error
+}
+
+// rows is all that the source returns, until the first error, which is io.EOF when all is well.
+func (s source) rows() iter.Seq[row] {
+	return func(yield func(row) bool) {
+		for {
+			rec, line, err := s()
+			if !yield(row{rec, line, err}) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 type importer struct {
 	file    File
-	next    source
 	replace bool
 	moved   func(Count)
 	count   Count
 	lines   lines
 }
 
-func (in *importer) record() (items.Record, error) {
-	rec, line, err := in.next()
+func (in *importer) record(r row) (items.Record, error) {
+	rec, line, err := r.rec, r.line, r.err
 	switch {
 	case errors.Is(err, io.EOF) && in.replace && in.count == (Count{}):
 		return rec, fmt.Errorf("%s holds no items: to replace the menu by it would remove everything", in.file.Name)
