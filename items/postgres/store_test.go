@@ -15,12 +15,16 @@ func TestConformance(t *testing.T) {
 	for name, notify := range map[string]bool{"with notifications": true, "polling": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, storetest.Engine{
-				NewPlace: pgtest.NewDatabase,
-				Open: func(url string) (items.Store, error) {
-					return postgres.Open(context.Background(), postgres.Options{URL: url, Notify: notify})
-				},
-			})
+			storetest.Run(t, engine(notify))
 		})
+	}
+}
+
+func engine(notify bool) storetest.Engine {
+	return storetest.Engine{
+		NewPlace: pgtest.NewDatabase,
+		Open: func(url string) (items.Store, error) {
+			return postgres.Open(context.Background(), postgres.Options{URL: url, Notify: notify})
+		},
 	}
 }

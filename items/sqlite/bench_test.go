@@ -9,7 +9,12 @@ import (
 	"time"
 
 	"menu-api/items"
+	"menu-api/items/storetest"
 )
+
+func BenchmarkImport(b *testing.B) { storetest.BenchmarkImport(b, engine()) }
+
+func BenchmarkPages(b *testing.B) { storetest.BenchmarkPages(b, engine()) }
 
 // BenchmarkCreate measures durable writes by one writer and by many. What a write costs with many is to be compared with
 // what it costs with one: the fsync is shared.

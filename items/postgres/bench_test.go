@@ -1,0 +1,11 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"menu-api/items/storetest"
+)
+
+func BenchmarkImport(b *testing.B) { storetest.BenchmarkImport(b, engine(true)) }
+
+func BenchmarkPages(b *testing.B) { storetest.BenchmarkPages(b, engine(true)) }
