@@ -8,13 +8,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"menu-api/authz"
+	"menu-api/docs"
 	"menu-api/items"
 )
 
 func init() { gin.SetMode(gin.ReleaseMode) } // the debug mode prints to standard output, which is the log's
 
 // routes is the whole surface. Middleware runs in the order of the list: what stands higher sees more.
-func (s *Server) routes(o Options) (http.Handler, error) {
+func (s *Server) routes(o Options) (*gin.Engine, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false // see withoutTrailingSlash
@@ -50,7 +51,9 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		Subject: subject,
 	}).Mount(public, guarded)
 
-	return s.closeConnections(withoutTrailingSlash(engine)), nil
+	docs.NewModule(o.Docs).Mount(public)
+
+	return engine, nil
 }
 
 // subject is who makes a request that has passed the guard.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"menu-api/authz"
+	"menu-api/docs"
 	"menu-api/items"
 )
 
@@ -19,6 +20,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Metrics counts the requests. It is served elsewhere, see Metrics.Handler.
 	Metrics *Metrics
+	// Docs is what the reference has to know of the identity provider.
+	Docs docs.Settings
 	// CORSOrigins may call the API from a page. Nil means every origin.
 	CORSOrigins []string
 	// TrustedProxies are the addresses and networks whose X-Forwarded-For is believed.
@@ -47,13 +50,13 @@ type Server struct {
 // New returns a server that does not listen yet. It returns an error if a trusted proxy is not an address or network.
 func New(o Options) (*Server, error) {
 	s := &Server{store: o.Store, grace: o.ShutdownGrace}
-	handler, err := s.routes(o)
+	engine, err := s.routes(o)
 	if err != nil {
 		return nil, err
 	}
 	// Without these limits one slow client per connection holds memory for as long as it likes.
 	s.http = &http.Server{
-		Handler:           handler,
+		Handler:           s.closeConnections(withoutTrailingSlash(engine)),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      30 * time.Second,
