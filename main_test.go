@@ -26,6 +26,7 @@ import (
 
 	"menu-api/authz/authztest"
 	"menu-api/config"
+	"menu-api/docs/docstest"
 	"menu-api/items"
 	"menu-api/items/postgres/pgtest"
 )
@@ -128,8 +129,14 @@ func (p *instance) do(method, path, token, body string) (*http.Response, string)
 	return p.send(http.DefaultClient, request)
 }
 
+// send fails the test for an answer of the API that the OpenAPI document does not allow.
 func (p *instance) send(client *http.Client, request *http.Request) (*http.Response, string) {
 	p.tb.Helper()
+	if strings.HasPrefix(request.URL.String(), p.api+"/") {
+		judged := *client
+		judged.Transport = docstest.Transport(p.tb, http.DefaultTransport)
+		client = &judged
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		p.tb.Fatal(err)
@@ -544,8 +551,10 @@ func TestExitStatus(t *testing.T) {
 func TestImportArrows(t *testing.T) {
 	t.Parallel()
 	arrows := map[string]string{
-		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/items menu-api/items/postgres menu-api/items/sqlite menu-api/items/transfer menu-api/server",
-		"menu-api/server":          "menu-api/authz menu-api/items",
+		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/docs menu-api/items menu-api/items/postgres menu-api/items/sqlite menu-api/items/transfer menu-api/server",
+		"menu-api/server":          "menu-api/authz menu-api/docs menu-api/items",
+		"menu-api/docs":            "",
+		"menu-api/docs/docstest":   "menu-api/docs",
 		"menu-api/items/sqlite":    "menu-api/items",
 		"menu-api/items/postgres":  "menu-api/items",
 		"menu-api/items/storetest": "menu-api/items",

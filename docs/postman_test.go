@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"menu-api/docs/docstest"
 	"menu-api/items/postgres/pgtest"
 )
 
@@ -32,13 +33,14 @@ func TestPostmanCollection(t *testing.T) {
 	}
 	newman := mustFindNewman(t)
 	server := mustStartDev(t)
+	api := docstest.Proxy(t, server.api)
 
 	// Twice, since the collection must leave the database as it found it.
 	for _, run := range []string{"new database", "same database again"} {
 		t.Run(run, func(t *testing.T) {
 			report := filepath.Join(t.TempDir(), "report.json")
 			cmd := exec.CommandContext(t.Context(), newman, "run", collection,
-				"--env-var", "baseUrl="+server.api,
+				"--env-var", "baseUrl="+api,
 				"--env-var", "issuer="+server.issuer,
 				"--timeout-request", "10000",
 				"--reporters", "cli,json",

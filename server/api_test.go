@@ -15,6 +15,7 @@ import (
 
 	"menu-api/authz"
 	"menu-api/authz/authztest"
+	"menu-api/docs/docstest"
 	"menu-api/items"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
@@ -56,24 +57,18 @@ func newParts(tb testing.TB) (*api, server.Options) {
 	}
 	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &syncBuffer{}, client: newClient(tb)}
 	log := slog.New(slog.NewJSONHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	return a, server.Options{
-		Store: store, Guard: newGuard(tb, a.issuer, log), Logger: log, Metrics: server.NewMetrics(), ShutdownGrace: 5 * time.Second,
-	}
-}
-
-// newGuard returns a guard that asks the issuer for its keys.
-func newGuard(tb testing.TB, issuer *authztest.Issuer, log *slog.Logger) *authz.Guard {
-	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	tb.Cleanup(cancel)
 	guard, err := authz.NewGuard(authz.Options{
-		Issuer: issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: time.Minute, RequirePermissions: true,
-		Keys: authz.NewKeys(ctx, issuer.JWKSURL(), nil, log),
+		Issuer: a.issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: time.Minute, RequirePermissions: true,
+		Keys: authz.NewKeys(ctx, a.issuer.JWKSURL(), nil, log),
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return guard
+	return a, server.Options{
+		Store: store, Guard: guard, Logger: log, Metrics: server.NewMetrics(), ShutdownGrace: 5 * time.Second,
+	}
 }
 
 // openStore returns a store on a new database, in the engine that is being tested.
@@ -99,13 +94,14 @@ func openStoreAt(tb testing.TB, url string) items.Store {
 	return store
 }
 
-// newClient returns a client with connections of its own, which follows no redirect: the API sends none.
+// newClient returns a client with connections of its own, which follows no redirect: the API sends none. It fails the test
+// for an answer that the OpenAPI document does not allow.
 func newClient(tb testing.TB) *http.Client {
 	tb.Helper()
 	transport := &http.Transport{}
 	tb.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{
-		Transport:     transport,
+		Transport:     docstest.Transport(tb, transport),
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

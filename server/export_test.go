@@ -1,0 +1,28 @@
+package server
+
+import "github.com/gin-gonic/gin"
+
+// RoutesOf returns the routes of a server.
+func RoutesOf(o Options) (gin.RoutesInfo, error) {
+	engine, err := (&Server{store: o.Store}).routes(o)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Routes(), nil
+}
+
+// Problem returns what a client is told of an error.
+func Problem(err error) (typ, title string, status int, detail string) {
+	p := problemOf(err)
+	return p.Type, p.Title, p.Status, p.Detail
+}
+
+// The errors of this package.
+var (
+	ErrNoRoute  = errNoRoute
+	ErrNoMethod = errNoMethod
+	ErrOrigin   = errOrigin
+	ErrDraining = errDraining
+	ErrPanic    = errPanic
+	ErrBusy     = errBusy
+)

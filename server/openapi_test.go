@@ -1,0 +1,164 @@
+package server_test
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"menu-api/authz"
+	"menu-api/docs/docstest"
+	"menu-api/items"
+	"menu-api/server"
+)
+
+// coming are the paths that the document has before the routes are there.
+var coming = regexp.MustCompile(`^(/me|/items/events|/api/menu/.*)$`)
+
+// beside are the routes of pages, which the OpenAPI document has no operations for.
+var beside = regexp.MustCompile(`^/($|docs($|/)|menu/:id$|profile$|callback$|assets/)`)
+
+// TestDocumentAndRoutesAgree: every route is in the document, and everything in the document is a route.
+func TestDocumentAndRoutesAgree(t *testing.T) {
+	t.Parallel()
+	_, options := newParts(t)
+	routes, err := server.RoutesOf(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	described := map[string]bool{}
+	for _, op := range docstest.Load().Operations() {
+		described[op.Method+" "+op.Path] = true
+	}
+	parameter := regexp.MustCompile(`:(\w+)`)
+	served := map[string]bool{}
+	for _, route := range routes {
+		name := route.Method + " " + parameter.ReplaceAllString(route.Path, "{$1}")
+		served[name] = true
+		if !beside.MatchString(route.Path) && !described[name] {
+			t.Errorf("%s is not in docs/openapi.yaml", name)
+		}
+	}
+	for name := range described {
+		if _, path, _ := strings.Cut(name, " "); !served[name] && !coming.MatchString(path) {
+			t.Errorf("%s is in docs/openapi.yaml, but there is no such route", name)
+		}
+	}
+}
+
+// TestDocumentAndGuardAgree: an operation asks for exactly the permissions that the document says.
+func TestDocumentAndGuardAgree(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for _, op := range docstest.Load().Operations() {
+		if coming.MatchString(op.Path) || op.ID() == "streamItemEvents" { // which does not end by itself
+			continue
+		}
+		t.Run(op.ID(), func(t *testing.T) {
+			path := strings.ReplaceAll(op.Path, "{id}", "1")
+			scopes, guarded := op.Scopes()
+			if anyone := a.do(op.Method, path, "", "Last-Event-ID", "x", "Authorization", ""); (anyone.status == 401) != guarded {
+				t.Errorf("without a token: got %d, and the document says that it needs one: %v", anyone.status, guarded)
+			}
+			for _, scope := range scopes {
+				others := slices.DeleteFunc(items.Permissions(), func(p string) bool { return p == scope })
+				refused := a.do(op.Method, path, "", a.as(others...)...)
+				if want := `scope="` + scope + `"`; refused.status != 403 || !strings.Contains(refused.header.Get("WWW-Authenticate"), want) {
+					t.Errorf("with all permissions but %s: got %d with %q, want 403 with %s",
+						scope, refused.status, refused.header.Get("WWW-Authenticate"), want)
+				}
+				if !strings.Contains(op.Description(), "`"+scope+"`") {
+					t.Errorf("its description does not mention the permission %s", scope)
+				}
+			}
+			if allowed := a.do(op.Method, path, "", a.as(scopes...)...); guarded && (allowed.status == 401 || allowed.status == 403) {
+				t.Errorf("with %v: got %d, want that they are enough", scopes, allowed.status)
+			}
+		})
+	}
+}
+
+// TestDocumentedProblemsAreTrue: the document has every type of problem, and its examples say what the API says.
+func TestDocumentedProblemsAreTrue(t *testing.T) {
+	t.Parallel()
+	told := map[string]error{
+		"no-such-route":             server.ErrNoRoute,
+		"method-not-allowed":        server.ErrNoMethod,
+		"origin-not-allowed":        server.ErrOrigin,
+		"token-missing":             authz.ErrMissing,
+		"token-malformed":           authz.ErrMalformed,
+		"token-expired":             authz.ErrExpired,
+		"token-invalid":             authz.ErrInvalid,
+		"permission-missing":        &authz.ForbiddenError{Permission: items.CreateItems},
+		"signing-keys-unavailable":  &authz.KeysUnavailableError{Cause: errors.New("no keys")},
+		"unsupported-media-type":    &items.MediaTypeError{Got: "text/plain", Accepts: []string{"application/json"}},
+		"body-too-large":            &http.MaxBytesError{Limit: items.MaxBody},
+		"body-too-slow":             fmt.Errorf("%w: %w", items.ErrBody, os.ErrDeadlineExceeded),
+		"body-unreadable":           items.ErrBody,
+		"invalid-request":           &items.ValidationError{Detail: "The item is not valid. See errors for each wrong field."},
+		"no-such-item":              items.ErrNotFound,
+		"precondition-failed":       items.ErrConflict,
+		"item-not-deleted":          items.ErrNotDeleted,
+		"idempotency-key-reused":    items.ErrKeyReused,
+		"idempotency-key-in-flight": items.ErrKeyInFlight,
+		"outcome-unknown":           items.ErrUncertain,
+		"store-unavailable":         items.ErrUnavailable,
+		"too-busy":                  server.ErrBusy,
+		"shutting-down":             server.ErrDraining,
+		"internal-error":            server.ErrPanic,
+	}
+	for slug := range slugsIn(t, "problem.go") {
+		if told[slug] == nil && slug != "too-many-requests" && slug != "client-closed-request" { // which nobody reads
+			t.Errorf("problem.go has the type %s, and this test no error for it", slug)
+		}
+	}
+	examples := docstest.Load().ProblemExamples()
+	delete(examples, "too-many-requests") // its detail depends on the settings
+	for slug, failure := range told {
+		found := examples[slug]
+		if len(found) == 0 {
+			t.Errorf("docs/openapi.yaml has no example of the type %s", slug)
+		}
+		for _, example := range found {
+			typ, title, status, detail := server.Problem(failure)
+			got := fmt.Sprint(example["type"], example["title"], example["status"], example["detail"])
+			if want := fmt.Sprint(typ, title, status, detail); got != want {
+				t.Errorf("docs/openapi.yaml has the example\n%q, but the API says\n%q", got, want)
+			}
+		}
+		delete(examples, slug)
+	}
+	for slug := range maps.Keys(examples) {
+		t.Errorf("docs/openapi.yaml has an example of the type %s, which the API does not have", slug)
+	}
+}
+
+// slugsIn returns the names of the problem types in a source file.
+func slugsIn(tb testing.TB, file string) map[string]bool {
+	tb.Helper()
+	source, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	slugs := map[string]bool{}
+	ast.Inspect(source, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && len(call.Args) == 3 && fmt.Sprint(call.Fun) == "newProblem" {
+			if literal, ok := call.Args[1].(*ast.BasicLit); ok {
+				slugs[strings.Trim(literal.Value, `"`)] = true
+			}
+		}
+		return true
+	})
+	if len(slugs) < 20 {
+		tb.Fatalf("found only the problem types %v in %s", slugs, file)
+	}
+	return slugs
+}
