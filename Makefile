@@ -26,7 +26,7 @@ MAKEFLAGS   += --no-print-directory
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: dev
 dev: ## Run the API and a development identity provider on this machine
@@ -38,7 +38,7 @@ test: docs/node_modules/.package-lock.json dashboard/e2e/node_modules/.package-l
 	@$(need-cc)
 	@$(need-postgres)
 	@$(need-chromium)
-	go vet ./...
+	go vet -tags image ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
 	@# What is above the store once more, over the other engine.
 	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m . ./server ./docs
@@ -93,6 +93,11 @@ build: ## Build the static binary bin/menu-api
 image: ## Build the container image menu-api
 	docker build -t menu-api .
 
+.PHONY: image-test
+image-test: ## Build the image with buildah, run it, and test it; needs root
+	@$(need-buildah)
+	go test -tags image -run '^TestImage$$' -v -count=1 -timeout 30m .
+
 .PHONY: clean
 clean: ## Remove what the other targets made; the database stays
 	rm -rf bin docs/node_modules dashboard/e2e/node_modules dashboard/e2e/results
@@ -116,6 +121,16 @@ if ! can_link && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev; } > /dev/null; \
 fi; \
 can_link || { echo "The race detector needs a C compiler. On Debian: apt-get install -y gcc libc6-dev" >&2; exit 1; }
+endef
+
+# An image is built and run here without a daemon. It takes root: mounts, and users of its own.
+define need-buildah
+[ "$$(id -u)" = 0 ] || { echo "make image-test needs root, for mounts and users of the image's own" >&2; exit 1; }; \
+if ! command -v buildah > /dev/null && command -v apt-get > /dev/null; then \
+	echo "The image is built with buildah: installing buildah" >&2; \
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends buildah; } > /dev/null; \
+fi; \
+command -v buildah > /dev/null || { echo "The image is built with buildah. On Debian: apt-get install -y buildah" >&2; exit 1; }
 endef
 
 # The tests start PostgreSQL servers of their own. A container that runs them as root may install the programs, but not

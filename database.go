@@ -6,10 +6,13 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"menu-api/config"
 	"menu-api/items"
 	"menu-api/items/postgres"
 	"menu-api/items/sqlite"
+	"menu-api/server"
 )
 
 // openStore opens the database that the settings name, in the engine that its URL names.
@@ -20,12 +23,20 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.
 	return postgres.Open(ctx, postgres.Options{URL: string(cfg.Database), Notify: cfg.DatabaseNotify, Logger: log})
 }
 
-// openMenu opens the database, and puts the default menu into a new one unless it is to stay empty.
-func openMenu(ctx context.Context, cfg config.Config, log *slog.Logger) (items.Store, error) {
+// openMenu opens the database, puts it under the metrics, and puts the default menu into a new one unless it is to stay
+// empty.
+func openMenu(ctx context.Context, cfg config.Config, metrics *server.Metrics, log *slog.Logger) (items.Store, error) {
 	store, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
+	if file, ok := cfg.Database.SQLiteFile(); ok {
+		metrics.WatchFiles(file, file+"-wal")
+	}
+	if pooled, ok := store.(interface{ Stat() *pgxpool.Stat }); ok {
+		metrics.WatchPool(pooled.Stat)
+	}
+	store = metrics.Store(store)
 	var menu []items.Item
 	if cfg.SeedMenu {
 		menu = items.DefaultMenu()

@@ -19,7 +19,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"menu-api/authz"
@@ -148,7 +147,8 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 
 // serveAPI builds the API from its parts, says where it listens, and serves it until the context ends.
 func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce func(net.Addr)) (err error) {
-	store, err := openMenu(ctx, cfg, log)
+	metrics := server.NewMetrics()
+	store, err := openMenu(ctx, cfg, metrics, log)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil // told to stop before there was anything to stop
@@ -170,7 +170,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	if err != nil {
 		return err
 	}
-	metrics := server.NewMetrics()
+	metrics.WatchKeys(guard.KeyStats)
 	api, err := server.New(server.Options{
 		Store: store, Guard: guard, Logger: log, Metrics: metrics,
 		Docs:                  docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
@@ -202,30 +202,6 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	return err
 }
 
-// serveMetrics serves the metrics on a listener of their own: they are not for those who read the menu.
-func serveMetrics(ctx context.Context, addr string, metrics *server.Metrics, log *slog.Logger) (stop func(), err error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("METRICS_ADDR: %w", err)
-	}
-	log.Info("metrics", "url", "http://"+listener.Addr().String()+"/metrics")
-	return serveBeside(listener, metrics.Handler(), log), nil
-}
-
-// serveBeside serves a listener that is not the API's until stop is called.
-func serveBeside(listener net.Listener, handler http.Handler, log *slog.Logger) (stop func()) {
-	srv := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      time.Minute, // a profile or a large scrape takes a while
-		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	go func() { _ = srv.Serve(listener) }() // returns when stop closes it
-	return func() { _ = srv.Close() }
-}
-
 // listenError names the setting to change: the port's if another program has it, else the host's.
 func listenError(portKey string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
@@ -240,15 +216,6 @@ func prefixes(cfg config.Config) []string {
 		networks[i] = network.String()
 	}
 	return networks
-}
-
-func newLogger(cfg config.Config, stdout io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
-	file, isFile := stdout.(*os.File)
-	if cfg.LogFormat == "text" || cfg.LogFormat == "" && isFile && isatty.IsTerminal(file.Fd()) {
-		return slog.New(slog.NewTextHandler(stdout, options))
-	}
-	return slog.New(slog.NewJSONHandler(stdout, options))
 }
 
 // printBanner tells a newcomer where everything is and what to paste.

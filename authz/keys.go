@@ -39,6 +39,8 @@ type Keys struct {
 
 	refetch singleflight.Group
 
+	background, unknownKid fetchCounts
+
 	mu        sync.Mutex
 	set       *keySet
 	refetched []time.Time   // when unknown kids had the set fetched, the last ones
@@ -133,9 +135,11 @@ func (k *Keys) holds(kid string, key *rsa.PublicKey) bool {
 func (k *Keys) refetchSet(ctx context.Context) (*keySet, error) {
 	result := k.refetch.DoChan("", func() (any, error) {
 		if !k.mayRefetch() {
+			k.unknownKid.refused.Add(1)
 			return nil, errBudget
 		}
 		set, err := k.fetch()
+		k.unknownKid.ended(err)
 		if err != nil {
 			k.log.Warn("signing keys: fetch for an unknown kid failed", "url", k.url, "error", err)
 		}
@@ -184,6 +188,7 @@ func (k *Keys) keepFresh() {
 	pause := minPause
 	for k.ctx.Err() == nil {
 		set, err := k.fetch()
+		k.background.ended(err)
 		wait := freshFor
 		if err != nil {
 			wait, pause = pause, min(2*pause, maxPause)

@@ -57,18 +57,24 @@ func newParts(tb testing.TB) (*api, server.Options) {
 	}
 	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &syncBuffer{}, client: newClient(tb)}
 	log := slog.New(slog.NewJSONHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return a, server.Options{
+		Store: store, Guard: newGuard(tb, a.issuer, log), Logger: log, Metrics: server.NewMetrics(), ShutdownGrace: 5 * time.Second,
+	}
+}
+
+// newGuard returns a guard that asks the issuer for its keys.
+func newGuard(tb testing.TB, issuer *authztest.Issuer, log *slog.Logger) *authz.Guard {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	tb.Cleanup(cancel)
 	guard, err := authz.NewGuard(authz.Options{
-		Issuer: a.issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: time.Minute, RequirePermissions: true,
-		Keys: authz.NewKeys(ctx, a.issuer.JWKSURL(), nil, log),
+		Issuer: issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: time.Minute, RequirePermissions: true,
+		Keys: authz.NewKeys(ctx, issuer.JWKSURL(), nil, log),
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return a, server.Options{
-		Store: store, Guard: guard, Logger: log, Metrics: server.NewMetrics(), ShutdownGrace: 5 * time.Second,
-	}
+	return guard
 }
 
 // openStore returns a store on a new database, in the engine that is being tested.

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strings"
@@ -421,45 +421,70 @@ func (k quickKey) sign(claims string) string {
 	return input + "." + authztest.Encode(string(signature))
 }
 
-// TestFloodOfPathsAndMethods: no client can make a series of metrics for itself.
+// What a client can make up makes no series: 10,000 odd paths, methods, hosts, subjects, tokens, origins and addresses.
 //
 //nolint:paralleltest // it measures
-func TestFloodOfPathsAndMethods(t *testing.T) {
-	metrics := server.NewMetrics()
-	_, options := newParts(t)
+func TestSeriesAreBounded(t *testing.T) {
+	a, options := newParts(t)
 	quiet(&options)
-	options.Metrics = metrics
+	metrics := server.NewMetrics()
+	metrics.WatchKeys(options.Guard.KeyStats)
+	options.Metrics, options.Store = metrics, metrics.Store(options.Store)
+	options.TrustedProxies, options.AuthFailuresPerMinute = []string{"192.0.2.1"}, 100 // httptest's own address
 	s, err := server.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	underFlood(t, floodBound, func() {
-		inParallel(20_000, 4, func(i int) {
-			method, path := "GET", "/items"
-			switch i % 5 {
-			case 0:
-				path = fmt.Sprintf("/made/up/%d", i)
-			case 1:
-				path = fmt.Sprintf("/items/%d", i+1000)
-			case 2:
-				method = fmt.Sprintf("M%d", i)
-			case 3:
-				method, path = fmt.Sprintf("M%d", i), fmt.Sprintf("/made/up/%d", i)
-			case 4:
-				path = fmt.Sprintf("/items/%%ff%d?q=%d", i, i)
+	send := func(i int) {
+		method, path, body := "GET", "/items", ""
+		headers := []string{
+			"X-Request-Id", fmt.Sprint("id-", i), "Origin", fmt.Sprintf("https://%d.example", i), "Host", fmt.Sprintf("h%d.example", i),
+			"X-Forwarded-For", fmt.Sprintf("198.51.%d.%d", i/256, i%256), "User-Agent", fmt.Sprint("agent-", i),
+			"Traceparent", fmt.Sprintf("00-%032x-%016x-01", i+1, i+1),
+		}
+		switch i % 8 {
+		case 0:
+			path = fmt.Sprintf("/made/up/%d", i)
+		case 1:
+			path = fmt.Sprintf("/items/%d", i+1000)
+		case 2:
+			method = fmt.Sprintf("M%d", i)
+		case 3:
+			method, path = fmt.Sprintf("M%d", i), fmt.Sprintf("/made/up/%d", i)
+		case 4:
+			path = fmt.Sprintf("/items/%%ff%d?q=%d", i, i)
+		case 5:
+			path = fmt.Sprintf("/items?q=%d&category=c%d", i, i)
+		case 6:
+			method, body = "POST", soup
+			headers = append(headers, "Authorization", fmt.Sprintf("Bearer made.%d.up", i))
+		case 7:
+			method, path = "POST", fmt.Sprintf("/items/%d/restore", i)
+			if i%10 == 7 { // a token is costly to sign
+				headers = append(headers, "Authorization", "Bearer "+a.issuer.TokenWith(t, items.Permissions(), map[string]any{"sub": fmt.Sprint("made-up-", i)}))
 			}
-			handle(s.Handler(), method, path, "", "X-Request-Id", fmt.Sprint("id-", i), "Origin", fmt.Sprintf("https://%d.example", i))
-		})
-	})
-	recorder := httptest.NewRecorder()
-	metrics.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
-	// 4 methods are routed on 4 templates, with a handful of statuses each.
-	series := strings.Count(recorder.Body.String(), "http_request_duration_seconds_count{")
-	t.Logf("%d series, %d bytes of metrics", series, recorder.Body.Len())
-	if series == 0 || series > 10 {
-		t.Errorf("got %d series, want those of the routes", series)
+		}
+		handle(s.Handler(), method, path, body, headers...)
 	}
-	if strings.Contains(recorder.Body.String(), "made") || strings.Contains(recorder.Body.String(), `"M`) {
-		t.Error("the metrics hold what clients made up")
+	names := func() []string {
+		_, series := scrape(t, metrics)
+		return slices.DeleteFunc(slices.Sorted(maps.Keys(series)), func(name string) bool { return strings.HasPrefix(name, "go_") })
+	}
+	for i := range 400 { // each kind, the limit on bad tokens included
+		send(i)
+	}
+	before := names()
+	underFlood(t, floodBound, func() {
+		inParallel(10_000, 4, func(i int) { send(400 + i) })
+	})
+	after := names()
+	t.Logf("%d series before, %d after", len(before), len(after))
+	if !slices.Equal(before, after) {
+		t.Errorf("got new series: %v", slices.DeleteFunc(after, func(name string) bool { return slices.Contains(before, name) }))
+	}
+	for _, name := range after {
+		if strings.Contains(name, "made") || strings.Contains(name, `"M`) || strings.Contains(name, "example") {
+			t.Errorf("a client made the series %s", name)
+		}
 	}
 }

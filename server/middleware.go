@@ -44,7 +44,8 @@ func idOf(c *gin.Context) string {
 }
 
 // accessLog writes one line per request. It names the route by its template, never logs a query, which may hold
-// secrets, nor a header, and carries the cause of a failure that the client was not told.
+// secrets, nor a header, and carries the cause of a failure that the client was not told. docs/operations.md has the
+// fields.
 func accessLog(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
@@ -62,6 +63,9 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 		}
 		if principal, ok := authz.PrincipalOf(c); ok {
 			attrs = append(attrs, slog.String("subject", shorten(principal.Subject)))
+		}
+		if problem := problemTypeOf(c); problem != "" {
+			attrs = append(attrs, slog.String("problem", problem))
 		}
 		if failure := c.Errors.Last(); failure != nil {
 			attrs = append(attrs, slog.String("error", shorten(failure.Error())))

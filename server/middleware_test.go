@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"menu-api/authz"
 	"menu-api/items"
 	"menu-api/server"
 )
@@ -293,16 +292,7 @@ func TestKeysUnavailable(t *testing.T) {
 	t.Parallel()
 	a, options := newParts(t)
 	a.issuer.Answer(http.NotFound)
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	guard, err := authz.NewGuard(authz.Options{
-		Issuer: a.issuer.URL, Audiences: []string{"https://menu.example.com"}, RequirePermissions: true,
-		Keys: authz.NewKeys(ctx, a.issuer.JWKSURL(), nil, options.Logger),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	options.Guard = guard
+	options.Guard = newGuard(t, a.issuer, options.Logger)
 	s, err := server.New(options)
 	if err != nil {
 		t.Fatal(err)
@@ -408,35 +398,6 @@ func TestBadProxyIsRefused(t *testing.T) {
 	options.TrustedProxies = []string{"proxy.example"}
 	if _, err := server.New(options); err == nil {
 		t.Error("got no error")
-	}
-}
-
-func TestMetrics(t *testing.T) {
-	t.Parallel()
-	metrics := server.NewMetrics()
-	a := newAPI(t, func(o *server.Options) { o.Metrics = metrics })
-	a.do("GET", "/items/1", "").assertStatus(t, 200)
-	for i := range 50 {
-		a.do("GET", fmt.Sprintf("/items/%d", 1000+i), "").assertStatus(t, 404)
-		a.do("GET", fmt.Sprintf("/made/up/%d", i), "").assertStatus(t, 404)
-		a.do(fmt.Sprintf("M%d", i), "/items", "").assertStatus(t, 405)
-	}
-	recorder := httptest.NewRecorder()
-	metrics.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
-	body := recorder.Body.String()
-	for _, want := range []string{
-		`http_request_duration_seconds_count{method="GET",route="/items/:id",status="200"} 1`,
-		`http_request_duration_seconds_count{method="GET",route="/items/:id",status="404"} 50`,
-		`http_request_duration_seconds_count{method="any",route="unmatched",status="404"} 50`,
-		`http_request_duration_seconds_count{method="any",route="unmatched",status="405"} 50`,
-		"go_goroutines", "go_build_info",
-	} {
-		if !strings.Contains(body, want) {
-			t.Errorf("the metrics do not hold %s", want)
-		}
-	}
-	if strings.Contains(body, "made/up") || strings.Contains(body, "items/1") {
-		t.Error("the metrics hold paths")
 	}
 }
 

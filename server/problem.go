@@ -147,6 +147,15 @@ func newProblem(status int, slug, detail string) problem {
 	return problem{Type: typePrefix + slug, Title: title, Status: status, Detail: detail}
 }
 
+type problemKey struct{}
+
+// problemTypeOf returns the slug of the problem that the request was answered with, "" without one.
+func problemTypeOf(c *gin.Context) string {
+	slug, _ := c.Get(problemKey{})
+	s, _ := slug.(string)
+	return s
+}
+
 // renderProblems answers a request that a handler failed with the problem of its last error.
 func renderProblems(hideDetails bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -157,6 +166,7 @@ func renderProblems(hideDetails bool) gin.HandlerFunc {
 		}
 		p := problemOf(failure.Err)
 		p.Instance = idOf(c)
+		c.Set(problemKey{}, strings.TrimPrefix(p.Type, typePrefix))
 		if hideDetails && p.Status == http.StatusBadRequest {
 			p.Detail, p.Errors = "The request is not valid.", nil
 		}

@@ -19,6 +19,7 @@ const maxTracked = 10_000
 
 // rateLimitError is an errRateLimited that says when to come back.
 type rateLimitError struct {
+	policy     string
 	detail     string
 	retryAfter time.Duration
 }
@@ -75,6 +76,7 @@ func limitWrites(perMinute int) gin.HandlerFunc {
 		}
 		if wait := limiter.take(c, subject(c)); wait > 0 {
 			fail(c, &rateLimitError{
+				policy:     limiter.policy,
 				detail:     fmt.Sprintf("You may write %d times a minute. See Retry-After.", perMinute),
 				retryAfter: wait,
 			})
@@ -97,6 +99,7 @@ func limitAuthFailures(perMinute int, authenticate gin.HandlerFunc) gin.HandlerF
 		if wait := limiter.take(c, network(c.ClientIP())); wait > 0 {
 			c.Writer.Header().Del("WWW-Authenticate")
 			fail(c, &rateLimitError{
+				policy:     limiter.policy,
 				detail:     "Too many access tokens from this address were not valid. See Retry-After.",
 				retryAfter: wait,
 			})

@@ -268,6 +268,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return err
 }
 
+// Stat returns the state of the pool of connections.
+func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
+
 // Close implements items.Store.
 func (s *Store) Close() error {
 	s.stopBackground()

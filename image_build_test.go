@@ -1,0 +1,205 @@
+//go:build image
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// builder runs buildah with a storage of its own, which ends with the test.
+type builder struct {
+	tb      testing.TB
+	storage []string
+}
+
+func mustBuildImage(tb testing.TB) image {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		tb.Fatal("the image is built and run with mounts and users of its own, which takes root")
+	}
+	if _, err := exec.LookPath("buildah"); err != nil {
+		tb.Fatal("the image is built with buildah. On Debian: apt-get install -y buildah")
+	}
+	b := newBuilder(tb)
+	build := []string{"build", "--isolation", "chroot", "--pull-never", "--format", "docker", "--platform", "linux/" + runtime.GOARCH, "--tag", "menu-api"}
+	build = append(build, b.prepareBases("Dockerfile")...)
+	b.must(append(build, ".")...)
+
+	id := b.must("from", "--pull-never", "menu-api")
+	tb.Cleanup(func() { b.must("rm", id) })
+	var inspected struct {
+		Docker struct{ Config imageConfig }
+	}
+	if err := json.Unmarshal([]byte(b.must("inspect", "--type", "image", "menu-api")), &inspected); err != nil {
+		tb.Fatal(err)
+	}
+	return image{root: b.must("mount", id), config: inspected.Docker.Config}
+}
+
+// newBuilder takes the overlay storage where the kernel allows it: vfs copies every layer.
+func newBuilder(tb testing.TB) builder {
+	tb.Helper()
+	dir := tb.TempDir()
+	for _, driver := range []string{"overlay", "vfs"} {
+		b := builder{tb, []string{"--storage-driver", driver, "--root", filepath.Join(dir, driver), "--runroot", filepath.Join(dir, driver+"-run")}}
+		id, err := b.run("from", "scratch")
+		if err == nil {
+			_, err = b.run("mount", id)
+		}
+		if err == nil {
+			b.must("rm", id)
+			tb.Logf("storage: %s", driver)
+			// The storage is mounted on itself; the folder can only be removed after that.
+			tb.Cleanup(func() { _ = syscall.Unmount(filepath.Join(dir, driver, driver), syscall.MNT_DETACH) })
+			return b
+		}
+		tb.Logf("storage: no %s: %v", driver, err)
+	}
+	tb.Fatal("buildah has no storage that works here")
+	return builder{}
+}
+
+func (b builder) must(args ...string) string {
+	b.tb.Helper()
+	output, err := b.run(args...)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return output
+}
+
+func (b builder) run(args ...string) (string, error) {
+	command := exec.CommandContext(context.WithoutCancel(b.tb.Context()), "buildah", slices.Concat(b.storage, args)...)
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	output, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("buildah %s: %w\n%s%s", strings.Join(args, " "), err, output, &stderr)
+	}
+	return strings.TrimSpace(string(output)), nil
+}
+
+// prepareBases makes the images that a Dockerfile begins with available. One that cannot be pulled gets a stand-in under
+// its name, so that the Dockerfile stays as it is: an empty image in which this machine's own tools are mounted for the
+// time of the build. It returns what the build needs for that.
+func (b builder) prepareBases(dockerfile string) (options []string) {
+	b.tb.Helper()
+	content, err := os.ReadFile(dockerfile)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	stages := []string{"scratch"}
+	for line := range strings.Lines(string(content)) {
+		words := slices.DeleteFunc(strings.Fields(line), func(word string) bool { return strings.HasPrefix(word, "--") })
+		if len(words) < 2 || words[0] != "FROM" {
+			continue
+		}
+		name := words[1]
+		if len(words) == 4 {
+			stages = append(stages, words[3])
+		}
+		if slices.Contains(stages, name) {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(b.tb.Context(), 5*time.Minute)
+		pull := exec.CommandContext(ctx, "buildah", slices.Concat(b.storage, []string{"pull", "--quiet", "docker.io/library/" + name})...)
+		output, err := pull.CombinedOutput()
+		cancel()
+		if err == nil {
+			b.tb.Logf("%s: pulled", name)
+			continue
+		}
+		b.tb.Logf("%s: a stand-in of this machine's tools, since it cannot be pulled: %s", name, output)
+		options = b.makeStandIn(name)
+	}
+	return options
+}
+
+// machine are the folders that make the tools of this machine work.
+var machine = []string{"/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc/ssl", "/etc/alternatives"}
+
+func (b builder) makeStandIn(name string) (options []string) {
+	b.tb.Helper()
+	id := b.must("from", "scratch")
+	root := b.must("mount", id)
+	folders := slices.Clone(machine)
+	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
+	if err := os.Mkdir(filepath.Join(root, "tmp"), 0o777); err != nil {
+		b.tb.Fatal(err)
+	}
+
+	// The Go installation, and what this machine has downloaded of modules, as the first place to look for them.
+	goenv := goEnv(b.tb)
+	modules := filepath.Join(goenv["GOMODCACHE"], "cache", "download")
+	folders = append(folders, goenv["GOROOT"], modules)
+	env[0] += ":" + filepath.Join(goenv["GOROOT"], "bin")
+	env = append(env, "GOPATH=/go", "GOTOOLCHAIN=local", "GOPROXY=file://"+modules+","+goenv["GOPROXY"])
+
+	// Node.js, where it is not in /usr, and how npm reaches its registry.
+	if node, err := exec.LookPath("node"); err == nil {
+		if node, err = filepath.EvalSymlinks(node); err == nil {
+			folders = append(folders, filepath.Dir(filepath.Dir(node)))
+			env[0] += ":" + filepath.Dir(node)
+		}
+	}
+	if registry, err := exec.CommandContext(b.tb.Context(), "npm", "config", "get", "registry").Output(); err == nil {
+		env = append(env, "npm_config_registry="+strings.TrimSpace(string(registry)))
+	}
+	for _, key := range []string{"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"} {
+		if file := os.Getenv(key); file != "" {
+			folders = append(folders, file)
+			env = append(env, key+"="+file)
+		}
+	}
+
+	for _, folder := range folders {
+		info, err := os.Lstat(folder)
+		switch {
+		case err != nil:
+		case info.Mode()&fs.ModeSymlink != 0: // /bin and its like
+			target, err := os.Readlink(folder)
+			if err == nil {
+				err = os.Symlink(target, filepath.Join(root, folder))
+			}
+			if err != nil {
+				b.tb.Fatal(err)
+			}
+		default:
+			options = append(options, "--volume", folder+":"+folder+":ro")
+		}
+	}
+	b.must("umount", id)
+	config := []string{"config"}
+	for _, e := range env {
+		config = append(config, "--env", e)
+	}
+	b.must(append(config, id)...)
+	b.must("commit", "--quiet", id, "docker.io/library/"+name)
+	b.must("rm", id)
+	return options
+}
+
+func goEnv(tb testing.TB) map[string]string {
+	tb.Helper()
+	output, err := exec.CommandContext(tb.Context(), "go", "env", "-json", "GOROOT", "GOMODCACHE", "GOPROXY").Output()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	env := map[string]string{}
+	if err := json.Unmarshal(output, &env); err != nil {
+		tb.Fatal(err)
+	}
+	return env
+}
