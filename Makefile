@@ -38,6 +38,7 @@ test: docs/node_modules/.package-lock.json dashboard/e2e/node_modules/.package-l
 	@$(need-cc)
 	@$(need-postgres)
 	@$(need-chromium)
+	@$(need-caddy)
 	go vet -tags image ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
 	@# What is above the store once more, over the other engine.
@@ -57,8 +58,9 @@ cover: ## Print the coverage of each package; fail where it is too low
 	@$(need-postgres)
 	@rm -rf bin/cover && mkdir -p bin/cover
 	@# One report over all packages: what the tests of server run in items counts for items. The runs of Postman,
-	@# of a browser and of Auth0's tool are left out, since they measure other processes. GOCOVERDIR is for tests that start themselves as the program.
-	@GOCOVERDIR=$(CURDIR)/bin/cover go test -timeout 15m -skip '^TestPostman|^TestBrowser|^TestTenant' -cover -coverpkg=./... ./... -args -test.gocoverdir=$(CURDIR)/bin/cover \
+	@# a browser, Auth0's tool and a proxy are left out, since they measure other processes. GOCOVERDIR is for tests that
+	@# start themselves as the program.
+	@GOCOVERDIR=$(CURDIR)/bin/cover go test -timeout 15m -skip '^TestPostman|^TestBrowser|^TestTenant|^TestProxy' -cover -coverpkg=./... ./... -args -test.gocoverdir=$(CURDIR)/bin/cover \
 		> bin/cover.log || { cat bin/cover.log; exit 1; }
 	@go tool covdata textfmt -i bin/cover -o bin/cover.out
 	@go tool covdata percent -i bin/cover | awk -v want='$(COVERED)' ' \
@@ -121,6 +123,19 @@ if ! can_link && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev; } > /dev/null; \
 fi; \
 can_link || { echo "The race detector needs a C compiler. On Debian: apt-get install -y gcc libc6-dev" >&2; exit 1; }
+endef
+
+# The proxy of compose.yaml is tested with its own program: the file out of Debian's package, without the service that
+# installing it would start.
+define need-caddy
+has_caddy() { command -v caddy || [ -x bin/caddy/usr/bin/caddy ]; } &> /dev/null; \
+if ! has_caddy && command -v apt-get > /dev/null; then \
+	echo "The test of compose.yaml needs Caddy: getting it" >&2; \
+	mkdir -p bin/caddy; \
+	{ [ "$$(id -u)" != 0 ] || apt-get update; \
+		cd bin && apt-get -o APT::Sandbox::User=root download caddy && dpkg-deb -x caddy_*.deb caddy && rm caddy_*.deb && cd ..; } > /dev/null || true; \
+fi; \
+has_caddy || { echo "The test of compose.yaml needs Caddy. On Debian: apt-get install -y caddy" >&2; exit 1; }
 endef
 
 # An image is built and run here without a daemon. It takes root: mounts, and users of its own.
