@@ -145,7 +145,7 @@ func (b builder) makeStandIn(name string) (options []string) {
 	modules := filepath.Join(goenv["GOMODCACHE"], "cache", "download")
 	folders = append(folders, goenv["GOROOT"], modules)
 	env[0] += ":" + filepath.Join(goenv["GOROOT"], "bin")
-	env = append(env, "GOPATH=/go", "GOTOOLCHAIN=local", "GOPROXY=file://"+modules+","+goenv["GOPROXY"])
+	env = append(env, "HOME=/root", "GOPATH=/go", "GOTOOLCHAIN=local", "GOPROXY=file://"+modules+","+goenv["GOPROXY"])
 
 	// Node.js, where it is not in /usr, and how npm reaches its registry.
 	if node, err := exec.LookPath("node"); err == nil {
