@@ -16,6 +16,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -170,15 +171,20 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	if err != nil {
 		return err
 	}
+	follower := items.NewFollower(store, log)
+	var running sync.WaitGroup
+	running.Go(func() { follower.Run(background) })
+	defer func() { stopBackground(); running.Wait() }()
 	metrics.WatchKeys(guard.KeyStats)
 	api, err := server.New(server.Options{
-		Store: store, Guard: guard, Logger: log, Metrics: metrics,
+		Store: store, Follower: follower, Guard: guard, Logger: log, Metrics: metrics,
 		Docs:                  docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
 		CORSOrigins:           cfg.CORSOrigins,
 		TrustedProxies:        prefixes(cfg),
 		WritesPerMinute:       cfg.WritesPerMinute,
 		AuthFailuresPerMinute: cfg.AuthFailuresPerMinute,
 		MaxConcurrent:         cfg.MaxConcurrent,
+		MaxEventClients:       cfg.MaxEventClients,
 		HideErrorDetails:      cfg.HideErrorDetails,
 		ShutdownGrace:         cfg.ShutdownGrace,
 	})

@@ -49,6 +49,8 @@ type Config struct {
 	WritesPerMinute int
 	// MaxConcurrent bounds the requests that are served at the same time. 0 means no bound.
 	MaxConcurrent int
+	// MaxEventClients bounds the clients that follow the menu live at the same time. 0 means no bound.
+	MaxEventClients int
 	// AuthFailuresPerMinute bounds the failed authentications from one client address. 0 means no bound.
 	AuthFailuresPerMinute int
 	// HideErrorDetails leaves field-level messages out of error answers.

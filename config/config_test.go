@@ -62,6 +62,7 @@ func TestDefaults(t *testing.T) {
 		WritesPerMinute:       600,
 		AuthFailuresPerMinute: 300,
 		MaxConcurrent:         1000,
+		MaxEventClients:       10000,
 		LogLevel:              slog.LevelInfo,
 		ShutdownGrace:         10 * time.Second,
 		DevIDPPort:            7001,

@@ -21,6 +21,8 @@ var (
 	ErrExists = errors.New("there is, or was, an item with this id")
 	// ErrBadHistory says that the history of imported items does not fit them. Nothing was changed.
 	ErrBadHistory = errors.New("the history does not fit the items")
+	// ErrTooManyClients says that as many clients follow the menu as may.
+	ErrTooManyClients = errors.New("too many clients follow the menu")
 	// ErrUncertain says that the connection to the store was lost while it made a change, so that nobody can tell whether
 	// it was made.
 	ErrUncertain = errors.New("the store did not say whether the change was made")

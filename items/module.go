@@ -5,6 +5,7 @@ import "github.com/gin-gonic/gin"
 // Module ties the parts of this package together and mounts them.
 type Module struct {
 	controller controller
+	streams    *streams
 	require    func(permission string) gin.HandlerFunc
 }
 
@@ -17,9 +18,16 @@ type Access struct {
 }
 
 // NewModule returns the menu over the store.
-func NewModule(store Store, access Access) *Module {
-	return &Module{controller: controller{service: NewService(store), subject: access.Subject}, require: access.Require}
+func NewModule(store Store, access Access, live Live) *Module {
+	return &Module{
+		controller: controller{service: NewService(store), subject: access.Subject},
+		streams:    &streams{Live: live},
+		require:    access.Require,
+	}
 }
+
+// Clients counts the clients that follow the menu.
+func (m *Module) Clients() int64 { return m.streams.clients.Load() }
 
 // Mount adds the routes: reads for anyone, the rest for holders of the permission on each line.
 func (m *Module) Mount(public, guarded gin.IRouter) {
@@ -30,6 +38,9 @@ func (m *Module) Mount(public, guarded gin.IRouter) {
 		public.Handle(method, "/items/:id", ctl.get)
 		guarded.Handle(method, "/items/:id/history", require(UpdateItems), ctl.history)
 	}
+
+	public.GET(EventsPath, m.streams.get)
+	public.HEAD(EventsPath, m.streams.head)
 
 	guarded.POST("/items", require(CreateItems), ctl.create)
 	guarded.PUT("/items", require(UpdateItems), ctl.replaceNamed)

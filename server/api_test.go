@@ -39,6 +39,7 @@ func newAPI(tb testing.TB, change func(*server.Options)) *api {
 	if change != nil {
 		change(&options)
 	}
+	options.Follower = mustFollow(tb, options.Store)
 	s, err := server.New(options)
 	if err != nil {
 		tb.Fatal(err)
@@ -47,6 +48,17 @@ func newAPI(tb testing.TB, change func(*server.Options)) *api {
 	tb.Cleanup(ts.Close)
 	a.url = ts.URL
 	return a
+}
+
+// mustFollow returns a follower of the store that runs until the test is over.
+func mustFollow(tb testing.TB, store items.Store) *items.Follower {
+	tb.Helper()
+	follower := items.NewFollower(store, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { follower.Run(ctx) })
+	tb.Cleanup(func() { cancel(); running.Wait() })
+	return follower
 }
 
 func newParts(tb testing.TB) (*api, server.Options) {

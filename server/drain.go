@@ -25,8 +25,10 @@ func (s *Server) drain(listeners []*drainingListener, ended <-chan error) error 
 	defer cancel()
 	wait := min(farewell, s.grace/4)
 
-	// Load balancers are told to go elsewhere (readyz). Everyone is still served.
+	// Load balancers are told to go elsewhere (readyz). Everyone is still served, but for those who follow the menu: they
+	// come back by themselves, elsewhere.
 	s.phase.Store(unready)
+	close(s.stopping)
 	waitUntil(ctx, wait, func() bool { return s.connections.open() == 0 })
 
 	// No new connections. Those that are open are closed with the next answer (Connection: close). One that is idle when

@@ -138,6 +138,9 @@ func overTLS(c *gin.Context) bool {
 const requestTimeout = 10 * time.Second
 
 func limitTime(c *gin.Context) {
+	if opensStream(c) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
@@ -145,14 +148,14 @@ func limitTime(c *gin.Context) {
 }
 
 // limitConcurrency refuses at once what comes while most requests are being served: a queue would only make every client
-// wait. Probes pass, or an orchestrator would kill the server for being busy.
+// wait. Probes pass, or an orchestrator would kill the server for being busy. Event streams have a bound of their own.
 func limitConcurrency(most int) gin.HandlerFunc {
 	if most == 0 {
 		return func(*gin.Context) {}
 	}
 	slots := make(chan struct{}, most)
 	return func(c *gin.Context) {
-		if isProbe(c) {
+		if isProbe(c) || opensStream(c) {
 			return
 		}
 		select {
@@ -163,6 +166,11 @@ func limitConcurrency(most int) gin.HandlerFunc {
 			fail(c, errBusy)
 		}
 	}
+}
+
+// opensStream reports whether the request is for a stream, which has no end.
+func opensStream(c *gin.Context) bool {
+	return c.FullPath() == items.EventsPath && c.Request.Method == http.MethodGet
 }
 
 func isProbe(c *gin.Context) bool { return c.FullPath() == "/healthz" || c.FullPath() == "/readyz" }

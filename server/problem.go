@@ -130,7 +130,11 @@ func problemOf(err error) problem {
 		p := newProblem(http.StatusServiceUnavailable, "too-busy", "The server has as many requests as it can serve at a time. Try again.")
 		p.retryAfter = time.Second
 		return p
-	case errors.Is(err, errDraining):
+	case errors.Is(err, items.ErrTooManyClients):
+		p := newProblem(http.StatusServiceUnavailable, "too-many-event-clients", "As many clients follow the menu as this server allows. Try again later, or read /items now and then.")
+		p.retryAfter = 10 * time.Second
+		return p
+	case errors.Is(err, errDraining), errors.Is(err, items.ErrFollowerEnded):
 		p := newProblem(http.StatusServiceUnavailable, "shutting-down", "The server is shutting down. Try again.")
 		p.retryAfter = time.Second
 		return p

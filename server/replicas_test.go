@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"menu-api/items"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/server"
 )
@@ -13,14 +14,20 @@ import (
 func newReplicas(tb testing.TB) (one, two *api) {
 	tb.Helper()
 	url := pgtest.DatabaseURL(tb)
+	return newReplicasWith(tb, func() items.Store { return openStoreAt(tb, url) })
+}
+
+// newReplicasWith starts two APIs over what open returns: two stores on one database.
+func newReplicasWith(tb testing.TB, open func() items.Store) (one, two *api) {
+	tb.Helper()
 	var options server.Options
 	one = newAPI(tb, func(o *server.Options) {
-		o.Store = openStoreAt(tb, url)
+		o.Store = open()
 		options = *o
 	})
 	two = newAPI(tb, func(o *server.Options) {
 		*o = options
-		o.Store, o.Metrics = openStoreAt(tb, url), server.NewMetrics()
+		o.Store, o.Metrics = open(), server.NewMetrics()
 	})
 	two.issuer = one.issuer
 	return one, two

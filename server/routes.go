@@ -46,10 +46,14 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		public.Handle(method, "/healthz", s.healthz)
 		public.Handle(method, "/readyz", s.readyz)
 	}
-	items.NewModule(o.Store, items.Access{
+	menu := items.NewModule(o.Store, items.Access{
 		Require: requireWithin(o.Guard, o.WritesPerMinute),
 		Subject: subject,
-	}).Mount(public, guarded)
+	}, items.Live{
+		Follower: o.Follower, MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, Closing: s.stopping,
+	})
+	menu.Mount(public, guarded)
+	o.Metrics.GaugeFunc("event_clients", "Clients that follow the menu.", func() float64 { return float64(menu.Clients()) })
 
 	docs.NewModule(o.Docs).Mount(public)
 

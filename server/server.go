@@ -15,9 +15,11 @@ import (
 
 // Options are the parts of a server and its settings.
 type Options struct {
-	Store  items.Store
-	Guard  *authz.Guard
-	Logger *slog.Logger
+	Store items.Store
+	// Follower follows the store and runs as long as the server.
+	Follower *items.Follower
+	Guard    *authz.Guard
+	Logger   *slog.Logger
 	// Metrics counts the requests. It is served elsewhere, see Metrics.Handler.
 	Metrics *Metrics
 	// Docs is what the reference has to know of the identity provider.
@@ -32,6 +34,10 @@ type Options struct {
 	AuthFailuresPerMinute int
 	// MaxConcurrent bounds the requests that are served at the same time, 0 is no bound.
 	MaxConcurrent int
+	// MaxEventClients bounds the event streams at the same time, which MaxConcurrent does not count. 0 is no bound.
+	MaxEventClients int
+	// Heartbeat is how often an event stream says that it is alive. 0 is items.DefaultHeartbeat.
+	Heartbeat time.Duration
 	// HideErrorDetails leaves out what is wrong with which field.
 	HideErrorDetails bool
 	// ShutdownGrace is how long requests in progress may take once the server is told to stop.
@@ -45,11 +51,12 @@ type Server struct {
 	http        *http.Server
 	connections connections
 	phase       atomic.Int32
+	stopping    chan struct{} // closed when the first phase of the end begins
 }
 
 // New returns a server that does not listen yet. It returns an error if a trusted proxy is not an address or network.
 func New(o Options) (*Server, error) {
-	s := &Server{store: o.Store, grace: o.ShutdownGrace}
+	s := &Server{store: o.Store, grace: o.ShutdownGrace, stopping: make(chan struct{})}
 	engine, err := s.routes(o)
 	if err != nil {
 		return nil, err
