@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"menu-api/docs/docstest"
+	"menu-api/docs/nodetest"
 	"menu-api/items/postgres/pgtest"
 )
 
@@ -31,7 +32,7 @@ func TestPostmanCollection(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs Node.js and a build of the program: left out by -short")
 	}
-	newman := mustFindNewman(t)
+	newman := nodetest.Tool(t, "newman")
 	server := mustStartDev(t)
 	api := docstest.Proxy(t, server.api)
 
@@ -82,22 +83,6 @@ func checkReport(t *testing.T, file string) {
 	if assertions.Failed != 0 || requests.Failed != 0 || len(report.Run.Failures) != 0 {
 		t.Errorf("got %d failed assertions, %d failed requests, failures %s; want none", assertions.Failed, requests.Failed, report.Run.Failures)
 	}
-}
-
-// mustFindNewman returns newman's program file. Node.js itself is looked for too, since newman is a script.
-func mustFindNewman(tb testing.TB) string {
-	tb.Helper()
-	file, err := filepath.Abs("node_modules/.bin/newman")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := os.Stat(file); err != nil {
-		tb.Fatal("newman is not installed in docs/node_modules: run `make test`, which installs it")
-	}
-	if _, err := exec.LookPath("node"); err != nil {
-		tb.Fatal("the Postman collection needs Node.js: run `make test`, which says how to install it")
-	}
-	return file
 }
 
 // devServer is a running `menu-api dev`.
