@@ -21,6 +21,9 @@ func (g *Guard) Require(permission string) gin.HandlerFunc {
 	}
 }
 
+// RequiresPermissions reports whether Require looks at permissions at all. Else any valid token will do.
+func (g *Guard) RequiresPermissions() bool { return g.requirePermissions }
+
 // Realm names what the tokens are for in a challenge (RFC 9110 section 11.5).
 const Realm = "menu-api"
 

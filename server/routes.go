@@ -45,6 +45,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	for _, method := range []string{"GET", "HEAD"} {
 		public.Handle(method, "/healthz", s.healthz)
 		public.Handle(method, "/readyz", s.readyz)
+		guarded.Handle(method, "/me", me(o.Guard))
 	}
 	menu := items.NewModule(o.Store, items.Access{
 		Require: requireWithin(o.Guard, o.WritesPerMinute),
