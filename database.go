@@ -25,7 +25,7 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.
 
 // openMenu opens the database, puts it under the metrics, and puts the default menu into a new one unless it is to stay
 // empty.
-func openMenu(ctx context.Context, cfg config.Config, metrics *server.Metrics, log *slog.Logger) (items.Store, error) {
+func openMenu(ctx context.Context, cfg config.Config, metrics *server.Metrics, tracing *server.Tracing, log *slog.Logger) (items.Store, error) {
 	store, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func openMenu(ctx context.Context, cfg config.Config, metrics *server.Metrics, l
 	if pooled, ok := store.(interface{ Stat() *pgxpool.Stat }); ok {
 		metrics.WatchPool(pooled.Stat)
 	}
-	store = metrics.Store(store)
+	store = metrics.Store(store, tracing)
 	var menu []items.Item
 	if cfg.SeedMenu {
 		menu = items.DefaultMenu()

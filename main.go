@@ -149,7 +149,12 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 // serveAPI builds the API from its parts, says where it listens, and serves it until the context ends.
 func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce func(net.Addr)) (err error) {
 	metrics := server.NewMetrics()
-	store, err := openMenu(ctx, cfg, metrics, log)
+	tracing, err := newTracing(ctx, cfg, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer tracing.Shutdown() // after all else has ended, bounded by itself
+	store, err := openMenu(ctx, cfg, metrics, tracing, log)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil // told to stop before there was anything to stop
@@ -165,7 +170,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 		Issuer:             cfg.Issuer,
 		Audiences:          cfg.Audiences,
 		ClockSkew:          cfg.ClockSkew,
-		Keys:               authz.NewKeys(background, cfg.JWKSURL, nil, log),
+		Keys:               authz.NewKeys(background, cfg.JWKSURL, tracing.Transport(nil), log),
 		RequirePermissions: cfg.RequirePermissions,
 	})
 	if err != nil {
@@ -177,7 +182,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	defer func() { stopBackground(); running.Wait() }()
 	metrics.WatchKeys(guard.KeyStats)
 	api, err := server.New(server.Options{
-		Store: store, Follower: follower, Guard: guard, Logger: log, Metrics: metrics,
+		Store: store, Follower: follower, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
 		Docs:                  docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
 		CORSOrigins:           cfg.CORSOrigins,
 		TrustedProxies:        prefixes(cfg),

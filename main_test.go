@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -405,16 +406,75 @@ func TestServeWithoutPermissionsWarns(t *testing.T) {
 func TestMetricsListener(t *testing.T) {
 	t.Parallel()
 	p := start(t, "dev", env{"METRICS_ADDR": "127.0.0.1:0"})
-	m := regexp.MustCompile(`"url":"(http://[^"]+/metrics)"`).FindStringSubmatch(p.out.String())
-	if m == nil {
-		t.Fatalf("the log does not say where the metrics are:\n%s", p.out)
-	}
-	_, body := p.send(http.DefaultClient, p.request(http.MethodGet, m[1], nil))
+	metrics := p.metricsURL()
+	_, body := p.send(http.DefaultClient, p.request(http.MethodGet, metrics, nil))
 	if !strings.Contains(body, `route="/readyz"`) {
 		t.Errorf("got %.300s, want metrics", body)
 	}
-	if got := p.get("/metrics"); got != http.StatusNotFound {
-		t.Errorf("on the API's own port: got %d, want 404", got)
+	for _, path := range []string{"/metrics", "/debug/pprof/"} {
+		if got := p.get(path); got != http.StatusNotFound {
+			t.Errorf("%s on the API's own port: got %d, want 404", path, got)
+		}
+	}
+	// A profile takes longer than a request may: net/http ends the request when ReadTimeout is over.
+	start := time.Now()
+	response, body := p.send(http.DefaultClient, p.request(http.MethodGet, strings.Replace(metrics, "/metrics", "/debug/pprof/profile?seconds=17", 1), nil))
+	if response.StatusCode != 200 || !strings.HasPrefix(body, "\x1f\x8b") || time.Since(start) < 17*time.Second {
+		t.Errorf("got %s after %s, want a profile of 17 s: %.100s", response.Status, time.Since(start), body)
+	}
+}
+
+// metricsURL is where the log says that the metrics are.
+func (p *instance) metricsURL() string {
+	p.tb.Helper()
+	m := regexp.MustCompile(`"url":"(http://[^"]+/metrics)"`).FindStringSubmatch(p.out.String())
+	if m == nil {
+		p.tb.Fatalf("the log does not say where the metrics are:\n%s", p.out)
+	}
+	return m[1]
+}
+
+// The spans of the last requests reach the collector before the program ends, and one that does not answer does not keep
+// it from ending.
+func TestTracesAreFlushed(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var received bytes.Buffer
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = received.ReadFrom(r.Body)
+	}))
+	defer collector.Close()
+	deaf, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	for endpoint, want := range map[string]bool{collector.URL: true, "http://" + deaf.Addr().String(): false} {
+		p := start(t, "dev", env{"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=hunter2"})
+		if status := p.get("/items"); status != http.StatusOK {
+			t.Errorf("got %d", status)
+		}
+		stopped := make(chan error, 1)
+		go func() { stopped <- p.stop() }()
+		select {
+		case err := <-stopped:
+			if err != nil {
+				t.Errorf("%s: %v", endpoint, err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: still running after 20 s", endpoint)
+		}
+		if !strings.Contains(p.out.String(), `"trace_id":"`) || strings.Contains(p.out.String(), "hunter2") {
+			t.Errorf("the log must have trace ids and no header:\n%s", p.out)
+		}
+		mu.Lock()
+		if got := strings.Contains(received.String(), "GET /items"); got != want {
+			t.Errorf("%s: got the span %t, want %t", endpoint, got, want)
+		}
+		received.Reset()
+		mu.Unlock()
 	}
 }
 

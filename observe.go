@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mattn/go-isatty"
+	"go.opentelemetry.io/otel"
 
 	"menu-api/config"
 	"menu-api/server"
@@ -24,6 +25,22 @@ func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
 		return slog.New(slog.NewTextHandler(out, options))
 	}
 	return slog.New(slog.NewJSONHandler(out, options))
+}
+
+// newTracing returns nil when nothing is to be traced.
+func newTracing(ctx context.Context, cfg config.Config, metrics *server.Metrics, log *slog.Logger) (*server.Tracing, error) {
+	if cfg.TracesEndpoint == "" {
+		return nil, nil //nolint:nilnil // a nil Tracing is one that does nothing
+	}
+	// What the SDK has to say of its own settings would go to standard error, and not as a line of the log.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces", "error", err) }))
+	tracing, err := server.NewTracing(ctx, server.TracingOptions{
+		Endpoint: cfg.TracesEndpoint, Headers: cfg.TracesHeaders, Version: version(), Metrics: metrics, Logger: log,
+	})
+	if err == nil {
+		log.Info("traces", "url", cfg.TracesEndpoint)
+	}
+	return tracing, err
 }
 
 // serveMetrics serves the metrics on a listener of their own: they are not for those who read the menu.

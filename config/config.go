@@ -4,8 +4,10 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +64,11 @@ type Config struct {
 	LogFormat string
 	// MetricsAddr is the host:port of the metrics listener. Empty means that there is none.
 	MetricsAddr string
+	// TracesEndpoint is the base URL of an OpenTelemetry collector, which takes OTLP over HTTP. Empty means that nothing is
+	// traced.
+	TracesEndpoint string
+	// TracesHeaders go with everything that is sent to the collector.
+	TracesHeaders Headers
 	// ShutdownGrace is how long requests in progress may take to finish after a stop signal.
 	ShutdownGrace time.Duration
 
@@ -107,3 +114,15 @@ func (d DatabaseURL) GoString() string { return fmt.Sprintf("%q", d.String()) }
 
 // LogValue keeps a log from printing the password.
 func (d DatabaseURL) LogValue() slog.Value { return slog.StringValue(d.String()) }
+
+// Headers are HTTP headers that may hold a secret. They print without their values.
+type Headers map[string]string
+
+// String returns the names.
+func (h Headers) String() string { return fmt.Sprint(slices.Sorted(maps.Keys(h))) }
+
+// GoString keeps %#v from printing the values.
+func (h Headers) GoString() string { return h.String() }
+
+// LogValue keeps a log from printing the values.
+func (h Headers) LogValue() slog.Value { return slog.StringValue(h.String()) }

@@ -147,15 +147,21 @@ func TestValues(t *testing.T) {
 		"proxies":              {env{"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1,2001:db8::1"}, func(c config.Config) any { return c.TrustedProxies }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::1/128]"},
 		"metrics off":          {env{"METRICS_ADDR": "off"}, func(c config.Config) any { return c.MetricsAddr == "" }, "true"},
 		"metrics on":           {env{"METRICS_ADDR": ":9090"}, func(c config.Config) any { return c.MetricsAddr }, ":9090"},
-		"no limit":             {env{"RATE_LIMIT_WRITES_PER_MINUTE": "0"}, func(c config.Config) any { return c.WritesPerMinute }, "0"},
-		"no skew":              {env{"AUTHZ_CLOCK_SKEW": "0"}, func(c config.Config) any { return c.ClockSkew }, "0s"},
-		"permissions off":      {env{"AUTHZ_REQUIRE_PERMISSIONS": "false"}, func(c config.Config) any { return c.RequirePermissions }, "false"},
-		"level":                {env{"LOG_LEVEL": "DEBUG"}, func(c config.Config) any { return c.LogLevel }, "DEBUG"},
-		"format":               {env{"LOG_FORMAT": "json"}, func(c config.Config) any { return c.LogFormat }, "json"},
-		"an IPv6 host":         {env{"HOST": "[::1]"}, func(c config.Config) any { return c.Host }, "::1"},
-		"a free port":          {env{"PORT": "0"}, func(c config.Config) any { return c.Port }, "0"},
-		"a relative file":      {env{"DATABASE_URL": "sqlite:menu.db"}, sqliteFile, "menu.db"},
-		"an absolute file":     {env{"DATABASE_URL": "sqlite:/data/menu.db"}, sqliteFile, "/data/menu.db"},
+		"traces off":           {env{"OTEL_EXPORTER_OTLP_ENDPOINT": "none"}, func(c config.Config) any { return c.TracesEndpoint == "" }, "true"},
+		"traces on":            {env{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}, func(c config.Config) any { return c.TracesEndpoint }, "http://collector:4318"},
+		"headers for traces": {
+			env{"OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=a%2Cb%25, x-team = menu"},
+			func(c config.Config) any { return map[string]string(c.TracesHeaders) }, "map[x-api-key:a,b% x-team:menu]",
+		},
+		"no limit":         {env{"RATE_LIMIT_WRITES_PER_MINUTE": "0"}, func(c config.Config) any { return c.WritesPerMinute }, "0"},
+		"no skew":          {env{"AUTHZ_CLOCK_SKEW": "0"}, func(c config.Config) any { return c.ClockSkew }, "0s"},
+		"permissions off":  {env{"AUTHZ_REQUIRE_PERMISSIONS": "false"}, func(c config.Config) any { return c.RequirePermissions }, "false"},
+		"level":            {env{"LOG_LEVEL": "DEBUG"}, func(c config.Config) any { return c.LogLevel }, "DEBUG"},
+		"format":           {env{"LOG_FORMAT": "json"}, func(c config.Config) any { return c.LogFormat }, "json"},
+		"an IPv6 host":     {env{"HOST": "[::1]"}, func(c config.Config) any { return c.Host }, "::1"},
+		"a free port":      {env{"PORT": "0"}, func(c config.Config) any { return c.Port }, "0"},
+		"a relative file":  {env{"DATABASE_URL": "sqlite:menu.db"}, sqliteFile, "menu.db"},
+		"an absolute file": {env{"DATABASE_URL": "sqlite:/data/menu.db"}, sqliteFile, "/data/menu.db"},
 		"two PostgreSQL hosts": {
 			env{"DATABASE_URL": "postgres://menu:secret@one,two:5433/menu?target_session_attrs=read-write"},
 			func(c config.Config) any { return c.Database.String() }, "postgres://menu@one:5432/menu",
@@ -220,6 +226,13 @@ func TestProblems(t *testing.T) {
 		"an unknown level":             {"LOG_LEVEL", "loud"},
 		"an unknown format":            {"LOG_FORMAT", "xml"},
 		"a metrics address, port only": {"METRICS_ADDR", "9090"},
+		"a collector by host":          {"OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"},
+		"a collector with a password":  {"OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:secret@collector"},
+		"a collector with a query":     {"OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector/?key=secret"},
+		"a header without a value":     {"OTEL_EXPORTER_OTLP_HEADERS", "secret"},
+		"a header with a blank":        {"OTEL_EXPORTER_OTLP_HEADERS", "x key=secret"},
+		"a header with a line break":   {"OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret%0Ax: y"},
+		"a header badly encoded":       {"OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret%zz"},
 		"a grace of nothing":           {"SHUTDOWN_GRACE", "0s"},
 		"a provider port of no kind":   {"DEV_IDP_PORT", "x"},
 		"a token for no time":          {"DEV_TOKEN_LIFETIME", "0s"},
@@ -325,6 +338,17 @@ func TestEnvExample(t *testing.T) {
 func sqliteFile(c config.Config) any {
 	file, _ := c.Database.SQLiteFile()
 	return file
+}
+
+func TestHeadersHideTheirValues(t *testing.T) {
+	t.Parallel()
+	h := config.Headers{"x-api-key": "hunter2"}
+	printed := fmt.Sprintf("%v %+v %#v %s", h, config.Config{TracesHeaders: h}, config.Config{TracesHeaders: h}, h)
+	var b strings.Builder
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("start", "headers", h)
+	if printed += b.String(); strings.Contains(printed, "hunter2") || !strings.Contains(printed, "x-api-key") {
+		t.Errorf("got %s, want the name without the value", printed)
+	}
 }
 
 func TestDatabaseURLHidesItsPassword(t *testing.T) {

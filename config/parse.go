@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/viper"
+	"golang.org/x/net/http/httpguts"
 )
 
 // parser turns the text of each setting into its value and collects what is wrong on the way.
@@ -135,6 +136,42 @@ func (p *parser) address(key string) string {
 		p.fail(key, "must be host:port, such as 127.0.0.1:9090, not %q", text)
 	}
 	return text
+}
+
+// collector takes the base URL of a collector, plain http included: it often runs beside the program.
+func (p *parser) collector(key string) string {
+	text := p.text(key)
+	if off(text) {
+		return ""
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		p.fail(key, "must be the URL of a collector that takes OTLP over HTTP, such as http://localhost:4318")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		p.fail(key, "must not hold a user name, a query or a fragment; an API key goes into OTEL_EXPORTER_OTLP_HEADERS")
+	}
+	return text
+}
+
+// headers takes name=value pairs, separated by commas, the values percent-encoded. They may be secrets, so they are not
+// quoted.
+func (p *parser) headers(key string) Headers {
+	var headers Headers
+	for _, part := range p.list(key) {
+		name, encoded, ok := strings.Cut(part, "=")
+		name = strings.TrimSpace(name)
+		value, err := url.PathUnescape(strings.TrimSpace(encoded))
+		if !ok || err != nil || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			p.fail(key, "must be pairs such as x-api-key=value, separated by commas, with commas and percent signs in a value as %%2C and %%25")
+			return nil
+		}
+		if headers == nil {
+			headers = Headers{}
+		}
+		headers[name] = value
+	}
+	return headers
 }
 
 func (p *parser) networks(key string) []netip.Prefix {

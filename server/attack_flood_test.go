@@ -429,7 +429,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	quiet(&options)
 	metrics := server.NewMetrics()
 	metrics.WatchKeys(options.Guard.KeyStats)
-	options.Metrics, options.Store = metrics, metrics.Store(options.Store)
+	options.Metrics, options.Store = metrics, metrics.Store(options.Store, nil)
 	options.TrustedProxies, options.AuthFailuresPerMinute = []string{"192.0.2.1"}, 100 // httptest's own address
 	s, err := server.New(options)
 	if err != nil {

@@ -29,6 +29,7 @@ type Metrics struct {
 	authentication *prometheus.CounterVec
 	refusals       *prometheus.CounterVec
 	store          *prometheus.HistogramVec
+	spans          *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics of their own registry, so that several servers can run in one process.
@@ -65,8 +66,12 @@ func NewMetrics() *Metrics {
 			Help:    "How long the database took, by operation and outcome.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 13), // 0.1 ms to 6 s
 		}, []string{"operation", "outcome"}),
+		spans: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "trace_spans_total",
+			Help: "Spans for the collector, by whether it took them.",
+		}, []string{"outcome"}),
 	}
-	m.registry.MustRegister(m.inFlight, m.requests, m.duration, m.problems, m.authentication, m.refusals, m.store,
+	m.registry.MustRegister(m.inFlight, m.requests, m.duration, m.problems, m.authentication, m.refusals, m.store, m.spans,
 		collectors.NewGoCollector(),
 		collectors.NewBuildInfoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -22,7 +22,7 @@ func observed(tb testing.TB, change func(*server.Options)) (*api, *server.Metric
 	tb.Helper()
 	metrics := server.NewMetrics()
 	return newAPI(tb, func(o *server.Options) {
-		o.Metrics, o.Store = metrics, metrics.Store(o.Store)
+		o.Metrics, o.Store = metrics, metrics.Store(o.Store, nil)
 		if change != nil {
 			change(o)
 		}
@@ -177,7 +177,7 @@ func TestMetricsOfTheStoresFailures(t *testing.T) {
 	}
 	next := make(chan error, 1)
 	a, metrics := observed(t, func(o *server.Options) {
-		o.Store = o.Metrics.Store(brokenStore{o.Store, func(context.Context) error { return <-next }})
+		o.Store = o.Metrics.Store(brokenStore{o.Store, func(context.Context) error { return <-next }}, nil)
 	})
 	for _, failure := range failures {
 		next <- failure

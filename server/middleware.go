@@ -46,7 +46,7 @@ func idOf(c *gin.Context) string {
 // accessLog writes one line per request. It names the route by its template, never logs a query, which may hold
 // secrets, nor a header, and carries the cause of a failure that the client was not told. docs/operations.md has the
 // fields.
-func accessLog(log *slog.Logger) gin.HandlerFunc {
+func accessLog(log *slog.Logger, traced bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
 		c.Next()
@@ -63,6 +63,11 @@ func accessLog(log *slog.Logger) gin.HandlerFunc {
 		}
 		if principal, ok := authz.PrincipalOf(c); ok {
 			attrs = append(attrs, slog.String("subject", shorten(principal.Subject)))
+		}
+		if traced {
+			if id := traceIDOf(c); id != "" {
+				attrs = append(attrs, slog.String("trace_id", id))
+			}
 		}
 		if problem := problemTypeOf(c); problem != "" {
 			attrs = append(attrs, slog.String("problem", problem))

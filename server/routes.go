@@ -24,9 +24,12 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	if err := engine.SetTrustedProxies(o.TrustedProxies); err != nil {
 		return nil, err
 	}
+	engine.Use(requestID)
+	if o.Tracing != nil {
+		engine.Use(o.Tracing.observe)
+	}
 	engine.Use(
-		requestID,
-		accessLog(o.Logger),
+		accessLog(o.Logger, o.Tracing != nil),
 		o.Metrics.observe,
 		renderProblems(o.HideErrorDetails),
 		recoverPanics(o.Logger),

@@ -24,6 +24,8 @@ type Options struct {
 	Metrics *Metrics
 	// Docs is what the reference has to know of the identity provider.
 	Docs docs.Settings
+	// Tracing records the requests as spans. It may be nil.
+	Tracing *Tracing
 	// CORSOrigins may call the API from a page. Nil means every origin.
 	CORSOrigins []string
 	// TrustedProxies are the addresses and networks whose X-Forwarded-For is believed.

@@ -51,27 +51,39 @@ func (m *Metrics) WatchPool(stat func() *pgxpool.Stat) {
 }
 
 // Store returns the store with the time that each operation takes measured. It goes directly around the engine, so that
-// what is answered from memory does not count. Await is left out, since waiting is what it is for.
-func (m *Metrics) Store(engine items.Store) items.Store { return measuredStore{engine, m} }
+// what is answered from memory does not count. Await is left out, since waiting is what it is for. With tracing, which
+// may be nil, the operations of a request are spans of its trace.
+func (m *Metrics) Store(engine items.Store, tracing *Tracing) items.Store {
+	return measuredStore{engine, m, tracing}
+}
 
 type measuredStore struct {
 	items.Store
 	metrics *Metrics
+	tracing *Tracing
 }
 
 // measured runs an operation of the store.
 func measured[T any](ctx context.Context, s measuredStore, operation string, run func(context.Context) (T, error)) (T, error) {
 	start := time.Now()
+	ctx, end := s.tracing.operation(ctx, operation)
 	result, err := run(ctx)
-	s.metrics.store.WithLabelValues(operation, storeOutcome(err)).Observe(time.Since(start).Seconds())
+	outcome := storeOutcome(err)
+	end(outcome)
+	s.metrics.store.WithLabelValues(operation, outcome).Observe(time.Since(start).Seconds())
 	return result, err
 }
+
+const (
+	outcomeOK      = "ok"
+	outcomeRefused = "refused" // the store answered, but with a no
+)
 
 // storeOutcome is a value of the label outcome.
 func storeOutcome(err error) string {
 	switch {
 	case err == nil:
-		return "ok"
+		return outcomeOK
 	case errors.Is(err, items.ErrUncertain):
 		return "uncertain"
 	case errors.Is(err, context.Canceled):
@@ -81,7 +93,7 @@ func storeOutcome(err error) string {
 	case errors.Is(err, items.ErrUnavailable):
 		return "unavailable"
 	case isRefusal(err):
-		return "refused"
+		return outcomeRefused
 	}
 	return "failed"
 }

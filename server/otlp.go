@@ -1,0 +1,114 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// otlpClient sends spans to a collector as OTLP over HTTP with binary Protobuf (OTLP 1.x, section OTLP/HTTP). It is an
+// otlptrace.Client in the place of otlptracehttp, which links the whole of gRPC (see docs/adr/0016-light-otlp-client.md).
+type otlpClient struct {
+	url     string
+	headers map[string]string
+	http    *http.Client
+	metrics *Metrics
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	warned time.Time
+	lost   int // since then
+}
+
+const (
+	exportTimeout = 10 * time.Second // as OTLP has it
+	// warnEvery is how often the log tells of a collector that does not take spans.
+	warnEvery = time.Minute
+)
+
+func newOTLPClient(o TracingOptions) *otlpClient {
+	return &otlpClient{
+		url:     strings.TrimSuffix(o.Endpoint, "/") + "/v1/traces",
+		headers: o.Headers,
+		metrics: o.Metrics,
+		log:     o.Logger,
+		http: &http.Client{
+			Timeout: exportTimeout,
+			// Elsewhere the headers, which may hold a secret, are nobody's business.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// Start implements otlptrace.Client.
+func (c *otlpClient) Start(context.Context) error { return nil }
+
+// Stop implements otlptrace.Client.
+func (c *otlpClient) Stop(context.Context) error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
+// UploadTraces implements otlptrace.Client. What the collector does not take is lost, counted and, now and then, logged:
+// it never returns an error, of which the SDK would write a line for every batch.
+func (c *otlpClient) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+	n := 0
+	for _, of := range spans {
+		for _, scope := range of.GetScopeSpans() {
+			n += len(scope.GetSpans())
+		}
+	}
+	if err := c.post(ctx, spans); err != nil {
+		c.metrics.spans.WithLabelValues("lost").Add(float64(n))
+		c.warn(err, n)
+		return nil
+	}
+	c.metrics.spans.WithLabelValues("sent").Add(float64(n))
+	return nil
+}
+
+func (c *otlpClient) post(ctx context.Context, spans []*tracepb.ResourceSpans) error {
+	// On the wire, this is the request message of the collector's service.
+	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	for name, value := range c.headers {
+		request.Header.Set(name, value)
+	}
+	request.Header.Set("Content-Type", "application/x-protobuf")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be used again
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("the collector answered %s", response.Status)
+	}
+	return nil
+}
+
+func (c *otlpClient) warn(err error, lost int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost += lost
+	if time.Since(c.warned) < warnEvery {
+		return
+	}
+	c.log.Warn("traces: the collector does not take spans", "url", c.url, "error", err, "spans_lost", c.lost)
+	c.warned, c.lost = time.Now(), 0
+}
