@@ -50,14 +50,13 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		public.Handle(method, "/readyz", s.readyz)
 		guarded.Handle(method, "/me", me(o.Guard))
 	}
-	menu := items.NewModule(o.Store, items.Access{
+	s.menu = items.NewModule(o.Store, items.Access{
 		Require: requireWithin(o.Guard, o.WritesPerMinute),
 		Subject: subject,
 	}, items.Live{
 		Follower: o.Follower, MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, Closing: s.stopping,
 	})
-	menu.Mount(public, guarded)
-	o.Metrics.GaugeFunc("event_clients", "Clients that follow the menu.", func() float64 { return float64(menu.Clients()) })
+	s.menu.Mount(public, guarded)
 
 	docs.NewModule(o.Docs).Mount(public)
 

@@ -54,6 +54,7 @@ type Server struct {
 	connections connections
 	phase       atomic.Int32
 	stopping    chan struct{} // closed when the first phase of the end begins
+	menu        *items.Module
 }
 
 // New returns a server that does not listen yet. It returns an error if a trusted proxy is not an address or network.
@@ -81,6 +82,9 @@ func New(o Options) (*Server, error) {
 
 // Handler returns the API as an http.Handler.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// EventClients returns how many clients follow the menu.
+func (s *Server) EventClients() int64 { return s.menu.Clients() }
 
 // Serve serves the listeners until the context ends, then stops without cutting a request off (see drain). It returns
 // nil after an orderly stop.
