@@ -16,7 +16,7 @@ const (
 	Updated  Action = "update"
 	Deleted  Action = "delete"
 	Restored Action = "restore"
-	// Imported stands for many items at once. It is in the feed alone, never in the history of an item.
+	// Imported stands for many items at once, imported or removed. It is in the feed alone, never in the history of an item.
 	Imported Action = "import"
 )
 

@@ -44,6 +44,10 @@ type Store interface {
 	// as in Create. Returns ErrNotDeleted if the item is there, and ErrNotFound if there never was one with the id.
 	Restore(ctx context.Context, stamp Stamp, id int64) (Item, error)
 
+	// Reset removes every item, as Delete does, and then adds those of the menu, as Create does, in one step: no other
+	// write comes between. It returns the new items as stored. In the feed it is one change, with the id 0.
+	Reset(ctx context.Context, stamp Stamp, menu []Item) ([]Item, error)
+
 	// History returns at most limit changes of the item, those with a version under before, newest first. before 0 begins
 	// with the newest. Returns ErrNotFound if there never was an item with the id.
 	History(ctx context.Context, id, before int64, limit int) ([]Change, error)

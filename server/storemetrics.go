@@ -134,6 +134,10 @@ func (s measuredStore) Restore(ctx context.Context, stamp items.Stamp, id int64)
 	return measured(ctx, s, "restore", func(ctx context.Context) (items.Item, error) { return s.Store.Restore(ctx, stamp, id) })
 }
 
+func (s measuredStore) Reset(ctx context.Context, stamp items.Stamp, menu []items.Item) ([]items.Item, error) {
+	return measured(ctx, s, "reset", func(ctx context.Context) ([]items.Item, error) { return s.Store.Reset(ctx, stamp, menu) })
+}
+
 func (s measuredStore) History(ctx context.Context, id, before int64, limit int) ([]items.Change, error) {
 	return measured(ctx, s, "history", func(ctx context.Context) ([]items.Change, error) { return s.Store.History(ctx, id, before, limit) })
 }

@@ -42,6 +42,11 @@ func detach(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // attempt runs a statement and calls do with every row. sent is false when the statement never left.
 func (s *Store) attempt(ctx context.Context, do func(pgx.CollectableRow) error, statement string, args ...any) (sent bool, err error) {
+	return s.borrow(ctx, func(ctx context.Context, conn *pgx.Conn) error { return each(ctx, conn, do, statement, args...) })
+}
+
+// borrow calls run with a connection. sent is false when nothing was sent on it.
+func (s *Store) borrow(ctx context.Context, run func(context.Context, *pgx.Conn) error) (sent bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -52,7 +57,7 @@ func (s *Store) attempt(ctx context.Context, do func(pgx.CollectableRow) error, 
 	defer conn.Release()
 	detached, cancel := detach(ctx)
 	defer cancel()
-	err = each(detached, conn.Conn(), do, statement, args...)
+	err = run(detached, conn.Conn())
 	if err != nil && (conn.Conn().IsClosed() || codeOf(err) == codeReadOnly) {
 		s.pool.Reset() // the server went away, or became a standby: the other connections are of no use either
 	}
@@ -110,30 +115,41 @@ func readOne[T any](ctx context.Context, s *Store, scan func(pgx.CollectableRow)
 
 // write runs a statement that makes one change, whole or not at all, and reports whether it did: a condition in the
 // statement may not have held. The statement is a transaction of its own, so that nothing is ever left open between two
-// messages, and returns the id of the item. What PostgreSQL undid to keep transactions apart is tried again until the
-// context ends.
-//
-// The error is ErrUncertain if the connection was lost before the answer came.
+// messages, and returns the id of the item. Its errors are those of commit.
 func (s *Store) write(ctx context.Context, statement string, args ...any) (id int64, done bool, err error) {
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+	err = s.commit(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		done = false
-		sent, err := s.attempt(ctx, func(rows pgx.CollectableRow) error {
+		return each(ctx, conn, func(rows pgx.CollectableRow) error {
 			done = true
 			return rows.Scan(&id)
 		}, statement, args...)
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	if done {
+		s.changed()
+	}
+	return id, done, nil
+}
+
+// commit calls run, which sends one message that is a transaction. What PostgreSQL undid to keep transactions apart is
+// tried again until the context ends.
+//
+// The error is ErrUncertain if the connection was lost before the answer came.
+func (s *Store) commit(ctx context.Context, run func(context.Context, *pgx.Conn) error) error {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		sent, err := s.borrow(ctx, run)
 		code := codeOf(err)
 		switch {
 		case err == nil:
-			if done {
-				s.changed()
-			}
-			return id, done, nil
+			return nil
 		case code == codeSerializationFailure || code == codeDeadlock:
 			time.Sleep(rand.N(pause)) //nolint:gosec // spreads the attempts; nobody gains from guessing it
 		case sent && isLost(err):
-			return 0, false, fmt.Errorf("%w: %w", items.ErrUncertain, err)
+			return fmt.Errorf("%w: %w", items.ErrUncertain, err)
 		default:
-			return 0, false, translate(ctx, err)
+			return translate(ctx, err)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"menu-api/items"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
@@ -26,5 +28,40 @@ func engine(notify bool) storetest.Engine {
 		Open: func(url string) (items.Store, error) {
 			return postgres.Open(context.Background(), postgres.Options{URL: url, Notify: notify})
 		},
+	}
+}
+
+// A reset that has to be tried again counts once.
+func TestResetIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	url := pgtest.NewDatabase(t)
+	store, err := postgres.Open(context.Background(), postgres.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	ctx := context.Background()
+	if _, err := store.Create(ctx, items.Stamp{}, items.Item{Name: "Soup"}); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(ctx) })
+	// An import has taken the next id and not raised the sequence yet, as between two of its batches.
+	if _, err := conn.Exec(ctx, `INSERT INTO items SELECT id + 1, name, price, description, image, tagline, category, calories, version, search, name_key, group_key FROM items`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(ctx, `INSERT INTO changes (item_id, version, action, author, at) VALUES (3, 1, 'create', '', now())`); err != nil {
+		t.Fatal(err)
+	}
+	added, err := store.Reset(ctx, items.Stamp{By: "auth0|chef"}, items.DefaultMenu())
+	if err != nil || len(added) != 3 || added[0].ID <= 3 || added[2].ID != added[0].ID+2 {
+		t.Errorf("got %+v, %v, want ids that nothing has had", added, err)
+	}
+	menu, err := store.List(ctx, items.Query{})
+	if err != nil || len(menu) != 3 {
+		t.Errorf("got %+v, %v, want the default menu once", menu, err)
 	}
 }

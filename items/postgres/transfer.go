@@ -246,11 +246,14 @@ func (l *loader) finish(ctx context.Context) error {
 	if err := l.raiseIDs(ctx); err != nil {
 		return err
 	}
-	_, err := l.tx.Exec(ctx, `WITH turn AS (UPDATE lanes SET seq = seq + 1 WHERE lane = 0 RETURNING lane, seq)
-		INSERT INTO changes (item_id, version, lane, seq, action, author, at)
-		SELECT 0, seq, lane, seq, $1, $2, $3 FROM turn`, string(items.Imported), l.stamp.By, l.stamp.At)
+	_, err := l.tx.Exec(ctx, changeOfEverything, string(items.Imported), l.stamp.By, l.stamp.At)
 	return err
 }
+
+// changeOfEverything is what the followers of the feed see when many items have changed at once.
+const changeOfEverything = `WITH turn AS (UPDATE lanes SET seq = seq + 1 WHERE lane = 0 RETURNING lane, seq)
+	INSERT INTO changes (item_id, version, lane, seq, action, author, at)
+	SELECT 0, seq, lane, seq, $1, $2, $3 FROM turn`
 
 // checkHistory makes sure that the last change of every item is the one that made it what it is.
 func checkHistory(ctx context.Context, tx pgx.Tx) error {

@@ -227,6 +227,23 @@ func (m *memory) Restore(ctx context.Context, stamp items.Stamp, id int64) (item
 	})
 }
 
+func (m *memory) Reset(ctx context.Context, stamp items.Stamp, menu []items.Item) (added []items.Item, err error) {
+	_, err = m.write(ctx, func(s *state) (none items.Item, err error) {
+		feed := s.feed
+		for _, item := range s.menu {
+			s.put(stamp, items.Deleted, &item, nil)
+		}
+		added = []items.Item{}
+		for _, item := range menu {
+			item.ID = 0
+			added = append(added, s.add(stamp, item))
+		}
+		s.feed = slices.Concat(feed, []items.Change{{Action: items.Imported}})
+		return none, nil
+	})
+	return added, err
+}
+
 func (m *memory) History(_ context.Context, id, before int64, limit int) ([]items.Change, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
