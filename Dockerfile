@@ -3,6 +3,15 @@
 #   docker build -t menu-api .
 #   docker run -p 7000:7000 --env-file .env menu-api
 
+# The web page. It is the same for every architecture.
+FROM --platform=$BUILDPLATFORM node:22-alpine AS page
+WORKDIR /src/dashboard
+COPY dashboard/package.json dashboard/package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
+COPY docs/openapi.yaml ../docs/
+COPY dashboard ./
+RUN npm run build
+
 # Compiles on the machine's own architecture for the one that is asked for: pure Go needs no emulator.
 FROM --platform=$BUILDPLATFORM golang:1.26-alpine AS build
 WORKDIR /src
@@ -18,6 +27,7 @@ RUN mkdir -p /rootfs/etc/ssl/certs /rootfs/data \
  && cp /etc/ssl/certs/ca-certificates.crt /rootfs/etc/ssl/certs/
 
 COPY . .
+COPY --from=page /src/dashboard/dist dashboard/dist
 ARG TARGETOS TARGETARCH
 # The tags leave out what nothing here uses, and what would keep the linker from leaving out the rest: two fifths of the
 # binary (see docs/performance.md).

@@ -23,22 +23,35 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
 .PHONY: help
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: dev
-dev: ## Run the API and a development identity provider on this machine
+dev: ## Run the API, the dashboard and a development identity provider on this machine
+	@if $(has-node); then $(MAKE) dashboard; else echo "Without Node.js 20.19 or newer the dashboard is not built. The API needs none." >&2; fi
 	@go run . dev
 
+.PHONY: dashboard
+dashboard: dashboard/dist/index.html ## Build the web page that the binary serves
+
+# What the page is made of. Its API types are generated, from the OpenAPI document.
+PAGE := $(shell find dashboard/src dashboard/build -type f -not -name 'schema.d.ts' -not -name '*.test.ts*') \
+	$(addprefix dashboard/,index.html package.json package-lock.json tsconfig.json vite.config.ts) docs/openapi.yaml
+
+dashboard/dist/index.html: $(PAGE) dashboard/node_modules/.package-lock.json
+	cd dashboard && npm run --silent build
+
 .PHONY: test
-test: docs/node_modules/.package-lock.json dashboard/e2e/node_modules/.package-lock.json ## Run every test: vet, Go with the race detector, the Postman collection, a browser, a little fuzzing
+test: dashboard docs/node_modules/.package-lock.json dashboard/e2e/node_modules/.package-lock.json ## Run every test: vet, Go with the race detector, the page's own, the Postman collection, a browser, a little fuzzing
 	@$(need-node)
 	@$(need-cc)
 	@$(need-postgres)
 	@$(need-chromium)
 	@$(need-caddy)
+	cd dashboard && npm test --silent
 	go vet -tags image ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
 	@# What is above the store once more, over the other engine.
@@ -88,7 +101,7 @@ sbom: ## Write the software bill of materials bin/sbom.json (CycloneDX)
 	go run $(CYCLONEDX) app -json -licenses -std -output bin/sbom.json
 
 .PHONY: build
-build: ## Build the static binary bin/menu-api
+build: dashboard ## Build the static binary bin/menu-api, the dashboard in it
 	$(BUILD) -o bin/menu-api .
 
 .PHONY: image
@@ -102,17 +115,19 @@ image-test: ## Build the image with buildah, run it, and test it; needs root
 
 .PHONY: clean
 clean: ## Remove what the other targets made; the database stays
-	rm -rf bin docs/node_modules dashboard/e2e/node_modules dashboard/e2e/results
+	rm -rf bin docs/node_modules dashboard/node_modules dashboard/dist/* dashboard/e2e/node_modules dashboard/e2e/results
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	@$(need-node)
 	cd $* && npm ci --loglevel=error > /dev/null
 	@touch $@
 
-# The Postman collection is run by newman and the browser by Playwright, which are Node.js programs.
+# The page is built by Vite, the Postman collection is run by newman and the browser by Playwright: Node.js programs.
+has-node = { command -v npm && node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)'; } &> /dev/null
+
 define need-node
-{ command -v npm && node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)'; } &> /dev/null || { echo \
-	"The tests need Node.js 20.19 or newer with npm. On Debian 13: apt-get install -y nodejs npm" >&2; exit 1; }
+$(has-node) || { echo \
+	"The dashboard and the tests need Node.js 20.19 or newer with npm. On Debian 13: apt-get install -y nodejs npm" >&2; exit 1; }
 endef
 
 # The race detector is linked by a C compiler. A container that runs the tests as root may install it.

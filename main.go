@@ -25,6 +25,7 @@ import (
 	"menu-api/authz"
 	"menu-api/authz/devidp"
 	"menu-api/config"
+	"menu-api/dashboard"
 	"menu-api/docs"
 	"menu-api/items"
 	"menu-api/server"
@@ -184,6 +185,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	api, err := server.New(server.Options{
 		Store: store, Follower: follower, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
 		Docs:                  docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
+		Dashboard:             dashboard.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
 		CORSOrigins:           cfg.CORSOrigins,
 		TrustedProxies:        prefixes(cfg),
 		WritesPerMinute:       cfg.WritesPerMinute,
@@ -241,6 +243,7 @@ func printBanner(w io.Writer, cfg config.Config, addr net.Addr) {
 	_, _ = fmt.Fprintf(w, `
   Menu API, for DEVELOPMENT: anyone who reaches the identity provider below can sign in as administrator.
 
+    Dashboard           %[1]s/
     Menu                %[1]s/items
     API reference       %[1]s/docs
     Identity provider   %[2]s

@@ -611,8 +611,9 @@ func TestExitStatus(t *testing.T) {
 func TestImportArrows(t *testing.T) {
 	t.Parallel()
 	arrows := map[string]string{
-		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/docs menu-api/items menu-api/items/postgres menu-api/items/sqlite menu-api/items/transfer menu-api/server",
-		"menu-api/server":          "menu-api/authz menu-api/docs menu-api/items",
+		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/dashboard menu-api/docs menu-api/items menu-api/items/postgres menu-api/items/sqlite menu-api/items/transfer menu-api/server",
+		"menu-api/server":          "menu-api/authz menu-api/dashboard menu-api/docs menu-api/items",
+		"menu-api/dashboard":       "",
 		"menu-api/docs":            "",
 		"menu-api/docs/docstest":   "menu-api/docs",
 		"menu-api/items/sqlite":    "menu-api/items",

@@ -7,6 +7,7 @@ type Module struct {
 	controller controller
 	streams    *streams
 	require    func(permission string) gin.HandlerFunc
+	categories categories
 }
 
 // Access is what the module needs to know of who makes a request.

@@ -473,7 +473,6 @@ func TestRequestTargets(t *testing.T) {
 		"http://evil.example":               {404, ""},
 		"file:///etc/passwd":                {404, ""},
 		"evil.example:80":                   {404, ""},
-		"/":                                 {404, ""},
 		"*":                                 {404, ""},
 		"/%69tems":                          {404, ""},
 		"/items%2F1":                        {404, ""},

@@ -103,7 +103,6 @@ func TestContract(t *testing.T) {
 		{name: "preflight on /nope", method: "OPTIONS", path: "/nope", who: with(anyone, "Origin", "http://localhost:4040", "Access-Control-Request-Method", "POST"), status: 204, want: empty},
 		{name: "401 with Origin", method: "POST", path: "/items", body: soup, who: with(anyone, "Origin", "http://localhost:4040"), status: 401},
 		{name: "unknown route", method: "GET", path: "/nope", who: anyone, status: 404},
-		{name: "root", method: "GET", path: "/", who: anyone, status: 404},
 	}
 	a := newAPI(t, nil)
 	for _, test := range tests { // in order: later rows see what earlier ones wrote

@@ -2,12 +2,14 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"menu-api/authz"
+	"menu-api/dashboard"
 	"menu-api/docs"
 	"menu-api/items"
 )
@@ -57,6 +59,16 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		Follower: o.Follower, MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, Closing: s.stopping,
 	})
 	s.menu.Mount(public, guarded)
+
+	page, err := dashboard.New(dashboard.Options{
+		Settings: o.Dashboard,
+		Menu:     func(ctx context.Context) (any, error) { return s.menu.Overview(ctx, dashboard.PageSize) },
+		Item:     func(ctx context.Context, id string) (any, bool, error) { return s.menu.Find(ctx, id) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	page.Mount(public)
 
 	docs.NewModule(o.Docs).Mount(public)
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"menu-api/authz"
+	"menu-api/dashboard"
 	"menu-api/docs"
 	"menu-api/items"
 )
@@ -26,6 +27,8 @@ type Options struct {
 	Docs docs.Settings
 	// Tracing records the requests as spans. It may be nil.
 	Tracing *Tracing
+	// Dashboard is what the web page has to know of the identity provider.
+	Dashboard dashboard.Settings
 	// CORSOrigins may call the API from a page. Nil means every origin.
 	CORSOrigins []string
 	// TrustedProxies are the addresses and networks whose X-Forwarded-For is believed.
@@ -57,7 +60,8 @@ type Server struct {
 	menu        *items.Module
 }
 
-// New returns a server that does not listen yet. It returns an error if a trusted proxy is not an address or network.
+// New returns a server that does not listen yet. It returns an error if a trusted proxy is not an address or network, or
+// the dashboard's issuer is not a URL.
 func New(o Options) (*Server, error) {
 	s := &Server{store: o.Store, grace: o.ShutdownGrace, stopping: make(chan struct{})}
 	engine, err := s.routes(o)

@@ -217,6 +217,8 @@ func (c *Contract) responseFor(a Answer) (node, error) {
 		return node{}, nil
 	case a.Status == http.StatusMethodNotAllowed && (known || isPage(a.Path)):
 		return c.get(responses, "MethodNotAllowed"), nil
+	case a.Status == http.StatusNotFound && strings.HasPrefix(a.Path, "/menu/") && strings.HasPrefix(a.Header.Get("Content-Type"), "text/html"):
+		return node{}, nil // the page, which says that there is no such item
 	case a.Status == http.StatusNotFound && !known:
 		return c.get(responses, "NoSuchRoute"), nil
 	case isPage(a.Path) && a.Status < http.StatusBadRequest:

@@ -48,6 +48,7 @@ func TestCheck(t *testing.T) {
 		{name: "a problem", path: "/items/9", status: 404, header: asProblem, body: problem},
 		{name: "a problem of a path that is none", path: "/nothing", status: 404, header: asProblem, body: strings.Replace(problem, "no-such-item", "no-such-route", 1)},
 		{name: "a page", path: "/docs", status: 200, body: "<!doctype html>"},
+		{name: "a page of no item", path: "/menu/9", status: 404, header: map[string]string{"Content-Type": "text/html; charset=utf-8"}, body: "<!doctype html>"},
 		{name: "a preflight", method: "OPTIONS", path: "/items", status: 204},
 		{name: "HTTP's own", path: "/items", status: 431, header: map[string]string{"X-Request-Id": ""}, body: "431"},
 		{name: "events", path: "/items/events", status: 200, header: stream, body: "id: 1\nevent: ready\ndata: {}\n\nretry: 3000\n\n: heartbeat\n\n" +

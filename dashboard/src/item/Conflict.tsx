@@ -1,0 +1,80 @@
+import { useEffect, useRef } from 'react'
+
+import { fields, labels, type Field } from '../menu/item'
+import { formatPrice } from '../ui/format'
+import { differing, type Values } from './values'
+
+interface Props {
+  mine: Values
+  /** Null when the other deleted the item. */
+  theirs: Values | null
+  busy: boolean
+  message: string
+  mayRestore: boolean
+  onKeepMine: () => void
+  onTakeTheirs: () => void
+  onEditOn: () => void
+}
+
+/** Two people changed the same item. Both versions stand side by side, and the person decides. */
+export function Conflict({ mine, theirs, busy, message, mayRestore, onKeepMine, onTakeTheirs, onEditOn }: Props) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => heading.current?.focus(), [])
+  const different = theirs ? differing(mine, theirs) : []
+  return (
+    <section className="conflict" aria-labelledby="conflict-title">
+      <h3 id="conflict-title" ref={heading} tabIndex={-1}>
+        {theirs ? 'Somebody else has changed this item in the meantime' : 'Somebody else has deleted this item in the meantime'}
+      </h3>
+      <p>{theirs ? 'Nothing of yours is saved yet. Which version shall it be?' : 'Nothing of yours is saved yet.'}</p>
+      {message && (
+        <p className="notice error" role="alert">
+          {message}
+        </p>
+      )}
+      {theirs && (
+        <table>
+          <caption className="hidden">Both versions</caption>
+          <thead>
+            <tr>
+              <th scope="col">Field</th>
+              <th scope="col">Yours</th>
+              <th scope="col">Theirs</th>
+            </tr>
+          </thead>
+          <tbody>
+            {fields
+              .filter((field) => mine[field] || theirs[field])
+              .map((field) => (
+                <tr key={field} className={different.includes(field) ? 'different' : 'same'}>
+                  <th scope="row">{labels[field]}</th>
+                  <td>{show(field, mine[field])}</td>
+                  <td>{show(field, theirs[field])}</td>
+                </tr>
+              ))}
+          </tbody>
+        </table>
+      )}
+      <p className="actions">
+        {theirs && (
+          <button type="button" onClick={onEditOn}>
+            Edit on
+          </button>
+        )}
+        <button type="button" onClick={onTakeTheirs}>
+          {theirs ? 'Take theirs' : 'Leave it deleted'}
+        </button>
+        {(theirs || mayRestore) && (
+          <button type="button" className="primary" onClick={onKeepMine} aria-disabled={busy}>
+            {busy ? 'Saving …' : theirs ? 'Keep mine' : 'Put it back with my text'}
+          </button>
+        )}
+      </p>
+    </section>
+  )
+}
+
+function show(field: Field, value: string) {
+  if (value.trim() === '') return <span className="none">none</span>
+  return field === 'price' && Number.isFinite(Number(value)) ? formatPrice(Number(value)) : value
+}

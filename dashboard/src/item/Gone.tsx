@@ -1,0 +1,31 @@
+import { closeToMenu } from '../app/route'
+import { Link } from '../app/Link'
+import { useMay } from '../auth/session'
+import { Dialog } from '../ui/Dialog'
+import { useActions } from './useActions'
+
+/** Shown for an item that is not, or no longer, on the menu. */
+export function Gone({ id }: { id: number }) {
+  const may = useMay()
+  const { restore } = useActions()
+  return (
+    <Dialog title="Not on the menu" onClose={closeToMenu}>
+      <p>There is no item with the number {id}, or it was taken off the menu.</p>
+      <p className="actions">
+        <button type="button" onClick={closeToMenu}>
+          See the menu
+        </button>
+        {may('update:items') && (
+          <Link className="button" href={`/menu/${id}#history`}>
+            History
+          </Link>
+        )}
+        {may('create:items') && (
+          <button type="button" className="primary" onClick={() => void restore(id, 'The item')}>
+            Put it back
+          </button>
+        )}
+      </p>
+    </Dialog>
+  )
+}

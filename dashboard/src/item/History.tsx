@@ -1,0 +1,124 @@
+import { useEffect, useState } from 'react'
+
+import { messageOf, SessionEnded } from '../api/problem'
+import { closeToMenu, navigate } from '../app/route'
+import { useMay, useSession } from '../auth/session'
+import { fields, labels, sameItem, type Change, type Field, type Item } from '../menu/item'
+import { useMenu } from '../menu/MenuProvider'
+import { Dialog } from '../ui/Dialog'
+import { formatAgo, formatMoment, formatNumber, formatPrice } from '../ui/format'
+import { useActions } from './useActions'
+
+/** What happened to an item: who did what, and when. */
+export default function History({ id, item }: { id: number; item: Item | undefined }) {
+  const { changes, after, error, loadMore } = useHistory(id, item)
+  const session = useSession()
+  const may = useMay()
+  const { restore, revert } = useActions()
+  const name = item?.name ?? changes?.[0]?.before?.name ?? 'the item'
+  const close = () => (item ? navigate(`/menu/${id}${window.location.search}`) : closeToMenu())
+
+  return (
+    <Dialog title={`History of ${name}`} onClose={close} className="history">
+      {error !== null && (
+        <p className="notice error" role="alert">
+          {messageOf(error)}{' '}
+          {error instanceof SessionEnded && (
+            <button type="button" className="primary" onClick={session.signIn}>
+              Sign in again
+            </button>
+          )}
+        </p>
+      )}
+      {!changes && error === null && <p role="status">Loading …</p>}
+      {changes && !item && changes[0]?.action === 'delete' && may('create:items') && (
+        <p className="notice">
+          It is off the menu.{' '}
+          <button type="button" className="primary" onClick={() => void restore(id, name)}>
+            Put it back
+          </button>
+        </p>
+      )}
+      <ol className="changes">
+        {changes?.map((change) => (
+          <li key={change.version}>
+            <p className="who">
+              <strong>{words[change.action]}</strong> by {change.by === session.me?.sub ? 'you' : who(change.by)},{' '}
+              <time dateTime={change.at} title={formatMoment(change.at)}>
+                {formatAgo(change.at)}
+              </time>
+            </p>
+            <What change={change} />
+            {item && change.after && !sameItem(change.after, item) && (
+              <button type="button" className="quiet" onClick={() => void revert({ ...(change.after as Item), id })}>
+                Go back to this version
+              </button>
+            )}
+          </li>
+        ))}
+      </ol>
+      {after > 0 && (
+        <button type="button" onClick={loadMore}>
+          Show older changes
+        </button>
+      )}
+    </Dialog>
+  )
+}
+
+const words: Record<Change['action'], string> = { create: 'Added', update: 'Changed', delete: 'Deleted', restore: 'Put back' }
+
+const who = (subject: string) => subject || 'the server'
+
+/** What a change changed. */
+function What({ change: { before, after } }: { change: Change }) {
+  const changed = fields.filter((field) => before?.[field] !== after?.[field])
+  if (!before || !after) {
+    const item = after ?? before
+    return item && <p className="what">{[item.name, formatPrice(item.price), item.category].filter(Boolean).join(' · ')}</p>
+  }
+  if (changed.length === 0) return <p className="what">Nothing is different.</p>
+  return (
+    <dl className="what">
+      {changed.map((field) => (
+        <div key={field}>
+          <dt>{labels[field]}</dt>
+          <dd>
+            <del>{show(field, before)}</del> <span aria-hidden="true">→</span> <ins>{show(field, after)}</ins>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+function show(field: Field, item: Item): string {
+  if (field === 'price') return formatPrice(item.price)
+  if (field === 'calories') return item.calories === undefined ? 'none' : formatNumber(item.calories)
+  return item[field] || 'none'
+}
+
+/** The history, from the newest change on. It is read again when the item changes. */
+function useHistory(id: number, item: Item | undefined) {
+  const { api } = useMenu()
+  const [pages, setPages] = useState<{ changes: Change[]; after: number } | null>(null)
+  const [error, setError] = useState<unknown>(null)
+
+  useEffect(() => {
+    const asking = new AbortController()
+    api
+      .history(id, 0, asking.signal)
+      .then((page) => (setPages(page), setError(null)))
+      .catch((cause: unknown) => asking.signal.aborted || setError(cause))
+    return () => asking.abort()
+  }, [api, id, item])
+
+  function loadMore() {
+    if (!pages) return
+    api
+      .history(id, pages.after)
+      .then((page) => setPages({ changes: [...pages.changes, ...page.changes], after: page.after }))
+      .catch(setError)
+  }
+  return { changes: pages?.changes ?? null, after: pages?.after ?? 0, error, loadMore }
+}

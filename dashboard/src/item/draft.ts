@@ -1,0 +1,38 @@
+import type { Tagged } from '../api/menu'
+import type { Values } from './values'
+
+/** What was typed and not saved. `base` is what it was typed over, null for a new item. */
+export interface Draft {
+  base: Tagged | null
+  values: Values
+}
+
+const nameOf = (id: number | null) => `menu.draft.${id ?? 'new'}`
+
+/**
+ * Drafts stay in this tab, so that a reload, or a way over the sign-in page and back, loses nothing. A browser that keeps
+ * nothing for the page loses them, and nothing else.
+ */
+export function keepDraft(id: number | null, draft: Draft) {
+  try {
+    sessionStorage.setItem(nameOf(id), JSON.stringify(draft))
+  } catch {
+    // storage is full or forbidden
+  }
+}
+
+export function readDraft(id: number | null): Draft | null {
+  try {
+    return JSON.parse(sessionStorage.getItem(nameOf(id)) ?? 'null') as Draft | null
+  } catch {
+    return null
+  }
+}
+
+export function dropDraft(id: number | null) {
+  try {
+    sessionStorage.removeItem(nameOf(id))
+  } catch {
+    // then there is none
+  }
+}

@@ -1,0 +1,89 @@
+import { messageOf, Problem, SessionEnded } from '../api/problem'
+import { closeToMenu, navigate } from '../app/route'
+import { useMay, useSession } from '../auth/session'
+import { sameItem, type Item } from '../menu/item'
+import { useMenu } from '../menu/MenuProvider'
+import { useToasts } from '../ui/toasts'
+
+/** What a person may do to an item without typing anything. Nothing throws: the outcome is a toast. */
+export function useActions() {
+  const { api, store } = useMenu()
+  const { show } = useToasts()
+  const session = useSession()
+  const may = useMay()
+
+  function fail(what: string, error: unknown) {
+    if (error instanceof SessionEnded) {
+      show({ kind: 'error', text: `${what}: your session has ended.`, action: { label: 'Sign in again', run: session.signIn } })
+    } else {
+      show({ kind: 'error', text: `${what}. ${messageOf(error)}` })
+    }
+  }
+
+  /** Deletes the item as it is shown. One that has been changed since then is shown instead. */
+  async function remove(item: Item) {
+    const { id, name } = item
+    const undo = store.pretend(id, null)
+    closeToMenu()
+    try {
+      const current = await api.get(id)
+      if (!sameItem(current.item, item)) {
+        store.learn(current.item)
+        return lookFirst(item)
+      }
+      await api.remove(id, current.etag)
+      store.forget(id)
+      show({
+        text: `${name} is off the menu.`,
+        id: `item-${id}`,
+        ...(may('create:items') && { action: { label: 'Undo', run: () => void restore(id, name) } }),
+      })
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) {
+        store.forget(id)
+        show({ text: `Somebody else has already deleted ${name}.` })
+      } else if (error instanceof Problem && error.status === 412) {
+        lookFirst(item)
+      } else {
+        fail(`${name} was not deleted`, error)
+      }
+    } finally {
+      undo()
+    }
+  }
+
+  function lookFirst({ id, name }: Item) {
+    show({
+      kind: 'error',
+      text: `${name} was not deleted: somebody else has just changed it.`,
+      action: { label: 'Look at it', run: () => navigate(`/menu/${id}${window.location.search}`) },
+    })
+  }
+
+  /** Puts a deleted item back on the menu. */
+  async function restore(id: number, name: string) {
+    try {
+      const { item } = await api.restore(id, crypto.randomUUID())
+      store.learn(item)
+      show({ text: `${item.name} is back on the menu.`, id: `item-${id}` })
+    } catch (error) {
+      if (error instanceof Problem && error.status === 409) show({ text: `${name} is on the menu already.` })
+      else fail(`${name} was not restored`, error)
+    }
+  }
+
+  /** Makes the item what it was before. */
+  async function revert(item: Item) {
+    try {
+      const { etag } = await api.get(item.id)
+      const { id, ...input } = item
+      const saved = await api.replace(id, input, etag)
+      store.learn(saved.item)
+      show({ text: `${saved.item.name} is as it was then.`, id: `item-${id}` })
+    } catch (error) {
+      fail(`${item.name} was not changed`, error)
+    }
+  }
+
+  return { remove, restore, revert }
+}

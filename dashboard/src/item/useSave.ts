@@ -1,0 +1,85 @@
+import { useRef, useState } from 'react'
+
+import type { Tagged } from '../api/menu'
+import { messageOf, Problem, SessionEnded, type FieldError } from '../api/problem'
+import { sameItem } from '../menu/item'
+import { useMenu } from '../menu/MenuProvider'
+import { useToasts } from '../ui/toasts'
+import { inputOf, previewOf, type Values } from './values'
+
+/** How an attempt to save ended. `theirs` is null when the item was deleted. */
+export type Outcome =
+  | { kind: 'saved' }
+  | { kind: 'invalid'; message: string; errors: readonly FieldError[] }
+  | { kind: 'conflict'; theirs: Tagged | null }
+  | { kind: 'ended' }
+  | { kind: 'failed'; message: string }
+
+/** Saves an item. The menu shows it at once, and takes it back if the server refuses. */
+export function useSave(id: number | null) {
+  const { api, store } = useMenu()
+  const { show } = useToasts()
+  const [busy, setBusy] = useState(false)
+  const attempt = useRef({ key: '', body: '' })
+
+  async function save(values: Values, etag: string | null): Promise<Outcome> {
+    setBusy(true)
+    const preview = previewOf(id ?? -1, values)
+    const undo = preview ? store.pretend(preview.id, preview) : () => {}
+    try {
+      const { item } = id === null || etag === null ? await create(values) : await api.replace(id, inputOf(values), etag)
+      store.learn(item)
+      show({ text: id === null ? `${item.name} is on the menu.` : `${item.name} is saved.`, id: `item-${item.id}` })
+      return { kind: 'saved' }
+    } catch (error) {
+      return await outcomeOf(error, values)
+    } finally {
+      undo()
+      setBusy(false)
+    }
+  }
+
+  // The same item again is the same request: when the first answer was lost, it must not be added twice.
+  function create(values: Values) {
+    const body = JSON.stringify(inputOf(values))
+    if (attempt.current.body !== body) attempt.current = { key: crypto.randomUUID(), body }
+    return api.create(inputOf(values), attempt.current.key)
+  }
+
+  async function outcomeOf(error: unknown, values: Values): Promise<Outcome> {
+    if (error instanceof SessionEnded) return { kind: 'ended' }
+    if (!(error instanceof Problem)) return { kind: 'failed', message: messageOf(error) }
+    switch (error.status) {
+      case 400:
+        return { kind: 'invalid', message: error.message, errors: error.errors }
+      case 404:
+        return { kind: 'conflict', theirs: null }
+      case 412:
+        return id === null ? { kind: 'failed', message: messageOf(error) } : await conflict(id, values)
+      default:
+        return { kind: 'failed', message: messageOf(error) }
+    }
+  }
+
+  async function conflict(id: number, values: Values): Promise<Outcome> {
+    try {
+      const theirs = await api.get(id)
+      store.learn(theirs.item)
+      // Our own write arrived and its answer did not: the retry finds what it meant to write.
+      if (sameItem(theirs.item, previewOf(id, values))) return { kind: 'saved' }
+      return { kind: 'conflict', theirs }
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) return { kind: 'conflict', theirs: null }
+      return { kind: 'failed', message: messageOf(error) }
+    }
+  }
+
+  /** Puts the item back on the menu and returns it, to be saved over. */
+  async function bringBack(id: number): Promise<Tagged> {
+    const restored = await api.restore(id, crypto.randomUUID())
+    store.learn(restored.item)
+    return restored
+  }
+
+  return { save, bringBack, busy }
+}

@@ -1,0 +1,61 @@
+import type { ChangeEvent } from './item'
+
+/** How the page is connected to the changes of others. */
+export type Connection = 'connecting' | 'live' | 'waiting' | 'offline'
+
+interface Listeners {
+  onState: (state: Connection) => void
+  /** Connected, for the first time or again: what happened before may have been missed. */
+  onReady: () => void
+  onChange: (change: ChangeEvent) => void
+  /** Everything may have changed. */
+  onReset: () => void
+}
+
+const firstRetry = 2_000 // milliseconds
+const lastRetry = 60_000
+
+/**
+ * Follows GET /items/events until the result is called. The browser connects again by itself after a connection broke,
+ * and tells the server where it was. After a refusal it gives up, and this goes on.
+ */
+export function follow(url: string, { onState, onReady, onChange, onReset }: Listeners): () => void {
+  let source: EventSource | null = null
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let retry = firstRetry
+
+  function connect() {
+    clearTimeout(timer)
+    source?.close()
+    if (!navigator.onLine) return onState('offline')
+    onState('connecting')
+    source = new EventSource(url)
+    source.addEventListener('ready', () => {
+      retry = firstRetry
+      onState('live')
+      onReady()
+    })
+    source.addEventListener('change', (event) => onChange(JSON.parse((event as MessageEvent<string>).data) as ChangeEvent))
+    source.addEventListener('reset', onReset)
+    source.addEventListener('error', () => {
+      onState(navigator.onLine ? 'waiting' : 'offline')
+      if (source?.readyState !== EventSource.CLOSED) return
+      timer = setTimeout(connect, retry * (1 + Math.random())) // not everybody at once
+      retry = Math.min(lastRetry, retry * 2)
+    })
+  }
+  function disconnect() {
+    source?.close()
+    onState('offline')
+  }
+
+  connect()
+  window.addEventListener('online', connect)
+  window.addEventListener('offline', disconnect)
+  return () => {
+    clearTimeout(timer)
+    source?.close()
+    window.removeEventListener('online', connect)
+    window.removeEventListener('offline', disconnect)
+  }
+}
