@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -163,6 +164,7 @@ func problemTypeOf(c *gin.Context) string {
 // renderProblems answers a request that a handler failed with the problem of its last error.
 func renderProblems(hideDetails bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		sent := watchBody(c)
 		c.Next()
 		failure := c.Errors.Last()
 		if failure == nil || c.Writer.Written() {
@@ -187,9 +189,11 @@ func renderProblems(hideDetails bool) gin.HandlerFunc {
 		if c.Writer.Header().Get("Cache-Control") == "" {
 			c.Header("Cache-Control", "no-store") // an error is never worth keeping
 		}
-		// net/http reads a body that nobody read before it sends the answer. A client that is slow with it, or never
-		// sends it, is told sooner.
-		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(unreadBodyTimeout))
+		if !sent.ended {
+			// net/http reads a body that nobody read before it sends the answer. A client that is slow with it, or never
+			// sends it, is told sooner.
+			_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(unreadBodyTimeout))
+		}
 		c.Header("Content-Length", strconv.Itoa(len(body)))
 		c.Data(p.Status, "application/problem+json", body)
 	}
@@ -199,6 +203,32 @@ func capitalise(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // unreadBodyTimeout is how long a refusal waits for the rest of the body. The connection ends when it has not come.
 const unreadBodyTimeout = 250 * time.Millisecond
+
+// sentBody knows whether a request's body was read to its end. From then on net/http itself reads on the connection, to see
+// whether the client hangs up, and would take a deadline for that: all later requests on it would be cancelled.
+type sentBody struct {
+	io.ReadCloser
+	ended bool
+}
+
+// watchBody watches the body of the request for the handlers that come. net/http keeps the request as it was: it looks at
+// the body's type after the handlers.
+func watchBody(c *gin.Context) *sentBody {
+	if c.Request.Body == http.NoBody {
+		return &sentBody{ended: true}
+	}
+	watched := *c.Request
+	body := &sentBody{ReadCloser: watched.Body}
+	watched.Body = body
+	c.Request = &watched
+	return body
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.ended = b.ended || errors.Is(err, io.EOF)
+	return n, err
+}
 
 // wholeSeconds rounds up: a client that comes back early is refused again.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
