@@ -19,6 +19,10 @@ COVER_MIN := 85
 # How many inputs each fuzz target is given. For a real hunt, a time: make fuzz FUZZTIME=10m
 FUZZTIME := 1000x
 
+# How many rounds of kill -9 each engine is given by make torture. With 300, PostgreSQL and the program over it are killed
+# 200 times each.
+ROUNDS := 300
+
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS   += --no-print-directory
@@ -65,6 +69,13 @@ fuzz: ## Run each fuzz target on a thousand inputs, or for FUZZTIME=10m
 		echo "fuzz $$package $$target $(FUZZTIME)"; \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" > bin/fuzz.log 2>&1 || { cat bin/fuzz.log; exit 1; }; \
 	done
+
+.PHONY: torture
+torture: build ## Kill the program and PostgreSQL with SIGKILL while clients write, in ROUNDS=300 rounds an engine
+	@$(need-postgres)
+	@rm -f bin/torture.md
+	go test -count=1 -timeout 6h -run '^TestTorture$$' . -rounds $(ROUNDS) -program bin/menu-api -report bin/torture.md
+	@cat bin/torture.md
 
 .PHONY: cover
 cover: ## Print the coverage of each package; fail where it is too low

@@ -28,7 +28,7 @@ func scanChangeAnd(rows pgx.CollectableRow, first ...any) (items.Change, error) 
 	if err != nil {
 		return items.Change{}, err
 	}
-	change.At = change.At.UTC()
+	change.At = change.At.UTC().Truncate(time.Millisecond) // the engine is more exact
 	if change.Before, err = items.FromSnapshot(before, change.Version-1); err != nil {
 		return items.Change{}, err
 	}

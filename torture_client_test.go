@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"menu-api/items"
+)
+
+// attempt is a write that a client asks for: what it sends, and the entry that the history of the item must then have.
+type attempt struct {
+	action          items.Action
+	item            *ledger // nil for a new item
+	name            string  // of a new item
+	price           items.Price
+	key             string // the Idempotency-Key of a POST
+	seenAgain       bool   // it was asked for before, and nobody knows what came of it
+	appliedTheFirst bool   // which turned out to have been done
+}
+
+// entry is a change that a client knows to be in the history of an item.
+type entry struct {
+	action items.Action
+	price  items.Price
+}
+
+// ledger is what the only writer of an item knows of it. The entry of version 1 comes first.
+type ledger struct {
+	id      int64
+	name    string
+	etag    string
+	entries []entry
+}
+
+func (l *ledger) last() entry { return l.entries[len(l.entries)-1] }
+
+// crowd is an item that all writers change at once. Each change has a price of its own.
+type crowd struct {
+	id       int64
+	mu       sync.Mutex
+	answered map[items.Price]bool
+	unknown  map[items.Price]bool
+}
+
+// writer is one client of the storm. It goes on until an answer stays away, and asks again when the program is back.
+type writer struct {
+	number int
+	random *mathrand.Rand
+	client *http.Client
+	api    string
+	token  string
+	items  []*ledger
+	shared *crowd
+	doubt  *attempt
+	// prices is the last price that it gave out: no two writes have the same.
+	prices items.Price
+	// answered counts the writes that were acknowledged, unanswered the answers that stayed away, and found those of them
+	// whose write turned out to have been made.
+	answered, unanswered, found int
+	wrong                       []string // answers that should not be
+}
+
+// storm writes until an answer stays away or stop is closed, and counts the answers.
+func (w *writer) storm(stop <-chan struct{}, answers *atomic.Int64) {
+	for ; w.doubt == nil; answers.Add(1) {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if w.random.IntN(5) == 0 {
+			if !w.joinCrowd() {
+				return
+			}
+			continue
+		}
+		a := w.next()
+		if !w.try(a) {
+			w.doubt = a
+			w.unanswered++
+		}
+	}
+}
+
+// next thinks of a write: most of all new items, and changes, deletions and restorations of those it has.
+func (w *writer) next() *attempt {
+	w.prices++
+	a := &attempt{action: items.Created, price: w.prices, key: rand.Text()}
+	if len(w.items) == 0 || w.random.IntN(5) < 2 {
+		a.name = fmt.Sprintf("Writer %d, item %d", w.number, len(w.items))
+		return a
+	}
+	a.item = w.items[w.random.IntN(len(w.items))]
+	switch {
+	case a.item.last().action == items.Deleted:
+		a.action = items.Restored
+	case w.random.IntN(4) == 0:
+		a.action = items.Deleted
+	default:
+		a.action = items.Updated
+	}
+	return a
+}
+
+// resolve asks again for the write of which nobody knows what came of it, until there is an answer.
+func (w *writer) resolve(ctx context.Context) error {
+	for w.doubt != nil {
+		w.doubt.seenAgain = true
+		if w.try(w.doubt) {
+			if w.doubt.appliedTheFirst {
+				w.found++
+			}
+			w.doubt = nil
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("writer %d has no answer to %s: %w", w.number, w.doubt.action, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// try asks for a write and puts it into the ledger if it is answered.
+func (w *writer) try(a *attempt) (answered bool) {
+	method, path, body := http.MethodPost, "/items", ""
+	header := http.Header{}
+	want := http.StatusOK
+	if a.item != nil {
+		path = fmt.Sprint("/items/", a.item.id)
+	}
+	switch a.action {
+	case items.Created:
+		body, want = fmt.Sprintf(`{"item":{"name":%q,"price":%v,"description":"","image":"","category":"Torture"}}`, a.name, a.price), http.StatusCreated
+		header.Set("Idempotency-Key", a.key)
+	case items.Updated:
+		method, body = http.MethodPatch, fmt.Sprintf(`{"price":%v}`, a.price)
+		header.Set("If-Match", a.item.etag)
+	case items.Deleted:
+		method = http.MethodDelete
+		header.Set("If-Match", a.item.etag)
+	case items.Restored:
+		path += "/restore"
+		header.Set("Idempotency-Key", a.key)
+	default:
+		panic(a.action)
+	}
+	answer, err := w.do(method, path, body, header)
+	switch {
+	case err != nil:
+		return false
+	case answer.status == want:
+	case a.seenAgain && a.action == items.Deleted && answer.status == http.StatusNotFound:
+		a.appliedTheFirst = true
+	case a.seenAgain && a.action == items.Updated && answer.status == http.StatusPreconditionFailed:
+		a.appliedTheFirst = true
+		if answer, err = w.do(http.MethodGet, path, "", nil); err != nil {
+			return false
+		}
+	default:
+		w.wrong = append(w.wrong, fmt.Sprintf("writer %d: %s %s: got %d %s, want %d", w.number, method, path, answer.status, answer.body, want))
+		return true
+	}
+	w.enter(a, answer)
+	return true
+}
+
+// enter puts an answered write into the ledger of its item.
+func (w *writer) enter(a *attempt, answer answer) {
+	w.answered++
+	if a.item == nil {
+		a.item = &ledger{name: a.name}
+		w.items = append(w.items, a.item)
+	}
+	made := entry{a.action, a.price}
+	switch a.action {
+	case items.Restored:
+		made.price = a.item.entries[len(a.item.entries)-2].price
+	case items.Deleted:
+		a.item.entries = append(a.item.entries, made)
+		return
+	default:
+	}
+	a.item.entries = append(a.item.entries, made)
+	var got items.Item
+	if err := json.Unmarshal([]byte(answer.body), &got); err != nil || got.Name != a.item.name || got.Price != made.price {
+		w.wrong = append(w.wrong, fmt.Sprintf("writer %d: %s of %q at %v was answered with %s", w.number, a.action, a.item.name, made.price, answer.body))
+	}
+	a.item.id, a.item.etag = got.ID, answer.etag
+}
+
+// joinCrowd changes the item that is everybody's. It is not asked again: the change is there once, or not at all.
+func (w *writer) joinCrowd() (answered bool) {
+	w.prices++
+	answer, err := w.do(http.MethodPatch, fmt.Sprint("/items/", w.shared.id), fmt.Sprintf(`{"price":%v}`, w.prices), nil)
+	w.shared.mu.Lock()
+	defer w.shared.mu.Unlock()
+	switch {
+	case err != nil:
+		w.shared.unknown[w.prices] = true
+		w.unanswered++
+		return false
+	case answer.status != http.StatusOK:
+		w.wrong = append(w.wrong, fmt.Sprintf("writer %d: the shared item: got %d %s", w.number, answer.status, answer.body))
+	default:
+		w.answered++
+		w.shared.answered[w.prices] = true
+	}
+	return true
+}
+
+type answer struct {
+	status     int
+	etag, body string
+}
+
+var errUnavailable = errors.New("503")
+
+// do sends a request. An error says that nobody knows what came of it.
+func (w *writer) do(method, path, body string, header http.Header) (answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, w.api+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	if header != nil {
+		request.Header = header
+	}
+	request.Header.Set("Authorization", "Bearer "+w.token)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := w.client.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	if response.StatusCode == http.StatusServiceUnavailable {
+		return answer{}, errUnavailable
+	}
+	return answer{response.StatusCode, response.Header.Get("ETag"), string(raw)}, nil
+}
