@@ -59,7 +59,7 @@ func open(ctx context.Context, file string) (_ *Store, err error) {
 			return nil, err
 		}
 	}
-	writer, err := newWriter(ctx, db)
+	writer, err := newWriter(ctx, file, db)
 	if err != nil {
 		return nil, err
 	}

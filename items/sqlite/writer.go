@@ -13,6 +13,7 @@ import (
 //
 // No goroutine is kept for it: the first of those that wait leads, and runs the writes of all.
 type writer struct {
+	file string
 	db   *sql.DB
 	conn *conn
 	// leading holds a value while somebody leads.
@@ -20,18 +21,21 @@ type writer struct {
 
 	mu      sync.Mutex
 	waiting []*write
+
+	// walLimit is the size of the log at which it is to be emptied. It belongs to who leads.
+	walLimit int64
 }
 
 // maxGroup bounds how many writes share a transaction, and so how long the first of them waits for the last.
 const maxGroup = 256
 
-// newWriter takes over the pool, of which it uses one connection.
-func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {
+// newWriter takes over the pool of the file, of which it uses one connection.
+func newWriter(ctx context.Context, file string, db *sql.DB) (*writer, error) {
 	conn, err := newConn(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	return &writer{db: db, conn: conn, leading: make(chan struct{}, 1)}, nil
+	return &writer{file: file, db: db, conn: conn, leading: make(chan struct{}, 1), walLimit: maxWAL}, nil
 }
 
 func (w *writer) close() error {
@@ -86,6 +90,7 @@ func (w *writer) runExclusively(ctx context.Context, do func(context.Context, *c
 	defer func() { <-w.leading }()
 	own := &write{ctx: ctx, do: do}
 	w.commit([]*write{own}) //nolint:contextcheck // do uses the caller's
+	w.boundWAL()            //nolint:contextcheck // for all
 	return own.err
 }
 
@@ -121,6 +126,7 @@ func (w *writer) lead() {
 	for _, member := range group {
 		close(member.done)
 	}
+	w.boundWAL()
 }
 
 // commit runs the group in one transaction and sets the error of each. It reports false when smaller groups may fare
