@@ -174,17 +174,19 @@ fi; \
 command -v buildah > /dev/null || { echo "The image is built with buildah. On Debian: apt-get install -y buildah" >&2; exit 1; }
 endef
 
-# The tests start PostgreSQL servers of their own. A container that runs them as root may install the programs, but not
-# the service that Debian would set up with them.
+# The tests start PostgreSQL servers of their own, and a PgBouncer. A container that runs them as root may install the
+# programs, but not the services that Debian would set up with them.
 define need-postgres
 has_postgres() { [ -n "$${TEST_POSTGRES_URL:-}" ] || command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } &> /dev/null; \
-if ! has_postgres && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	echo "The tests need PostgreSQL: installing postgresql" >&2; \
+has_pgbouncer() { PATH="$$PATH:/usr/sbin" command -v pgbouncer; } &> /dev/null; \
+if ! { has_postgres && has_pgbouncer; } && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	echo "The tests need PostgreSQL and PgBouncer: installing postgresql and pgbouncer" >&2; \
 	mkdir -p /etc/postgresql-common/createcluster.d; \
 	echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/menu-api.conf; \
-	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; } > /dev/null; \
+	{ apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql pgbouncer; } > /dev/null; \
 fi; \
-has_postgres || { echo "The tests need PostgreSQL. On Debian: apt-get install -y postgresql; or set TEST_POSTGRES_URL" >&2; exit 1; }
+has_postgres || { echo "The tests need PostgreSQL. On Debian: apt-get install -y postgresql; or set TEST_POSTGRES_URL" >&2; exit 1; }; \
+has_pgbouncer || { echo "The tests need PgBouncer. On Debian: apt-get install -y pgbouncer" >&2; exit 1; }
 endef
 
 # The browser tests drive Debian's own browser; Playwright downloads none. CHROMIUM names another one.

@@ -36,7 +36,18 @@ func newReplicasWith(tb testing.TB, open func() items.Store) (one, two *api) {
 // What one replica has answered is what the other answers, ETags and the answers to retries included.
 func TestReplicasAgree(t *testing.T) {
 	t.Parallel()
-	one, two := newReplicas(t)
+	for name, database := range map[string]func(testing.TB) string{"directly": pgtest.DatabaseURL, "behind PgBouncer": pgtest.NewPooledDatabase} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := database(t)
+			one, two := newReplicasWith(t, func() items.Store { return openStoreAt(t, url) })
+			testReplicasAgree(t, one, two)
+		})
+	}
+}
+
+func testReplicasAgree(t *testing.T, one, two *api) {
+	t.Helper()
 	admin := one.admin()
 	for i := range 10 {
 		writer, reader := one, two

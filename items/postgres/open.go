@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -80,23 +81,44 @@ func adjust(config *pgxpool.Config, url string) {
 // migrationLock is the number of the advisory lock under which the schema is changed. It is arbitrary.
 const migrationLock = 0x6d656e75 // "menu"
 
-// migrate brings the schema up to date. Replicas that start together wait for each other: the lock belongs to a
-// transaction, so that it is released with the connection, and works behind a pooler.
+// lockPause is how long a replica waits before it asks for the lock again.
+const lockPause = 50 * time.Millisecond
+
+// lock returns a transaction that holds the migration lock: it is released with the connection, and works behind a pooler.
+// While another has it, this one waits without a connection. A pooler may have fewer than there are replicas that start,
+// and the one that holds the lock needs a second.
+func lock(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
+	for {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		var held bool
+		err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, migrationLock).Scan(&held)
+		if held {
+			return tx, nil
+		}
+		_ = tx.Rollback()
+		if err != nil {
+			return nil, err
+		}
+		sleep(ctx, lockPause)
+	}
+}
+
+// migrate brings the schema up to date. Replicas that start together wait for each other.
 func migrate(ctx context.Context, config *pgx.ConnConfig) error {
 	config = config.Copy()
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // which runs a file of several statements
 	db := stdlib.OpenDB(*config)
 	defer func() { _ = db.Close() }()
-	lock, err := db.BeginTx(ctx, nil)
+	held, err := lock(ctx, db)
 	if err != nil {
 		return explain(err)
 	}
-	defer func() { _ = lock.Rollback() }()
-	if _, err := lock.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, migrationLock); err != nil {
-		return explain(err)
-	}
+	defer func() { _ = held.Rollback() }()
 	var ours, foreign bool
-	err = lock.QueryRowContext(ctx, `
+	err = held.QueryRowContext(ctx, `
 		SELECT coalesce(bool_or(table_name = 'goose_db_version'), false), coalesce(bool_or(table_name IN ('items', 'changes')), false)
 		FROM information_schema.tables WHERE table_schema = current_schema()`).Scan(&ours, &foreign)
 	if err != nil {

@@ -22,6 +22,15 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// The same behind PgBouncer in transaction mode, which hands every transaction to another connection. Nobody hears of
+// notifications there, and Options are nevertheless the usual ones.
+func TestConformanceBehindPgBouncer(t *testing.T) {
+	t.Parallel()
+	pooled := engine(true)
+	pooled.NewPlace = pgtest.NewPooledDatabase
+	storetest.Run(t, pooled)
+}
+
 func engine(notify bool) storetest.Engine {
 	return storetest.Engine{
 		NewPlace: pgtest.NewDatabase,

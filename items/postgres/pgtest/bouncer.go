@@ -1,0 +1,144 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var errNoBouncer = errors.New("PgBouncer is not installed: apt-get install -y pgbouncer")
+
+// NewPooledDatabase is NewDatabase behind a PgBouncer that hands out connections for one transaction each, as it is
+// usual where many programs share a server. Nothing that belongs to a session works there.
+func NewPooledDatabase(tb testing.TB) string {
+	tb.Helper()
+	database, err := url.Parse(NewDatabase(tb))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	pooler, err := sharedBouncer()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	database.Host, database.User, database.RawQuery = pooler.address, url.User("menu"), "sslmode=disable"
+	return database.String()
+}
+
+// bouncer is a PgBouncer that runs. Its keeper is held as long as it: what nobody holds is closed, and ends the keeping.
+type bouncer struct {
+	address string
+	keeper  *keeper
+}
+
+// sharedBouncer starts the PgBouncer that the tests of this process share, before their shared server.
+var sharedBouncer = sync.OnceValues(startBouncer)
+
+func startBouncer() (*bouncer, error) {
+	server, err := sharedURL()
+	if err != nil {
+		return nil, err
+	}
+	program, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		if program, err = exec.LookPath("/usr/sbin/pgbouncer"); err != nil {
+			return nil, errNoBouncer
+		}
+	}
+	as, err := account()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "menu-pgbouncer-")
+	if err != nil {
+		return nil, err
+	}
+	keeper, err := newKeeper(folder, as)
+	if err != nil {
+		return nil, err
+	}
+	for range 10 { // somebody else may take the port
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		if err := configureBouncer(folder, server, port, as); err != nil {
+			return nil, err
+		}
+		cmd := command(folder, as, program, filepath.Join(folder, "pgbouncer.ini"))
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		keeper.watch(cmd.Process.Pid)
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
+		address := fmt.Sprint("127.0.0.1:", port)
+		if listens(address, ended) {
+			return &bouncer{address, keeper}, nil
+		}
+	}
+	log, _ := os.ReadFile(filepath.Join(folder, "log"))
+	return nil, fmt.Errorf("PgBouncer does not start: %s", log)
+}
+
+// configureBouncer has everybody in, as one user of the server. There are fewer connections than clients, so that a
+// client seldom has the one that it had before.
+func configureBouncer(folder, server string, port int, as *syscall.Credential) error {
+	config, err := pgx.ParseConfig(server)
+	if err != nil {
+		return err
+	}
+	login := "user=" + config.User
+	if config.Password != "" {
+		login += " password='" + strings.ReplaceAll(config.Password, "'", "''") + "'"
+	}
+	settings := fmt.Sprintf(`[databases]
+* = host=%s port=%d %s
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %d
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 4
+max_client_conn = 1000
+server_tls_sslmode = prefer
+logfile = log
+`, config.Host, config.Port, login, port)
+	file := filepath.Join(folder, "pgbouncer.ini")
+	err = os.WriteFile(file, []byte(settings), 0o600)
+	if as != nil {
+		err = errors.Join(err, os.Chown(folder, int(as.Uid), int(as.Gid)), os.Chown(file, int(as.Uid), int(as.Gid)))
+	}
+	return err
+}
+
+// listens reports whether somebody takes connections at the address before the process has ended.
+func listens(address string, ended <-chan struct{}) bool {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		select {
+		case <-ended:
+			return false
+		case <-time.After(10 * time.Millisecond):
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		cancel()
+		if err == nil {
+			_ = conn.Close()
+			return true
+		}
+	}
+	return false
+}
