@@ -83,6 +83,7 @@ func Run(t *testing.T, engine Engine) {
 		"Import gives ids and history to new items":      testImportNew,
 		"Import is all or nothing":                       testImportRefuses,
 		"Import replaces when told":                      testImportReplaces,
+		"A clock that steps back does no harm":           testClockBack,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -137,7 +137,11 @@ func (s *Server) ready() bool {
 		return false
 	}
 	lines := strings.Split(string(text), "\n")
-	return len(lines) > 7 && lines[0] == strconv.Itoa(s.running.cmd.Process.Pid) && strings.TrimSpace(lines[7]) == "ready"
+	if len(lines) <= 7 || lines[0] != strconv.Itoa(s.running.cmd.Process.Pid) {
+		return false
+	}
+	state := strings.TrimSpace(lines[7])
+	return state == "ready" || state == "standby"
 }
 
 // freeze stops all processes of the server and returns them. The postmaster comes first, for it would start more.

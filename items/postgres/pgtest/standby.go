@@ -1,0 +1,49 @@
+package pgtest
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+)
+
+// StartStandby starts a server that follows this one and has all that was committed here before it is answered: commits
+// wait for it. It is removed after the test.
+func (s *Server) StartStandby(tb testing.TB) *Server {
+	tb.Helper()
+	standby := &Server{programs: s.programs, account: s.account, settings: s.settings}
+	var err error
+	if standby.folder, err = os.MkdirTemp("", "menu-pgtest-"); err != nil {
+		tb.Fatal(err)
+	}
+	standby.keeper, err = newKeeper(standby.folder, s.account)
+	must(tb, err)
+	tb.Cleanup(standby.remove)
+	if s.account != nil {
+		must(tb, os.Chown(standby.folder, int(s.account.Uid), int(s.account.Gid)))
+	}
+	program, err := s.programs.other("pg_basebackup")
+	must(tb, err)
+	copying := command(standby.folder, s.account, program,
+		"--pgdata="+standby.data(), "--host=127.0.0.1", "--port="+strconv.Itoa(s.port), "--username=postgres", "--checkpoint=fast",
+		"--no-sync", "--write-recovery-conf")
+	if out, err := copying.CombinedOutput(); err != nil {
+		tb.Fatalf("pg_basebackup: %v\n%s", err, out)
+	}
+	if err := standby.launchAnywhere(); err != nil {
+		tb.Fatalf("the standby does not start: %v\n%s", err, standby.log())
+	}
+	// After the copy, which would otherwise wait for a standby of its own one day.
+	must(tb, execute(s.URL(), "ALTER SYSTEM SET synchronous_standby_names = '*'"))
+	must(tb, execute(s.URL(), "SELECT pg_reload_conf()"))
+	return standby
+}
+
+// Promote makes a standby a server that takes writes, as one does when the other is lost.
+func (s *Server) Promote(tb testing.TB) {
+	tb.Helper()
+	must(tb, execute(s.URL(), "SELECT pg_promote()"))
+}
+
+// Address is where the server listens, as a URL has it.
+func (s *Server) Address() string { return fmt.Sprint("127.0.0.1:", s.port) }
