@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -140,6 +141,26 @@ func TestProxy(t *testing.T) {
 		if strings.Contains(log, "203.0.113.9") {
 			t.Error("the log of the replicas has the address that the client made up")
 		}
+	})
+
+	t.Run("events are not held back", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		response := proxy.do(ctx, t, http.MethodGet, "/items/events", "", http.Header{"Accept": {"text/event-stream"}})
+		defer func() { _ = response.Body.Close() }()
+		lines := bufio.NewScanner(response.Body)
+		waitFor := func(want string) {
+			t.Helper()
+			for lines.Scan() {
+				if lines.Text() == want {
+					return
+				}
+			}
+			t.Fatalf("the stream ended (%v) before %q", lines.Err(), want)
+		}
+		waitFor("event: ready")
+		proxy.create(t, token)
+		waitFor("event: change")
 	})
 
 	t.Run("a replica may stop", func(t *testing.T) {
