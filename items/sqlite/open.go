@@ -135,12 +135,14 @@ var afterwards = map[int64]func(context.Context, *sql.Tx) error{2: beginHistory}
 
 // beginHistory gives the items of a database that had no history yet a first entry in it, and their folded text.
 func beginHistory(ctx context.Context, tx *sql.Tx) error {
+	// The columns that there are at this version, whatever later ones add.
 	var menu []items.Item
 	err := each(ctx, transaction{tx}, func(row scanner) error {
-		item, err := scan(row)
-		menu = append(menu, item)
+		var i items.Item
+		err := row.Scan(&i.ID, &i.Name, &i.Price, &i.Description, &i.Image, &i.Tagline, &i.Category, &i.Calories, &i.Version)
+		menu = append(menu, i)
 		return err
-	}, `SELECT `+columns+` FROM items`)
+	}, `SELECT id, name, price, description, image, tagline, category, calories, version FROM items`)
 	if err != nil {
 		return err
 	}
