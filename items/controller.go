@@ -1,6 +1,7 @@
 package items
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,35 +13,34 @@ import (
 // renderer, which knows what each means in HTTP.
 type controller struct {
 	service *Service
+	answers *answers
 	subject func(*gin.Context) string
 }
 
 // list answers with an object keyed by id, as the NestJS application does, or, when the query has a parameter of ours,
 // with an array: the keys of a JavaScript object have no order of their own.
 func (ctl controller) list(c *gin.Context) {
-	listing, err := parseListing(c.Request)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	menu, next, err := ctl.service.List(c.Request.Context(), listing.query)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	if next != nil {
-		c.Header("Link", listing.next("/items", next))
-	}
-	represent := representMenu
-	if listing.paged {
-		represent = representList
-	}
-	rep, err := represent(menu)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	read(c, rep)
+	asked := question{route: "/items", query: c.Request.URL.RawQuery}
+	ctl.read(c, asked, func(ctx context.Context) (*answer, error) {
+		listing, err := parseListing(c.Request)
+		if err != nil {
+			return nil, err
+		}
+		menu, next, err := ctl.service.List(ctx, listing.query)
+		if err != nil {
+			return nil, err
+		}
+		found := &answer{}
+		if next != nil {
+			found.link = listing.next("/items", next)
+		}
+		if listing.paged {
+			found.representation, err = representList(menu)
+		} else {
+			found.representation, err = representMenu(menu)
+		}
+		return found, err
+	})
 }
 
 func (ctl controller) get(c *gin.Context) {
@@ -48,17 +48,27 @@ func (ctl controller) get(c *gin.Context) {
 	if !ok {
 		return
 	}
-	item, err := ctl.service.Get(c.Request.Context(), id)
+	ctl.read(c, question{route: "/items/:id", id: id}, func(ctx context.Context) (*answer, error) {
+		item, err := ctl.service.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		rep, err := representItem(item)
+		return &answer{representation: rep}, err
+	})
+}
+
+// read answers a GET or HEAD from memory, or with what find makes of the store.
+func (ctl controller) read(c *gin.Context, asked question, find func(context.Context) (*answer, error)) {
+	found, err := ctl.answers.get(c.Request.Context(), asked, find)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	rep, err := representItem(item)
-	if err != nil {
-		fail(c, err)
-		return
+	if found.link != "" {
+		c.Header("Link", found.link)
 	}
-	read(c, rep)
+	read(c, found.representation)
 }
 
 func (ctl controller) create(c *gin.Context) {

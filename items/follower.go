@@ -56,6 +56,7 @@ type Follower struct {
 	newest  Cursor // the place after the last
 	more    chan struct{}
 	ended   bool
+	first   []func() // called when something has changed, before anybody else hears of it
 	// confirmed is when the newest read began that found no more than it returned.
 	confirmed time.Time
 }
@@ -69,6 +70,13 @@ func NewFollower(store Store, log *slog.Logger) *Follower {
 		store: store, log: log,
 		begun: make(chan struct{}), readers: make(chan struct{}, maxReaders), more: make(chan struct{}),
 	}
+}
+
+// First has do called whenever something has changed, before any subscriber hears of it. do must not call the follower.
+func (f *Follower) First(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.first = append(f.first, do)
 }
 
 // Run follows the feed, from now, until the context ends. While the store fails it tries again and again; no change is
@@ -213,6 +221,9 @@ func (f *Follower) restart(now Cursor) {
 }
 
 func (f *Follower) wake() {
+	for _, do := range f.first {
+		do()
+	}
 	close(f.more)
 	f.more = make(chan struct{})
 }

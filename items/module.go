@@ -20,8 +20,12 @@ type Access struct {
 
 // NewModule returns the menu over the store.
 func NewModule(store Store, access Access, live Live) *Module {
+	answers := newAnswers()
+	if live.Follower != nil { // without one, what others change is seen within a second
+		live.Follower.First(answers.drop)
+	}
 	return &Module{
-		controller: controller{service: NewService(store), subject: access.Subject},
+		controller: controller{service: NewService(watchedStore{store, answers}), answers: answers, subject: access.Subject},
 		streams:    &streams{Live: live},
 		require:    access.Require,
 	}

@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"menu-api/items"
@@ -79,4 +81,50 @@ func testReplicasAgree(t *testing.T, one, two *api) {
 	if a, b := one.do("GET", "/items", ""), two.do("GET", "/items", ""); a.body != b.body || a.header.Get("ETag") != b.header.Get("ETag") {
 		t.Errorf("got menus\n%s\n%s\nwant the same from both", a.body, b.body)
 	}
+}
+
+// What another process writes is seen soon, however often the old menu was read before: by way of the feed, and within a
+// second without it.
+func TestOthersWritesAreSeen(t *testing.T) {
+	t.Parallel()
+	for name, feed := range map[string]bool{"with the feed": true, "without the feed": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.DatabaseURL(t)
+			other := openStoreAt(t, url)
+			a := newAPI(t, func(o *server.Options) {
+				o.Store = openStoreAt(t, url)
+				if !feed {
+					o.Store = feedless{o.Store}
+				}
+			})
+			paths := []string{"/items", "/items?sort=name", "/items?limit=1", "/items/1"}
+			created, err := other.Create(t.Context(), items.Stamp{By: "other"}, items.Item{Name: "Old"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				for _, path := range paths {
+					a.do("GET", path, "")
+				}
+			}
+			_, err = other.Update(t.Context(), items.Stamp{By: "other"}, created.ID, func(item items.Item) (items.Item, error) {
+				item.Name = "Aaa New"
+				return item, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range paths {
+				waitFor(t, func() bool { return strings.Contains(a.do("GET", path, "").body, "Aaa New") })
+			}
+		})
+	}
+}
+
+// feedless is a store whose feed tells nothing.
+type feedless struct{ items.Store }
+
+func (feedless) Changes(context.Context, items.Cursor, int) ([]items.Change, items.Cursor, error) {
+	return nil, items.Cursor{}, nil
 }
