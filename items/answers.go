@@ -212,44 +212,68 @@ func (a *answers) endWrite() {
 	a.dropLocked()
 }
 
-// watchedStore is a store whose writes keep the answers true.
+// watchedStore is a store whose writes keep the answers true. It embeds what does not write and no more, so that a new way
+// to write does not compile before it is below.
 type watchedStore struct {
-	Store
+	reads
+	store   Store
 	answers *answers
 }
+
+var _ Store = watchedStore{}
+
+// reads are the methods of a Store that change nothing.
+type reads interface {
+	List(ctx context.Context, query Query) ([]Item, error)
+	Get(ctx context.Context, id int64) (Item, error)
+	History(ctx context.Context, id, before int64, limit int) ([]Change, error)
+	Changes(ctx context.Context, after Cursor, limit int) ([]Change, Cursor, error)
+	Await(ctx context.Context) error
+	Export(ctx context.Context, history bool, yield func(Record) error) error
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+func newWatchedStore(store Store, answers *answers) watchedStore { return watchedStore{store, store, answers} }
 
 // Create implements Store.
 func (s watchedStore) Create(ctx context.Context, stamp Stamp, item Item) (Item, error) {
 	defer s.answers.write()()
-	return s.Store.Create(ctx, stamp, item)
+	return s.store.Create(ctx, stamp, item)
 }
 
 // Update implements Store.
 func (s watchedStore) Update(ctx context.Context, stamp Stamp, id int64, change func(Item) (Item, error)) (Item, error) {
 	defer s.answers.write()()
-	return s.Store.Update(ctx, stamp, id, change)
+	return s.store.Update(ctx, stamp, id, change)
 }
 
 // Delete implements Store.
 func (s watchedStore) Delete(ctx context.Context, stamp Stamp, id int64, allow func(Item) error) (Item, error) {
 	defer s.answers.write()()
-	return s.Store.Delete(ctx, stamp, id, allow)
+	return s.store.Delete(ctx, stamp, id, allow)
 }
 
 // Restore implements Store.
 func (s watchedStore) Restore(ctx context.Context, stamp Stamp, id int64) (Item, error) {
 	defer s.answers.write()()
-	return s.Store.Restore(ctx, stamp, id)
+	return s.store.Restore(ctx, stamp, id)
+}
+
+// Reset implements Store.
+func (s watchedStore) Reset(ctx context.Context, stamp Stamp, menu []Item) ([]Item, error) {
+	defer s.answers.write()()
+	return s.store.Reset(ctx, stamp, menu)
 }
 
 // Seed implements Store.
 func (s watchedStore) Seed(ctx context.Context, stamp Stamp, menu []Item) error {
 	defer s.answers.write()()
-	return s.Store.Seed(ctx, stamp, menu)
+	return s.store.Seed(ctx, stamp, menu)
 }
 
 // Import implements Store.
 func (s watchedStore) Import(ctx context.Context, stamp Stamp, replace bool, next func() (Record, error)) error {
 	defer s.answers.write()()
-	return s.Store.Import(ctx, stamp, replace, next)
+	return s.store.Import(ctx, stamp, replace, next)
 }

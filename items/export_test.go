@@ -15,7 +15,7 @@ func NewReplica() Replica { return Replica{newAnswers()} }
 // See returns the store as the controller sees it: reads by way of the answers that are kept, writes past them. What the
 // answers were made of is kept beside them, so that a test can compare items and not JSON.
 func (r Replica) See(store Store) Store {
-	return &remembering{Store: watchedStore{store, r.answers}, answers: r.answers}
+	return &remembering{Store: newWatchedStore(store, r.answers), answers: r.answers}
 }
 
 // Drop is what the replica does when its follower sees a change.

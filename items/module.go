@@ -25,7 +25,7 @@ func NewModule(store Store, access Access, live Live) *Module {
 		live.Follower.First(answers.drop)
 	}
 	return &Module{
-		controller: controller{service: NewService(watchedStore{store, answers}), answers: answers, subject: access.Subject},
+		controller: controller{service: NewService(newWatchedStore(store, answers)), answers: answers, subject: access.Subject},
 		streams:    &streams{Live: live},
 		require:    access.Require,
 	}
