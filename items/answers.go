@@ -234,7 +234,9 @@ type reads interface {
 	Close() error
 }
 
-func newWatchedStore(store Store, answers *answers) watchedStore { return watchedStore{store, store, answers} }
+func newWatchedStore(store Store, answers *answers) watchedStore {
+	return watchedStore{store, store, answers}
+}
 
 // Create implements Store.
 func (s watchedStore) Create(ctx context.Context, stamp Stamp, item Item) (Item, error) {

@@ -269,9 +269,9 @@ func TestCollectorInTrouble(t *testing.T) {
 				_, series := scrape(t, metrics)
 				return series[`trace_spans_total{outcome="lost"}`]
 			}
-			for range 20 {
-				a.do("GET", "/items/1", "").assertStatus(t, 200)
-				time.Sleep(15 * time.Millisecond) // lets an export begin
+			for i := range 20 {
+				a.do("GET", fmt.Sprint("/items?limit=", i+1), "").assertStatus(t, 200) // each a read of the store
+				time.Sleep(15 * time.Millisecond)                                      // lets an export begin
 			}
 			tracing.Shutdown()
 			if name != "hangs" && lost() != "40" {
