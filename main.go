@@ -154,7 +154,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	if err != nil {
 		return err
 	}
-	defer tracing.Shutdown() // after all else has ended, bounded by itself
+	defer tracing.Shutdown(ctx) // after all else has ended, bounded by itself
 	store, err := openMenu(ctx, cfg, metrics, tracing, log)
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -90,7 +90,8 @@ func TestMetricsOfAuthentication(t *testing.T) {
 	expired := a.issuer.TokenWith(t, items.Permissions(), map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
 	foreign := a.issuer.TokenWith(t, items.Permissions(), map[string]any{"aud": "https://other.example.com"})
 	for _, headers := range [][]string{
-		a.admin(), a.as("update:items"), nil, {"Authorization", "Basic x"},
+		a.admin(), a.as("update:items"), nil,
+		{"Authorization", "Basic x"},
 		bearer("x.y"), bearer(expired), bearer(foreign), bearer(foreign), bearer(foreign), // the last two are over the limit
 	} {
 		a.do("POST", "/items", soup, headers...)
@@ -175,14 +176,12 @@ func TestMetricsOfTheStoresFailures(t *testing.T) {
 		"timeout":     context.DeadlineExceeded,
 		"failed":      errors.New("no such column"),
 	}
-	next := make(chan error, 1)
-	a, metrics := observed(t, func(o *server.Options) {
-		o.Store = o.Metrics.Store(brokenStore{o.Store, func(context.Context) error { return <-next }}, nil)
-	})
-	a.client = &http.Client{} // which takes a 499 for an answer: it is told to nobody but the log
+	metrics := server.NewMetrics()
 	for _, failure := range failures {
-		next <- failure
-		a.do("GET", "/items/1", "")
+		store := metrics.Store(brokenStore{nil, func(context.Context) error { return failure }}, nil)
+		if _, err := store.Get(t.Context(), 1); !errors.Is(err, failure) {
+			t.Errorf("got %v, want %v", err, failure)
+		}
 	}
 	_, series := scrape(t, metrics)
 	for outcome := range failures {
@@ -207,4 +206,25 @@ func TestMetricsAreLintFree(t *testing.T) {
 	for _, problem := range problems {
 		t.Errorf("%s: %s", problem.Metric, problem.Text)
 	}
+}
+
+// An event stream counts when it ends, and not as a slow request. One that is refused is a request like any other.
+func TestMetricsOfEventStreams(t *testing.T) {
+	t.Parallel()
+	a, metrics := observed(t, func(o *server.Options) { o.MaxEventClients = 1 })
+	stream := a.follow()
+	_, series := scrape(t, metrics)
+	assertSeries(t, series, map[string]string{`http_requests_in_flight`: "1"})
+	a.do("GET", items.EventsPath, "").assertStatus(t, 503)
+	stream.close()
+	waitFor(t, func() bool {
+		_, series = scrape(t, metrics)
+		return series[`http_requests_total{method="GET",route="/items/events",status="200"}`] == "1"
+	})
+	assertSeries(t, series, map[string]string{
+		`http_requests_in_flight`: "0",
+		`http_request_duration_seconds_count{method="GET",route="/items/events",status="200"}`: "",
+		`http_request_duration_seconds_count{method="GET",route="/items/events",status="503"}`: "1",
+		`http_problems_total{type="too-many-event-clients"}`:                                   "1",
+	})
 }

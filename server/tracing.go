@@ -71,12 +71,13 @@ func NewTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 // shutdownTimeout bounds how long the last spans may take, also when the collector does not answer.
 const shutdownTimeout = 3 * time.Second
 
-// Shutdown sends the spans that are left. Those that a collector does not take in time are lost.
-func (t *Tracing) Shutdown() {
+// Shutdown sends the spans that are left. Those that a collector does not take in time are lost. It makes no difference
+// whether the context has ended: the end of the program is when it is called.
+func (t *Tracing) Shutdown(ctx context.Context) {
 	if t == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	_ = t.provider.Shutdown(ctx) // the client has counted what was lost
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -113,7 +114,7 @@ func traced(tb testing.TB, endpoint string, change func(*server.Options)) (a *ap
 		}
 		o.Store = o.Metrics.Store(o.Store, tracing)
 	})
-	tb.Cleanup(tracing.Shutdown)
+	tb.Cleanup(func() { tracing.Shutdown(context.Background()) })
 	return a, metrics, tracing
 }
 
@@ -128,7 +129,7 @@ func TestTraces(t *testing.T) {
 	a.do("GET", "/items/99", "", "Traceparent", "00-zz-zz-01").assertStatus(t, 404)
 	a.do("M"+strings.Repeat("x", 5000), "/made/up", "", "User-Agent", strings.Repeat("y", 5000)).assertStatus(t, 404)
 	a.do("GET", "/healthz", "").assertStatus(t, 200)
-	tracing.Shutdown()
+	tracing.Shutdown(t.Context())
 
 	created := c.mustFind(t, "POST /items")
 	if got := hex.EncodeToString(created.GetTraceId()) + " " + hex.EncodeToString(created.GetParentSpanId()); got != traceID+" "+callerID {
@@ -147,7 +148,7 @@ func TestTraces(t *testing.T) {
 		}
 	}
 	stored := c.mustFind(t, "store create")
-	if string(stored.GetParentSpanId()) != string(created.GetSpanId()) || attributesOf(stored)["store.outcome"] != "ok" {
+	if !bytes.Equal(stored.GetParentSpanId(), created.GetSpanId()) || attributesOf(stored)["store.outcome"] != "ok" {
 		t.Errorf("got %v, want a child of the request that went well", stored)
 	}
 	missing := c.mustFind(t, "GET /items/:id")
@@ -201,7 +202,7 @@ func TestTracesOfFailures(t *testing.T) {
 		o.Store = brokenStore{o.Store, func(context.Context) error { return errors.New("SELECT secret FROM nowhere") }}
 	})
 	a.do("GET", "/items/1", "").assertStatus(t, 500)
-	tracing.Shutdown()
+	tracing.Shutdown(t.Context())
 	for name, status := range map[string]string{"GET /items/:id": "", "store get": "failed"} {
 		span := c.mustFind(t, name)
 		if got := span.GetStatus(); got.GetCode() != tracepb.Status_STATUS_CODE_ERROR || got.GetMessage() != status {
@@ -234,7 +235,7 @@ func TestTracesGoOut(t *testing.T) {
 	if _, err := client.Get("http://127.0.0.1:1/nobody"); err == nil {
 		t.Error("got an answer from nobody")
 	}
-	tracing.Shutdown()
+	tracing.Shutdown(t.Context())
 	if request.Header.Get("Traceparent") != "" {
 		t.Error("the caller's request was changed")
 	}
@@ -250,8 +251,6 @@ func TestTracesGoOut(t *testing.T) {
 
 // A collector that is down, that refuses, or that never answers: requests do not notice, the log says it once, and the
 // stop does not wait for it.
-//
-//nolint:paralleltest // it sets the environment
 func TestCollectorInTrouble(t *testing.T) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10") // ms, so that there are many exports
 	refusing := httptest.NewServer(http.NotFoundHandler())
@@ -273,7 +272,7 @@ func TestCollectorInTrouble(t *testing.T) {
 				a.do("GET", fmt.Sprint("/items?limit=", i+1), "").assertStatus(t, 200) // each a read of the store
 				time.Sleep(15 * time.Millisecond)                                      // lets an export begin
 			}
-			tracing.Shutdown()
+			tracing.Shutdown(t.Context())
 			if name != "hangs" && lost() != "40" {
 				t.Errorf("got %q spans lost, want 40", lost())
 			}
@@ -290,8 +289,6 @@ func TestCollectorInTrouble(t *testing.T) {
 }
 
 // The variables that the SDK reads by itself.
-//
-//nolint:paralleltest // it sets the environment
 func TestTracesFollowTheEnvironment(t *testing.T) {
 	t.Run("names", func(t *testing.T) {
 		t.Setenv("OTEL_SERVICE_NAME", "lunch-menu")
@@ -299,7 +296,7 @@ func TestTracesFollowTheEnvironment(t *testing.T) {
 		c := newCollector(t)
 		a, _, tracing := traced(t, c.URL, nil)
 		a.do("GET", "/items", "").assertStatus(t, 200)
-		tracing.Shutdown()
+		tracing.Shutdown(t.Context())
 		if c.resource["service.name"] != "lunch-menu" || c.resource["deployment.environment.name"] != "test" {
 			t.Errorf("got resource %v", c.resource)
 		}
@@ -309,7 +306,7 @@ func TestTracesFollowTheEnvironment(t *testing.T) {
 		c := newCollector(t)
 		a, _, tracing := traced(t, c.URL, nil)
 		a.do("GET", "/items", "").assertStatus(t, 200)
-		tracing.Shutdown()
+		tracing.Shutdown(t.Context())
 		if len(c.spans) > 0 {
 			t.Errorf("got %v, want no spans", c.spans)
 		}

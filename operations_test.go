@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"menu-api/items/postgres/pgtest"
+)
+
+// TestOperationsDocument runs the program over both engines, has every kind of thing happen to it, and compares what it
+// tells with what docs/operations.md says it does: both ways.
+func TestOperationsDocument(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := string(raw)
+	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer collector.Close()
+
+	metrics, fields := map[string]metric{}, map[string]bool{}
+	for _, database := range []string{"sqlite:" + t.TempDir() + "/menu.db", pgtest.NewDatabase(t)} {
+		p := start(t, "dev", env{
+			"DATABASE_URL": database, "METRICS_ADDR": "127.0.0.1:0", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL,
+			"RATE_LIMIT_WRITES_PER_MINUTE": "1", "LOG_LEVEL": "debug",
+		})
+		admin := p.token("admin")
+		for _, token := range []string{admin, admin, p.token("customer"), "", "x.y"} {
+			p.do(http.MethodPost, "/items", token, soup)
+		}
+		p.do(http.MethodGet, "/made/up", "", "")
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+			_, text := p.send(http.DefaultClient, p.request(http.MethodGet, p.metricsURL(), nil))
+			maps.Copy(metrics, parseMetrics(text))
+			if _, sent := metrics["trace_spans_total"]; sent || time.Now().After(deadline) {
+				break // spans are sent every few seconds
+			}
+		}
+		if err := p.stop(); err != nil {
+			t.Error(err)
+		}
+		for line := range strings.Lines(p.out.String()) {
+			var entry map[string]any
+			if json.Unmarshal([]byte(line), &entry) == nil && entry["msg"] == "request" {
+				for field := range entry {
+					fields[field] = true
+				}
+			}
+		}
+	}
+
+	told := map[string]metric{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (counter|gauge|histogram) \\|([^|]*)\\|").FindAllStringSubmatch(document, -1) {
+		told[row[1]] = metric{row[2], strings.Join(slices.Sorted(slices.Values(codeSpans(row[3]))), " ")}
+	}
+	for name, got := range metrics {
+		if strings.HasPrefix(name, "process_") || strings.HasPrefix(name, "go_") && name != "go_build_info" {
+			continue // told in one sentence
+		}
+		if told[name] != got {
+			t.Errorf("metric %s: the document has %v, the program %v", name, told[name], got)
+		}
+	}
+	for name := range told {
+		if _, ok := metrics[name]; !ok {
+			t.Errorf("the document tells of the metric %s, which the program does not have", name)
+		}
+	}
+
+	_, log, _ := strings.Cut(document, "\n## The log\n")
+	log, _, _ = strings.Cut(log, "\n## ")
+	toldFields := map[string]bool{"time": true, "level": true, "msg": true}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(log, -1) {
+		toldFields[row[1]] = true
+	}
+	if !maps.Equal(fields, toldFields) {
+		t.Errorf("the document has the fields %v, the log %v", slices.Sorted(maps.Keys(toldFields)), slices.Sorted(maps.Keys(fields)))
+	}
+
+	// What the examples and the advice name exists too.
+	for _, name := range regexp.MustCompile(`\b(http|auth|rate_limit|jwks|store|event|trace|process)_[a-z_]+[a-z]\b`).FindAllString(document, -1) {
+		base := name
+		for _, suffix := range []string{"_bucket", "_count"} {
+			base = strings.TrimSuffix(base, suffix)
+		}
+		if _, ok := metrics[base]; !ok && !toldFields[name] {
+			t.Errorf("the document names %s, which is no metric", name)
+		}
+	}
+	problems, err := os.ReadFile("server/problem.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range regexp.MustCompile("(?:[45][0-9]{2}` |type=\")`?([a-z]+(?:-[a-z]+)+)").FindAllStringSubmatch(document, -1) {
+		if !strings.Contains(string(problems), `"`+found[1]+`"`) {
+			t.Errorf("the document names the problem %s, which the program does not have", found[1])
+		}
+	}
+}
+
+type metric struct{ kind, labels string }
+
+// parseMetrics returns the metrics in Prometheus' text format that have a series.
+func parseMetrics(text string) map[string]metric {
+	metrics := map[string]metric{}
+	kind := ""
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); strings.HasPrefix(line, "# TYPE ") {
+			kind = fields[3]
+			metrics[fields[2]] = metric{kind, ""}
+			continue
+		}
+		series := regexp.MustCompile(`^([a-z_]+)\{(.*)\} `).FindStringSubmatch(line)
+		if series == nil {
+			continue
+		}
+		var labels []string
+		for _, label := range regexp.MustCompile(`([a-z_]+)="[^"]*"`).FindAllStringSubmatch(series[2], -1) {
+			if label[1] != "le" {
+				labels = append(labels, label[1])
+			}
+		}
+		name := series[1]
+		if kind == "histogram" {
+			name = regexp.MustCompile("_(bucket|sum|count)$").ReplaceAllString(name, "")
+		}
+		slices.Sort(labels)
+		metrics[name] = metric{kind, strings.Join(labels, " ")}
+	}
+	return metrics
+}
+
+// codeSpans returns what stands between backticks.
+func codeSpans(text string) []string {
+	var spans []string
+	for _, span := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(text, -1) {
+		spans = append(spans, span[1])
+	}
+	return spans
+}
