@@ -75,6 +75,7 @@ torture: build ## Kill the program and PostgreSQL with SIGKILL while clients wri
 	@$(need-postgres)
 	@rm -f bin/torture.md
 	go test -count=1 -timeout 6h -run '^TestTorture$$' . -rounds $(ROUNDS) -program bin/menu-api -report bin/torture.md
+	go test -count=1 -timeout 1h -run '^TestServerInTrouble$$' ./items/postgres -outage 1m
 	@cat bin/torture.md
 
 .PHONY: cover

@@ -117,6 +117,7 @@ type victim struct {
 	t        *testing.T
 	tenant   *authztest.Issuer
 	database string
+	settings []string // more than the usual
 	port     string
 	process  *exec.Cmd
 	output   *bytes.Buffer
@@ -124,22 +125,16 @@ type victim struct {
 	shared   *crowd
 }
 
-func newVictim(t *testing.T, tenant *authztest.Issuer, database string) *victim {
+func newVictim(t *testing.T, tenant *authztest.Issuer, database string, settings ...string) *victim {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.Addr().String())
-	_ = free.Close()
-	v := &victim{t: t, tenant: tenant, database: database, port: port}
+	v := &victim{t: t, tenant: tenant, database: database, settings: settings, port: unusedPort(t)}
 	v.start()
 	v.shared = &crowd{answered: map[items.Price]bool{}, unknown: map[items.Price]bool{}}
 	for i := range tortureWriters {
 		v.writers = append(v.writers, &writer{
 			number: i, prices: items.Price(i) * (items.MaxPrice / tortureWriters), shared: v.shared,
 			random: rand.New(rand.NewPCG(rand.Uint64(), 0)),
-			client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}, api: "http://127.0.0.1:" + port,
+			client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}, api: v.api(),
 		})
 	}
 	v.sign()
@@ -154,6 +149,26 @@ func newVictim(t *testing.T, tenant *authztest.Issuer, database string) *victim 
 	v.shared.id = item.ID
 	return v
 }
+
+func unusedPort(t *testing.T) string {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(free.Addr().String())
+	must(t, free.Close())
+	return port
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (v *victim) api() string { return "http://127.0.0.1:" + v.port }
 
 // sign gives each client a token that is good for the next hour.
 func (v *victim) sign() {
@@ -174,6 +189,7 @@ func (v *victim) program(args ...string) *exec.Cmd {
 		asProgram + "=1", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR"), "DATABASE_URL=" + v.database, "HOST=127.0.0.1", "PORT=" + v.port,
 		"AUTH0_ISSUER_URL=" + v.tenant.URL, "AUTH0_AUDIENCE=" + authztest.Audience, "LOG_LEVEL=error", "SEED_MENU=false", "RATE_LIMIT_WRITES_PER_MINUTE=0",
 	}
+	command.Env = append(command.Env, v.settings...)
 	return command
 }
 
@@ -187,7 +203,7 @@ func (v *victim) start() {
 		v.t.Fatal(err)
 	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		response, err := http.Get("http://127.0.0.1:" + v.port + "/readyz")
+		response, err := http.Get(v.api() + "/readyz")
 		if err == nil {
 			_ = response.Body.Close()
 			if response.StatusCode == http.StatusOK {

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,9 @@ import (
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
 )
+
+// outage is how long a server is stopped. make torture has it stopped for a minute.
+var outage = flag.Duration("outage", time.Second, "how long TestServerInTrouble has the server stopped")
 
 func mustOpen(tb testing.TB, url string) *postgres.Store {
 	tb.Helper()
@@ -72,7 +76,7 @@ func TestServerInTrouble(t *testing.T) {
 		"killed":    func(t *testing.T, s *pgtest.Server) { s.Kill(t); s.Start(t) },
 		"stopped for a while": func(t *testing.T, s *pgtest.Server) {
 			s.Stop(t)
-			time.Sleep(time.Second)
+			time.Sleep(*outage)
 			s.Start(t)
 		},
 		"paused": func(t *testing.T, s *pgtest.Server) {

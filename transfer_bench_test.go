@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"menu-api/items/postgres/pgtest"
+	"menu-api/items/storetest"
+)
+
+var benchRows = flag.Int("rows", 1_000_000, "how many items BenchmarkTransfer moves")
+
+// BenchmarkTransfer measures the commands that move a menu, each in a process of its own: the time that passes, the time
+// that it keeps processors busy, and the most memory that it holds. Those of PostgreSQL's server are not in it.
+//
+//	go test -run '^$' -bench Transfer -benchtime 1x -timeout 1h .
+func BenchmarkTransfer(b *testing.B) {
+	for name, database := range map[string]func(testing.TB) string{
+		"SQLite":     func(tb testing.TB) string { return newMenu(tb).url },
+		"PostgreSQL": func(tb testing.TB) string { return pgtest.Start(tb).NewDatabase(tb) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			folder := b.TempDir()
+			table, lines, saved := filepath.Join(folder, "menu.csv"), filepath.Join(folder, "menu.jsonl"), filepath.Join(folder, "menu.backup")
+			writeTable(b, table, *benchRows)
+			full, another := database(b), database(b)
+			for _, step := range []struct {
+				name, database string
+				args           []string
+			}{
+				{"import=csv", full, []string{"import", table}},
+				{"export=jsonl", full, []string{"export", lines}},
+				{"backup", full, []string{"backup", saved}},
+				{"import=jsonl", another, []string{"import", lines}},
+				{"restore", another, []string{"restore", "--replace", saved}},
+			} {
+				b.Run(step.name, func(b *testing.B) {
+					for range b.N {
+						measureCommand(b, step.database, step.args...)
+					}
+				})
+			}
+		})
+	}
+}
+
+func measureCommand(b *testing.B, database string, args ...string) {
+	b.Helper()
+	command := exec.CommandContext(b.Context(), os.Args[0], append(args, "--env-file=")...)
+	command.Env = []string{asProgram + "=1", "DATABASE_URL=" + database}
+	began := time.Now()
+	if out, err := command.CombinedOutput(); err != nil {
+		b.Fatalf("%q: %v\n%s", args, err, out)
+	}
+	usage, _ := command.ProcessState.SysUsage().(*syscall.Rusage)
+	b.ReportMetric(0, "ns/op") // leaves it out
+	b.ReportMetric(time.Since(began).Seconds(), "s")
+	b.ReportMetric((command.ProcessState.UserTime() + command.ProcessState.SystemTime()).Seconds(), "s-busy")
+	b.ReportMetric(float64(usage.Maxrss)/1024, "MiB")
+}
+
+func writeTable(b *testing.B, name string, rows int) {
+	b.Helper()
+	file, err := os.Create(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	table := csv.NewWriter(file)
+	_ = table.Write([]string{"name", "price", "description", "image", "category", "calories"})
+	for next := storetest.Many(rows); ; {
+		rec, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		i := rec.Item
+		_ = table.Write([]string{i.Name, i.Price.String(), i.Description, i.Image, i.Category, strconv.FormatInt(*i.Calories, 10)})
+	}
+	if table.Flush(); table.Error() != nil {
+		b.Fatal(table.Error())
+	}
+}
