@@ -6,14 +6,15 @@ import (
 )
 
 // writeCondition turns the preconditions of a write (RFC 9110 section 13.1) into a Condition that fails with
-// ErrConflict. It is judged inside the write, so that nothing comes between the check and the change.
-func writeCondition(h http.Header) Condition {
+// ErrConflict. It is judged inside the write, so that nothing comes between the check and the change. The ETag is that of
+// the item in the form that represent gives it.
+func writeCondition(h http.Header, represent func(Item) (representation, error)) Condition {
 	ifMatch, ifNoneMatch := h.Values("If-Match"), h.Values("If-None-Match")
 	if len(ifMatch) == 0 && len(ifNoneMatch) == 0 {
 		return func(Item) error { return nil }
 	}
 	return func(current Item) error {
-		rep, err := representItem(current)
+		rep, err := represent(current)
 		if err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func (ctl controller) create(c *gin.Context) {
 	if err == nil {
 		c.Header("Location", "/items/"+strconv.FormatInt(item.ID, 10))
 	}
-	written(c, http.StatusCreated, item, err)
+	written(c, http.StatusCreated, item, err, representItem)
 }
 
 // restore needs no body: what the item was is in its history.
@@ -106,7 +106,7 @@ func (ctl controller) restore(c *gin.Context) {
 		return
 	}
 	item, err := ctl.service.Restore(c.Request.Context(), author, id)
-	written(c, http.StatusOK, item, err)
+	written(c, http.StatusOK, item, err, representItem)
 }
 
 func (ctl controller) history(c *gin.Context) {
@@ -163,8 +163,8 @@ func (ctl controller) replace(c *gin.Context) {
 }
 
 func (ctl controller) replaceItem(c *gin.Context, id int64, draft *Draft) {
-	item, err := ctl.service.Replace(c.Request.Context(), ctl.author(c), id, draft, writeCondition(c.Request.Header))
-	written(c, http.StatusOK, item, err)
+	item, err := ctl.service.Replace(c.Request.Context(), ctl.author(c), id, draft, writeCondition(c.Request.Header, representItem))
+	written(c, http.StatusOK, item, err, representItem)
 }
 
 func (ctl controller) patch(c *gin.Context) {
@@ -172,8 +172,8 @@ func (ctl controller) patch(c *gin.Context) {
 	if !ok {
 		return
 	}
-	item, err := ctl.service.Patch(c.Request.Context(), ctl.author(c), id, draft, writeCondition(c.Request.Header))
-	written(c, http.StatusOK, item, err)
+	item, err := ctl.service.Patch(c.Request.Context(), ctl.author(c), id, draft, writeCondition(c.Request.Header, representItem))
+	written(c, http.StatusOK, item, err, representItem)
 }
 
 func (ctl controller) delete(c *gin.Context) {
@@ -181,8 +181,8 @@ func (ctl controller) delete(c *gin.Context) {
 	if !ok {
 		return
 	}
-	item, err := ctl.service.Delete(c.Request.Context(), ctl.author(c), id, writeCondition(c.Request.Header))
-	written(c, http.StatusOK, item, err)
+	item, err := ctl.service.Delete(c.Request.Context(), ctl.author(c), id, writeCondition(c.Request.Header, representItem))
+	written(c, http.StatusOK, item, err, representItem)
 }
 
 // idAndDraft reads the id in the path and the item in the body, and answers the request if one of them is none. The body
@@ -225,12 +225,12 @@ func read(c *gin.Context, rep representation) {
 }
 
 // written answers a write with the item as it is now, or was before it was deleted.
-func written(c *gin.Context, status int, item Item, err error) {
+func written(c *gin.Context, status int, item Item, err error, represent func(Item) (representation, error)) {
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	rep, err := representItem(item)
+	rep, err := represent(item)
 	if err != nil {
 		fail(c, err)
 		return

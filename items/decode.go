@@ -17,11 +17,11 @@ import (
 //
 // The error is a *ValidationError.
 func parseDraft(body []byte) (*Draft, error) {
-	object, err := parseObject(body)
+	object, err := parseObject(body, `{"item":{...}}`)
 	if err != nil {
 		return nil, err
 	}
-	d := &Draft{sent: map[string]bool{}, misfits: map[string]string{}}
+	d := newDraft()
 	if item, wrapped := object.get("item"); wrapped {
 		d.prefix = "item."
 		for _, m := range object {
@@ -60,17 +60,17 @@ func (o object) get(name string) (jsontext.Value, bool) {
 	return nil, false
 }
 
-// parseObject reads a body that must be one JSON object and nothing else.
-func parseObject(body []byte) (object, error) {
+// parseObject reads a body that must be one JSON object and nothing else. like is what it should look like.
+func parseObject(body []byte, like string) (object, error) {
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
 	value, err := decoder.ReadValue()
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, &ValidationError{Detail: `The request body is empty. Send an item as JSON: {"item":{...}}.`}
+		return nil, &ValidationError{Detail: "The request body is empty. Send an item as JSON: " + like + "."}
 	case err != nil:
 		return nil, syntaxError(err)
 	case value.Kind() != jsontext.KindBeginObject:
-		return nil, &ValidationError{Detail: `The request body is not a JSON object. Send an item as {"item":{...}}.`}
+		return nil, &ValidationError{Detail: "The request body is not a JSON object. Send an item as " + like + "."}
 	}
 	members := membersOf(value)
 	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {

@@ -27,6 +27,15 @@ type Draft struct {
 	misfits map[string]string
 	// unknown are the paths of fields that an item does not have.
 	unknown []string
+	// priceMessage and caloriesMessage say what is right in the form that the client used.
+	priceMessage, caloriesMessage string
+}
+
+func newDraft() *Draft {
+	return &Draft{
+		sent: map[string]bool{}, misfits: map[string]string{},
+		priceMessage: priceMessage, caloriesMessage: caloriesMessage,
+	}
 }
 
 // read takes in one member of the item's JSON object.
@@ -56,6 +65,11 @@ func (d *Draft) read(name string, value jsontext.Value) {
 		d.unknown = append(d.unknown, d.prefix+shorten(name))
 		return
 	}
+	d.took(name, misfit)
+}
+
+// took notes that a known field was sent, and what is wrong with its type.
+func (d *Draft) took(name, misfit string) {
 	d.sent[name] = true
 	if misfit != "" {
 		d.misfits[name] = misfit

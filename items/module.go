@@ -6,14 +6,14 @@ import "github.com/gin-gonic/gin"
 type Module struct {
 	controller controller
 	streams    *streams
-	require    func(permission string) gin.HandlerFunc
+	require    func(permissions ...string) gin.HandlerFunc
 	categories categories
 }
 
 // Access is what the module needs to know of who makes a request.
 type Access struct {
-	// Require returns the handler that lets a request pass only with the permission.
-	Require func(permission string) gin.HandlerFunc
+	// Require returns the handler that lets a request pass only with all of the permissions.
+	Require func(permissions ...string) gin.HandlerFunc
 	// Subject returns who makes a request that has passed.
 	Subject func(*gin.Context) string
 }
@@ -53,4 +53,23 @@ func (m *Module) Mount(public, guarded gin.IRouter) {
 	guarded.PATCH("/items/:id", require(UpdateItems), ctl.patch)
 	guarded.DELETE("/items/:id", require(DeleteItems), ctl.delete)
 	guarded.POST("/items/:id/restore", require(CreateItems), ctl.restore)
+
+	m.mountMenu(public, guarded)
+}
+
+// mountMenu adds the routes of the second contract.
+func (m *Module) mountMenu(public, guarded gin.IRouter) {
+	ctl, require := menuController{m.controller}, m.require
+
+	for _, method := range []string{"GET", "HEAD"} {
+		public.Handle(method, MenuPath, ctl.list)
+		public.Handle(method, MenuPath+"/:id", ctl.get)
+	}
+
+	guarded.POST(MenuPath, require(CreateItems), ctl.create)
+	guarded.PUT(MenuPath+"/:id", require(UpdateItems), ctl.replace)
+	guarded.PATCH(MenuPath+"/:id", require(UpdateItems), ctl.patch)
+	guarded.DELETE(MenuPath+"/:id", require(DeleteItems), ctl.delete)
+	guarded.DELETE(MenuPath, require(Permissions()...), ctl.deleteAll)
+	guarded.POST("/api/menu/reset", require(Permissions()...), ctl.reset)
 }

@@ -33,7 +33,11 @@ func representItem(item Item) (representation, error) {
 	if err != nil {
 		return representation{}, err
 	}
-	return representation{body: body, etag: `"` + strconv.FormatInt(item.Version, 10) + "-" + digest(body) + `"`}, nil
+	return representVersion(item.Version, body), nil
+}
+
+func representVersion(version int64, body []byte) representation {
+	return representation{body: body, etag: `"` + strconv.FormatInt(version, 10) + "-" + digest(body) + `"`}
 }
 
 // representList writes an array.

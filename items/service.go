@@ -96,6 +96,11 @@ func (s *Service) Restore(ctx context.Context, author Author, id int64) (Item, e
 	return s.once(author, func(stamp Stamp) (Item, error) { return s.store.Restore(ctx, stamp, id) })
 }
 
+// Reset removes every item and puts the menu in their place, in one step. It returns the new items.
+func (s *Service) Reset(ctx context.Context, author Author, menu []Item) ([]Item, error) {
+	return s.store.Reset(ctx, author.stamp(), menu)
+}
+
 // History returns at most limit changes of an item, also of a deleted one, newest first, those with a version under
 // before. next is what before is on the next page, 0 after the last. Returns ErrNotFound if there never was such an item.
 func (s *Service) History(ctx context.Context, id, before int64, limit int) (page []Change, next int64, err error) {

@@ -80,7 +80,7 @@ func (d *Draft) report(invalid error, idProblem string) error {
 	messages := map[string]string{}
 	if failures, ok := errors.AsType[validator.ValidationErrors](invalid); ok {
 		for _, failure := range failures {
-			messages[failure.Field()] = message(failure)
+			messages[failure.Field()] = d.message(failure)
 		}
 	} else if invalid != nil {
 		return invalid // a rule that the library does not know: a bug
@@ -106,14 +106,14 @@ func (d *Draft) report(invalid error, idProblem string) error {
 }
 
 // message says what is right, for the person who typed the value.
-func message(failure validator.FieldError) string {
+func (d *Draft) message(failure validator.FieldError) string {
 	switch {
 	case failure.Tag() == "required":
 		return "is required"
 	case failure.Field() == "price":
-		return priceMessage
+		return d.priceMessage
 	case failure.Field() == "calories":
-		return caloriesMessage
+		return d.caloriesMessage
 	case failure.Tag() == "min":
 		return "must not be empty"
 	case failure.Tag() == "max":

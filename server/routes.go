@@ -81,15 +81,20 @@ func subject(c *gin.Context) string {
 	return principal.Subject
 }
 
-// requireWithin asks for the permission first and counts the write afterwards: a refused one costs its subject nothing.
-func requireWithin(guard *authz.Guard, writesPerMinute int) func(permission string) gin.HandlerFunc {
+// requireWithin asks for the permissions first and counts the write afterwards: a refused one costs its subject nothing.
+func requireWithin(guard *authz.Guard, writesPerMinute int) func(permissions ...string) gin.HandlerFunc {
 	limit := limitWrites(writesPerMinute)
-	return func(permission string) gin.HandlerFunc {
-		require := guard.Require(permission)
+	return func(permissions ...string) gin.HandlerFunc {
+		steps := make([]gin.HandlerFunc, 0, len(permissions)+1)
+		for _, permission := range permissions {
+			steps = append(steps, guard.Require(permission))
+		}
+		steps = append(steps, limit)
 		return func(c *gin.Context) {
-			require(c)
-			if !c.IsAborted() {
-				limit(c)
+			for _, step := range steps {
+				if step(c); c.IsAborted() {
+					return
+				}
 			}
 		}
 	}

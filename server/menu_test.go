@@ -1,0 +1,464 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"menu-api/items"
+	"menu-api/server"
+)
+
+const (
+	menuBurger = `{"id":"1","name":"Burger","price":599,"description":"Tasty","image":"https://cdn.auth0.com/blog/whatabyte/burger-sm.png","tagline":"","category":"","calories":null}`
+	menuPizza  = `{"id":"2","name":"Pizza","price":299,"description":"Cheesy","image":"https://cdn.auth0.com/blog/whatabyte/pizza-sm.png","tagline":"","category":"","calories":null}`
+	menuTea    = `{"id":"3","name":"Tea","price":199,"description":"Informative","image":"https://cdn.auth0.com/blog/whatabyte/tea-sm.png","tagline":"","category":"","calories":null}`
+
+	// What a dashboard's form sends.
+	formSoup = `{"name":"Soup","price":"4.99","tagline":"For cold days","description":"Warm","image":"https://example.com/soup.png","calories":"320","category":"Starter"}`
+	// The same, as it comes back.
+	menuSoup = `{"id":"4","name":"Soup","price":499,"description":"Warm","image":"https://example.com/soup.png","tagline":"For cold days","category":"Starter","calories":320}`
+)
+
+func assertBody(tb testing.TB, r answer, status int, body string) {
+	tb.Helper()
+	if r.status != status || r.body != body {
+		tb.Errorf("got %d %s, want %d %s", r.status, r.body, status, body)
+	}
+}
+
+// Every row of the second contract, with the two stated exceptions.
+func TestMenuContract(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	admin := a.admin()
+	assertBody(t, a.do("GET", "/api/menu/items", ""), 200, "["+menuBurger+","+menuPizza+","+menuTea+"]")
+	assertBody(t, a.do("GET", "/api/menu/items/", ""), 200, "["+menuBurger+","+menuPizza+","+menuTea+"]")
+	assertBody(t, a.do("GET", "/api/menu/items/1", ""), 200, menuBurger)
+
+	created := a.do("POST", "/api/menu/items", formSoup, admin...)
+	assertBody(t, created, 201, menuSoup)
+	assertHeader(t, created, "Location", "/api/menu/items/4")
+	// One change shows in both contracts.
+	assertBody(t, a.do("GET", "/items/4", ""), 200, `{"id":4,"name":"Soup","price":4.99,"description":"Warm","image":"https://example.com/soup.png","tagline":"For cold days","category":"Starter","calories":320}`)
+	a.do("PATCH", "/items/4", `{"price":5.5}`, admin...).assertStatus(t, 200)
+	assertBody(t, a.do("GET", "/api/menu/items/4", ""), 200, strings.Replace(menuSoup, "499", "550", 1))
+
+	put := a.do("PUT", "/api/menu/items/4", strings.Replace(formSoup, `{`, `{"id":"4",`, 1), admin...)
+	assertBody(t, put, 200, menuSoup)
+	assertHeader(t, put, "ETag", a.do("GET", "/api/menu/items/4", "").header.Get("ETag"))
+	a.do("PUT", "/api/menu/items/99", formSoup, admin...).assertStatus(t, 404) // ids are the store's to give
+
+	patched := a.do("PATCH", "/api/menu/items/4", `{"price":"6.49","calories":null}`, admin...)
+	assertBody(t, patched, 204, "")
+	assertHeader(t, patched, "ETag", a.do("GET", "/api/menu/items/4", "").header.Get("ETag"))
+	assertBody(t, a.do("GET", "/api/menu/items/4", ""), 200, strings.NewReplacer("499", "649", "320", "null").Replace(menuSoup))
+	a.do("PATCH", "/api/menu/items/99", `{"price":1}`, admin...).assertStatus(t, 404)
+
+	assertBody(t, a.do("DELETE", "/api/menu/items/4", "", admin...), 204, "")
+	a.do("DELETE", "/api/menu/items/4", "", admin...).assertStatus(t, 404)
+	a.do("GET", "/items/4", "").assertStatus(t, 404)
+
+	assertBody(t, a.do("DELETE", "/api/menu/items", "", admin...), 204, "")
+	assertBody(t, a.do("GET", "/api/menu/items", ""), 200, "[]")
+	assertBody(t, a.do("GET", "/items", ""), 200, "{}")
+	reset := a.do("POST", "/api/menu/reset", "", admin...)
+	want := strings.NewReplacer(`"id":"1"`, `"id":"5"`, `"id":"2"`, `"id":"6"`, `"id":"3"`, `"id":"7"`).Replace("[" + menuBurger + "," + menuPizza + "," + menuTea + "]")
+	assertBody(t, reset, 200, want)
+	assertHeader(t, reset, "Cache-Control", "no-store")
+	assertBody(t, a.do("GET", "/api/menu/items", ""), 200, want)
+	if changes := mustDecode[[]change](t, a.do("GET", "/items/1/history", "", admin...).body); changes[0].Action != "delete" {
+		t.Errorf("got %+v as the end of an item that was reset, want its deletion", changes[0])
+	}
+	unsafe := a.do("GET", "/api/menu/reset", "", admin...)
+	unsafe.assertStatus(t, 405)
+	assertHeader(t, unsafe, "Allow", "POST")
+	unsafe.mustProblem(t)
+}
+
+func TestMenuNumbers(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	admin := a.admin()
+	for _, test := range []struct {
+		field, value string
+		want         string // in the answer, or "" for 400
+	}{
+		{"price", `649`, `649`},
+		{"price", `"649"`, `649`},
+		{"price", `"6.49"`, `649`},
+		{"price", `"0.00"`, `0`},
+		{"price", `0`, `0`},
+		{"price", `6.49e2`, `649`},
+		{"price", `"1000000.00"`, `100000000`},
+		{"price", `"0499"`, `499`},
+		{"price", `6.49`, ``},
+		{"price", `"6.4"`, ``},
+		{"price", `"6.490"`, ``},
+		{"price", `".49"`, ``},
+		{"price", `"6."`, ``},
+		{"price", `"6,49"`, ``},
+		{"price", `"$6.49"`, ``},
+		{"price", `" 6.49"`, ``},
+		{"price", `"-6.49"`, ``},
+		{"price", `"+649"`, ``},
+		{"price", `"6.4.9"`, ``},
+		{"price", `"1e2"`, ``},
+		{"price", `"٦٤٩"`, ``},
+		{"price", `-1`, ``},
+		{"price", `"1000000.01"`, ``},
+		{"price", `100000001`, ``},
+		{"price", `"99999999999999999999999999"`, ``},
+		{"price", `""`, ``},
+		{"price", `null`, ``},
+		{"price", `true`, ``},
+		{"price", `[649]`, ``},
+		{"calories", `320`, `320`},
+		{"calories", `"320"`, `320`},
+		{"calories", `0`, `0`},
+		{"calories", `"0"`, `0`},
+		{"calories", `""`, `null`},
+		{"calories", `null`, `null`},
+		{"calories", `"100001"`, ``},
+		{"calories", `1.5`, ``},
+		{"calories", `"1.50"`, ``},
+		{"calories", `"-1"`, ``},
+		{"calories", `"many"`, ``},
+	} {
+		r := a.do("PUT", "/api/menu/items/1", fmt.Sprintf(`{"name":"Burger","price":1,"description":"","image":"","%s":%s}`, "x"+test.field, test.value), admin...)
+		r.assertStatus(t, 400)
+		body := map[string]string{"name": `"Burger"`, "price": `1`, "description": `""`, "image": `""`}
+		body[test.field] = test.value
+		var members []string
+		for name, value := range body {
+			members = append(members, fmt.Sprintf("%q:%s", name, value))
+		}
+		r = a.do("PUT", "/api/menu/items/1", "{"+strings.Join(members, ",")+"}", admin...)
+		switch {
+		case test.want != "" && (r.status != 200 || !strings.Contains(r.body, fmt.Sprintf("%q:%s", test.field, test.want))):
+			t.Errorf("%s %s: got %d %s, want %s", test.field, test.value, r.status, r.body, test.want)
+		case test.want == "":
+			p := r.mustProblem(t)
+			if r.status != 400 || p.fields() != test.field {
+				t.Errorf("%s %s: got %d %+v, want 400 that names the field", test.field, test.value, r.status, p)
+			}
+			if test.field == "price" && test.value != "null" && !strings.Contains(r.body, "cents") {
+				t.Errorf("%s: got %s, want to be told of cents", test.value, r.body)
+			}
+		}
+	}
+}
+
+func TestMenuBodiesAreStrict(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	admin := a.admin()
+	with := func(member string) string { return strings.Replace(formSoup, "{", "{"+member+",", 1) }
+	for name, test := range map[string]struct {
+		method, path, body string
+		status             int
+		fields             string
+	}{
+		"wrapped":                      {"POST", "/api/menu/items", `{"item":` + formSoup + `}`, 400, "name price description image item"},
+		"an unknown field":             {"POST", "/api/menu/items", with(`"colour":"red"`), 400, "colour"},
+		"twice":                        {"POST", "/api/menu/items", with(`"name":"Stew"`), 400, "name"},
+		"nothing":                      {"POST", "/api/menu/items", ``, 400, ""},
+		"an array":                     {"POST", "/api/menu/items", `[]`, 400, ""},
+		"no fields":                    {"POST", "/api/menu/items", `{}`, 400, "name price description image"},
+		"all at once":                  {"PUT", "/api/menu/items/1", `{"id":"2","name":"","price":"x","description":1,"image":"x","calories":"x"}`, 400, "id name price description image calories"},
+		"an id on POST":                {"POST", "/api/menu/items", with(`"id":"whatever"`), 201, ""},
+		"a number as id on POST":       {"POST", "/api/menu/items", with(`"id":7`), 201, ""},
+		"an object as id":              {"POST", "/api/menu/items", with(`"id":{}`), 400, "id"},
+		"the id as text":               {"PUT", "/api/menu/items/1", with(`"id":"1"`), 200, ""},
+		"the id as number":             {"PUT", "/api/menu/items/1", with(`"id":1`), 200, ""},
+		"no id":                        {"PUT", "/api/menu/items/1", formSoup, 200, ""},
+		"another id":                   {"PUT", "/api/menu/items/1", with(`"id":"2"`), 400, "id"},
+		"another id as number":         {"PATCH", "/api/menu/items/1", `{"id":2}`, 400, "id"},
+		"another spelling of the id":   {"PUT", "/api/menu/items/1", with(`"id":"01"`), 400, "id"},
+		"a bad body for an unknown id": {"PUT", "/api/menu/items/abc", `{}`, 400, "name price description image"},
+	} {
+		r := a.do(test.method, test.path, test.body, admin...)
+		r.assertStatus(t, test.status)
+		if r.status == 400 {
+			if p := r.mustProblem(t); p.fields() != test.fields {
+				t.Errorf("%s: got fields %q, want %q", name, p.fields(), test.fields)
+			}
+		}
+	}
+	text := a.do("POST", "/api/menu/items", formSoup, append(admin[:2:2], "Content-Type", "text/plain")...)
+	text.assertStatus(t, 415)
+	a.do("POST", "/api/menu/items", strings.Repeat(" ", items.MaxBody)+formSoup, admin...).assertStatus(t, 413)
+}
+
+// Ids are opaque: whatever is not the id of an item is 404.
+func TestMenuUnknownIDs(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	admin := a.admin()
+	for _, id := range []string{
+		"0", "-1", "01", "+1", "1.0", "1e0", "abc", "99", "9223372036854775807", "9223372036854775808", "%2F", "1%2F", "%00", "%0d%0aX-Evil:1",
+		"..%2f1", "constructor", "__proto__", "1;drop", "%F0%9F%8D%94", strings.Repeat("9", 2000),
+	} {
+		for _, method := range []string{"GET", "HEAD", "PUT", "PATCH", "DELETE"} {
+			body := map[string]string{"PUT": formSoup, "PATCH": `{"price":1}`}[method]
+			r := a.do(method, "/api/menu/items/"+id, body, admin...)
+			if r.status != 404 || r.header.Get("X-Evil") != "" {
+				t.Errorf("%s %s: got %d %s, want 404", method, id, r.status, r.body)
+			}
+		}
+	}
+	if menu := a.do("GET", "/api/menu/items", ""); menu.body != "["+menuBurger+","+menuPizza+","+menuTea+"]" {
+		t.Errorf("got %s, want the default menu", menu.body)
+	}
+}
+
+func TestMenuConditionalRequests(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	admin := a.admin()
+	for _, path := range []string{"/api/menu/items", "/api/menu/items/1"} {
+		r := a.do("GET", path, "")
+		etag := r.header.Get("ETag")
+		assertHeader(t, r, "Cache-Control", "no-cache")
+		a.do("GET", path, "", "If-None-Match", etag).assertStatus(t, 304)
+		a.do("GET", path, "", "If-Match", `"other"`).assertStatus(t, 412)
+		head := a.do("HEAD", path, "")
+		assertBody(t, head, 200, "")
+		assertHeader(t, head, "ETag", etag)
+		assertHeader(t, head, "Content-Length", fmt.Sprint(len(r.body)))
+	}
+	first := a.do("GET", "/api/menu/items/1", "").header.Get("ETag")
+	if other := a.do("GET", "/items/1", "").header.Get("ETag"); other == first {
+		t.Errorf("got the ETag %s for two representations", other)
+	}
+	with := func(name, value string) []string { return append(admin[:2:2], name, value) }
+	patched := a.do("PATCH", "/api/menu/items/1", `{"price":1}`, with("If-Match", first)...)
+	patched.assertStatus(t, 204)
+	second := patched.header.Get("ETag")
+	for method, body := range map[string]string{"PUT": formSoup, "PATCH": `{"price":2}`, "DELETE": ""} {
+		stale := a.do(method, "/api/menu/items/1", body, with("If-Match", first)...)
+		stale.assertStatus(t, 412)
+		assertHeader(t, stale, "ETag", second)
+		stale.mustProblem(t)
+		a.do(method, "/api/menu/items/1", body, with("If-None-Match", "*")...).assertStatus(t, 412)
+	}
+	put := a.do("PUT", "/api/menu/items/1", formSoup, with("If-Match", second)...)
+	put.assertStatus(t, 200)
+	assertBody(t, a.do("DELETE", "/api/menu/items/1", "", with("If-Match", put.header.Get("ETag"))...), 204, "")
+}
+
+func TestMenuIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	keyed := append(a.admin()[:2:2], "Idempotency-Key", "once")
+	first := a.do("POST", "/api/menu/items", formSoup, keyed...)
+	again := a.do("POST", "/api/menu/items", formSoup, keyed...)
+	assertBody(t, again, 201, menuSoup)
+	assertHeader(t, again, "Location", first.header.Get("Location"))
+	a.do("POST", "/api/menu/items", strings.Replace(formSoup, "4.99", "5.99", 1), keyed...).assertStatus(t, 422)
+	a.do("POST", "/items", soup, keyed...).assertStatus(t, 422) // another request
+	if menu := mustDecode[[]map[string]any](t, a.do("GET", "/api/menu/items", "").body); len(menu) != 4 {
+		t.Errorf("got %d items, want 4", len(menu))
+	}
+}
+
+func TestMenuPages(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	ids := func(r answer) (ids string) {
+		for _, item := range mustDecode[[]struct{ ID string }](t, r.body) {
+			ids += item.ID
+		}
+		return ids
+	}
+	page := a.do("GET", "/api/menu/items?sort=-price&limit=2", "")
+	if got := ids(page); got != "12" {
+		t.Errorf("got %s, want the two dearest", got)
+	}
+	next := mustNext(t, page)
+	if !strings.HasPrefix(next, "/api/menu/items?") {
+		t.Errorf("got a link to %s, want it to stay in this contract", next)
+	}
+	if got := ids(a.do("GET", next, "")); got != "3" {
+		t.Errorf("got %s, want the rest", got)
+	}
+	if got := ids(a.do("GET", "/api/menu/items?q=PIZZA", "")); got != "2" {
+		t.Errorf("got %s, want the pizza", got)
+	}
+	if p := a.do("GET", "/api/menu/items?limit=0", "").mustProblem(t); p.fields() != "limit" {
+		t.Errorf("got %+v, want to be told of the limit", p)
+	}
+}
+
+// Which permission each write asks for, and that nothing happens without it.
+func TestMenuPermissions(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	before := a.do("GET", "/items", "").body
+	all := items.Permissions()
+	for _, test := range []struct {
+		method, path, body string
+		needs              []string
+	}{
+		{"POST", "/api/menu/items", formSoup, []string{items.CreateItems}},
+		{"PUT", "/api/menu/items/1", formSoup, []string{items.UpdateItems}},
+		{"PATCH", "/api/menu/items/1", `{"price":1}`, []string{items.UpdateItems}},
+		{"DELETE", "/api/menu/items/1", "", []string{items.DeleteItems}},
+		{"DELETE", "/api/menu/items", "", all},
+		{"POST", "/api/menu/reset", "", all},
+	} {
+		r := a.do(test.method, test.path, test.body)
+		r.assertStatus(t, 401)
+		for _, needed := range test.needs {
+			others := slices.DeleteFunc(slices.Clone(all), func(p string) bool { return p == needed })
+			r := a.do(test.method, test.path, test.body, a.as(others...)...)
+			if r.status != 403 || !strings.Contains(r.header.Get("WWW-Authenticate"), needed) {
+				t.Errorf("%s %s without %s: got %d %s", test.method, test.path, needed, r.status, r.body)
+			}
+			r.mustProblem(t)
+		}
+	}
+	if after := a.do("GET", "/items", "").body; after != before {
+		t.Errorf("got %s, want the menu as it was", after)
+	}
+}
+
+// A reset is one write, and counts as one.
+func TestMenuRateLimit(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(o *server.Options) { o.WritesPerMinute = 3 })
+	admin := a.admin()
+	a.do("POST", "/api/menu/reset", "", admin...).assertStatus(t, 200)
+	a.do("DELETE", "/api/menu/items", "", admin...).assertStatus(t, 204)
+	a.do("POST", "/items", soup, admin...).assertStatus(t, 201)
+	r := a.do("POST", "/api/menu/items", formSoup, admin...)
+	r.assertStatus(t, 429)
+	r.mustProblem(t)
+}
+
+// dashboard is a browser with a page of a WHATABYTE dashboard: it sends what such a page was seen to send.
+type dashboard struct {
+	*api
+	token string
+}
+
+const dashboardOrigin = "http://localhost:4040"
+
+// fetch asks first where a browser would, as CORS has it, and then sends the request.
+func (d dashboard) fetch(method, path, body string) answer {
+	d.tb.Helper()
+	asks := "authorization"
+	if body != "" {
+		asks = "authorization,content-type"
+	}
+	preflight := d.do("OPTIONS", path, "",
+		"Origin", dashboardOrigin, "Access-Control-Request-Method", method, "Access-Control-Request-Headers", asks)
+	allowed := strings.ToLower(preflight.header.Get("Access-Control-Allow-Headers"))
+	for _, header := range strings.Split(asks, ",") {
+		if !strings.Contains(allowed, header) {
+			d.tb.Errorf("%s %s: the preflight allows %q, want %s", method, path, allowed, header)
+		}
+	}
+	if preflight.status != http.StatusNoContent || !strings.Contains(preflight.header.Get("Access-Control-Allow-Methods"), method) {
+		d.tb.Errorf("%s %s: got a preflight of %d %v", method, path, preflight.status, preflight.header)
+	}
+	r := d.do(method, path, body, "Origin", dashboardOrigin, "Authorization", "Bearer "+d.token)
+	if got := r.header.Get("Access-Control-Allow-Origin"); got != dashboardOrigin && got != "*" {
+		d.tb.Errorf("%s %s: got Access-Control-Allow-Origin %q, want the page to read the answer", method, path, got)
+	}
+	return r
+}
+
+// A dashboard works for an administrator as it was seen to work.
+func TestDashboardClient(t *testing.T) {
+	t.Parallel()
+	for name, origins := range map[string][]string{"every origin": nil, "its origin": {dashboardOrigin}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, func(o *server.Options) { o.CORSOrigins = origins })
+			d := dashboard{a, a.issuer.Token(t, items.Permissions()...)}
+
+			// The list, with the token on it though it is public.
+			list := d.fetch("GET", "/api/menu/items", "")
+			menu := mustDecode[[]map[string]any](t, list.body)
+			if len(menu) != 3 || menu[0]["id"] != "1" {
+				t.Fatalf("got %s, want an array with text as ids", list.body)
+			}
+			// A new item: a form's fields are text.
+			d.fetch("POST", "/api/menu/items", formSoup).assertStatus(t, 201)
+			menu = mustDecode[[]map[string]any](t, d.fetch("GET", "/api/menu/items", "").body)
+			added := menu[len(menu)-1]
+			for field, want := range map[string]any{"id": "4", "price": 499.0, "tagline": "For cold days", "calories": 320.0, "category": "Starter"} {
+				if added[field] != want {
+					t.Errorf("got %s %v, want %v", field, added[field], want)
+				}
+			}
+			// An edit: what was not touched comes as it was, what was touched as text. The id is in the body too.
+			d.fetch("PUT", "/api/menu/items/4",
+				`{"id":"4","name":"Soup","price":499,"tagline":"For cold days","description":"Hot","image":"https://example.com/soup.png","calories":"330","category":"Starter"}`).assertStatus(t, 200)
+			// The form shows the price in cents; touched and left as it was, it comes as text of digits.
+			d.fetch("PUT", "/api/menu/items/4",
+				`{"id":"4","name":"Soup","price":"499","tagline":"For cold days","description":"Hot","image":"https://example.com/soup.png","calories":330,"category":"Starter"}`).assertStatus(t, 200)
+			assertBody(t, d.fetch("GET", "/api/menu/items/4", ""), 200, strings.NewReplacer("Warm", "Hot", "320", "330").Replace(menuSoup))
+			if r := d.fetch("DELETE", "/api/menu/items/4", ""); r.status/100 != 2 {
+				t.Errorf("got %d, want success", r.status)
+			}
+		})
+	}
+}
+
+// The list is served whatever the token on it is worth.
+func TestDashboardTokenOnPublicRead(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for name, token := range map[string]string{
+		"valid":                   a.issuer.Token(t),
+		"expired":                 a.issuer.TokenWith(t, nil, map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}),
+		"of another issuer":       a.issuer.TokenWith(t, nil, map[string]any{"iss": "https://other.example/"}),
+		"garbage":                 "undefined",
+		"empty, as before log-in": "",
+	} {
+		d := dashboard{a, token}
+		for _, path := range []string{"/api/menu/items", "/api/menu/items/1", "/items"} {
+			if r := d.fetch("GET", path, ""); r.status != 200 || !strings.Contains(r.body, "Burger") || r.header.Get("WWW-Authenticate") != "" {
+				t.Errorf("%s token on %s: got %d %s, want the menu", name, path, r.status, r.body)
+			}
+		}
+	}
+}
+
+// A large menu is deleted and reset within a request's time, with a history for each item, and one event for all.
+func TestResetLargeMenu(t *testing.T) {
+	t.Parallel()
+	var store items.Store
+	a := newAPI(t, func(o *server.Options) { store = o.Store })
+	const size = 20_000
+	n := 0
+	err := store.Import(context.Background(), items.Stamp{By: "test"}, false, func() (items.Record, error) {
+		if n++; n > size {
+			return items.Record{}, io.EOF
+		}
+		return items.Record{Item: &items.Item{Name: fmt.Sprint("Item ", n), Description: strings.Repeat("x", 200)}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := a.follow()
+	start := time.Now()
+	a.do("POST", "/api/menu/reset", "", a.admin()...).assertStatus(t, 200)
+	t.Logf("%d items were reset in %v", size, time.Since(start))
+	if e := s.next(); e.name != "reset" {
+		t.Errorf("got %+v, want one reset", e)
+	}
+	for _, id := range []int{1, 4, 3 + size} {
+		history, err := store.History(context.Background(), int64(id), 0, 1)
+		if err != nil || history[0].Action != items.Deleted {
+			t.Errorf("item %d: got %+v, %v, want its deletion", id, history, err)
+		}
+	}
+}
