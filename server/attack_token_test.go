@@ -1164,6 +1164,13 @@ func TestEveryWriteIsGuarded(t *testing.T) {
 		{"PATCH", "/items/1", items.UpdateItems},
 		{"DELETE", "/items/1", items.DeleteItems},
 		{"DELETE", "/items/1/", items.DeleteItems},
+		{"POST", "/items/1/restore", items.CreateItems},
+		{"POST", "/api/menu/items", items.CreateItems},
+		{"PUT", "/api/menu/items/1", items.UpdateItems},
+		{"PATCH", "/api/menu/items/1", items.UpdateItems},
+		{"DELETE", "/api/menu/items/1", items.DeleteItems},
+		{"DELETE", "/api/menu/items", items.CreateItems}, // and the others
+		{"POST", "/api/menu/reset", items.CreateItems},
 	}
 	for _, route := range routes {
 		for _, attack := range attacks {
