@@ -341,8 +341,8 @@ func TestMenuRateLimit(t *testing.T) {
 	r.mustProblem(t)
 }
 
-// dashboard is a browser with a page of a WHATABYTE dashboard: it sends what such a page was seen to send.
-type dashboard struct {
+// dashboardClient is a browser with a page of a WHATABYTE dashboard: it sends what such a page was seen to send.
+type dashboardClient struct {
 	*api
 	token string
 }
@@ -350,7 +350,7 @@ type dashboard struct {
 const dashboardOrigin = "http://localhost:4040"
 
 // fetch asks first where a browser would, as CORS has it, and then sends the request.
-func (d dashboard) fetch(method, path, body string) answer {
+func (d dashboardClient) fetch(method, path, body string) answer {
 	d.tb.Helper()
 	asks := "authorization"
 	if body != "" {
@@ -381,7 +381,7 @@ func TestDashboardClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newAPI(t, func(o *server.Options) { o.CORSOrigins = origins })
-			d := dashboard{a, a.issuer.Token(t, items.Permissions()...)}
+			d := dashboardClient{a, a.issuer.Token(t, items.Permissions()...)}
 
 			// The list, with the token on it though it is public.
 			list := d.fetch("GET", "/api/menu/items", "")
@@ -423,7 +423,7 @@ func TestDashboardTokenOnPublicRead(t *testing.T) {
 		"garbage":                 "undefined",
 		"empty, as before log-in": "",
 	} {
-		d := dashboard{a, token}
+		d := dashboardClient{a, token}
 		for _, path := range []string{"/api/menu/items", "/api/menu/items/1", "/items"} {
 			if r := d.fetch("GET", path, ""); r.status != 200 || !strings.Contains(r.body, "Burger") || r.header.Get("WWW-Authenticate") != "" {
 				t.Errorf("%s token on %s: got %d %s, want the menu", name, path, r.status, r.body)
