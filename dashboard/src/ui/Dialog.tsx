@@ -1,5 +1,7 @@
 import { useEffectEvent, useId, useLayoutEffect, useRef, type MouseEvent, type ReactNode } from 'react'
 
+import { DialogToasts } from './toasts'
+
 interface Props {
   title: ReactNode
   /** The person wants it closed: by Escape, by the button, or by a click beside it. */
@@ -55,6 +57,7 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
         </header>
         {children}
       </div>
+      <DialogToasts />
     </dialog>
   )
 }
