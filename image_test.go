@@ -33,6 +33,7 @@ const maxImage = 30_000_000
 // TestImage builds the Dockerfile and runs what comes out as its configuration says, on a read-only root. It is no part of
 // make test, since it needs root and buildah, and compiles the program once more. See make image-test.
 func TestImage(t *testing.T) {
+	t.Parallel()
 	image := mustBuildImage(t)
 
 	t.Run("configuration", func(t *testing.T) {
@@ -138,7 +139,7 @@ func checkContent(t *testing.T, root string) {
 	if want := []string{"/etc/group", "/etc/passwd", "/etc/ssl/certs/ca-certificates.crt", "/menu-api"}; !slices.Equal(files, want) {
 		t.Errorf("got the files %q, want %q", files, want)
 	}
-	certificates, err := os.ReadFile(filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"))
+	certificates, err := os.ReadFile(filepath.Join(root, "etc", "ssl", "certs", "ca-certificates.crt"))
 	if err != nil {
 		t.Fatal(err)
 	}
