@@ -192,12 +192,13 @@ type container struct {
 // start runs the image's entry point, with the volume at /data and everything else read-only. It ends with the test.
 func (i image) start(tb testing.TB, volume string, settings []string) *container {
 	tb.Helper()
-	port := mustFindPort(tb)
+	addr := mustFindAddr(tb)
+	_, port, _ := net.SplitHostPort(addr)
 	c := &container{
 		image: i,
 		root:  mustMountReadOnly(tb, i.root, volume),
 		env:   slices.Concat(i.config.Env, settings, []string{"PORT=" + port}),
-		url:   "http://127.0.0.1:" + port,
+		url:   "http://" + addr,
 		ended: make(chan error, 1),
 		log:   filepath.Join(tb.TempDir(), "log"),
 	}
@@ -383,15 +384,4 @@ func get(tb testing.TB, url string) (status int) {
 	}
 	_ = response.Body.Close()
 	return response.StatusCode
-}
-
-func mustFindPort(tb testing.TB) string {
-	tb.Helper()
-	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
 }
