@@ -17,7 +17,7 @@ import (
 )
 
 // minTests is somewhat under what there is, so that a run that skips half of it does not pass.
-const minTests = 55
+const minTests = 60
 
 // TestBrowser runs Playwright and takes arguments for it: go test -count=1 ./dashboard/e2e -v -args -- -g "sign out"
 func TestBrowser(t *testing.T) {
