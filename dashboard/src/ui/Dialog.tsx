@@ -47,14 +47,14 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
       onClick={(event) => pressed.current && isBeside(event) && onClose()}
     >
       <div className="dialog-body">
-        <header className="dialog-head">
+        <div className="dialog-head">
           <h2 id={titleId} tabIndex={-1}>
             {title}
           </h2>
           <button type="button" className="icon" aria-label="Close" onClick={onClose}>
             ×
           </button>
-        </header>
+        </div>
         {children}
       </div>
       <DialogToasts />
