@@ -165,7 +165,11 @@ func (w *writer) try(a *attempt) (answered bool) {
 		a.appliedTheFirst = true
 	case a.seenAgain && a.action == items.Updated && answer.status == http.StatusPreconditionFailed:
 		a.appliedTheFirst = true
-		if answer, err = w.do(http.MethodGet, path, "", nil); err != nil {
+		answer, err = w.do(http.MethodGet, path, "", nil)
+		if err == nil && answer.status != http.StatusOK {
+			w.wrong = append(w.wrong, fmt.Sprintf("writer %d: GET %s: got %d %s, want 200", w.number, path, answer.status, answer.body))
+		}
+		if err != nil || answer.status != http.StatusOK {
 			return false
 		}
 	default:

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -147,7 +146,7 @@ func (s *Store) commit(ctx context.Context, run func(context.Context, *pgx.Conn)
 		case code == codeSerializationFailure || code == codeDeadlock:
 			time.Sleep(rand.N(pause)) //nolint:gosec // spreads the attempts; nobody gains from guessing it
 		case sent && isLost(err):
-			return fmt.Errorf("%w: %w", items.ErrUncertain, err)
+			return outage(items.ErrUncertain, err)
 		default:
 			return translate(ctx, err)
 		}

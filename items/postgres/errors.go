@@ -63,8 +63,8 @@ func isLost(err error) bool {
 func translate(ctx context.Context, err error) error {
 	code := codeOf(err)
 	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
+	case err == nil:
+		return nil
 	case errors.Is(err, pgx.ErrNoRows):
 		return items.ErrNotFound
 	case isOurs(err):
@@ -74,7 +74,16 @@ func translate(ctx context.Context, err error) error {
 	case code != "" && !isOutage(code) && code != codeSerializationFailure && code != codeDeadlock:
 		return err // SQL that does not fit the schema: a bug, not an outage
 	}
-	return fmt.Errorf("%w: %w", items.ErrUnavailable, err)
+	return outage(items.ErrUnavailable, err)
+}
+
+// outage says that the engine is to blame for an error. One of a context is then not that of the caller's, who has not gone
+// away, but of an attempt to connect that was given up: it is told in words alone, or it would be taken for the caller's.
+func outage(kind, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %v", kind, err) //nolint:errorlint // see above
+	}
+	return fmt.Errorf("%w: %w", kind, err)
 }
 
 // isOurs reports whether an error came out of this program, and not from the engine or the network.

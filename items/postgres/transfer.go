@@ -96,7 +96,7 @@ func (s *Store) inTx(ctx context.Context, do func(pgx.Tx) error) error {
 	}
 	if err := tx.Commit(ctx); err != nil {
 		if isLost(err) {
-			return fmt.Errorf("%w: %w", items.ErrUncertain, err)
+			return outage(items.ErrUncertain, err)
 		}
 		return translate(ctx, err)
 	}
