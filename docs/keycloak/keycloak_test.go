@@ -4,6 +4,7 @@ package keycloak_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -141,7 +142,7 @@ func newAPI(t *testing.T, provider string) http.Handler {
 	}
 	guard, err := authz.NewGuard(authz.Options{
 		Issuer: cfg.Issuer, Audiences: cfg.Audiences, ClockSkew: cfg.ClockSkew, RequirePermissions: cfg.RequirePermissions,
-		Keys: authz.NewKeys(t.Context(), cfg.JWKSURL, nil, slog.New(slog.DiscardHandler)),
+		Keys: authz.NewKeys(t.Context(), cfg.JWKSURL, nil, slog.New(slog.NewTextHandler(io.Discard, nil))),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ package sqlite_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"os"
 	"os/exec"
@@ -208,18 +207,19 @@ func TestReadOnlyFile(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(asTenant) != t.Name() {
 		folder := t.TempDir()
-		for dir := folder; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
-			_ = os.Chmod(dir, 0o755) //nolint:gosec // another user has to get to it
+		program := filepath.Join(folder, "program")
+		mustCopy(t, os.Args[0], program)
+		for _, dir := range []string{folder, filepath.Dir(folder)} { // another user has to get to it
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
 		}
 		file := filepath.Join(folder, "menu.db")
 		fill(t, file)
-		if err := errors.Join(os.Chmod(file, 0o444), os.Chmod(folder, 0o555)); err != nil { //nolint:gosec // as above
+		if err := errors.Join(os.Chmod(file, 0o444), os.Chmod(folder, 0o555)); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = os.Chmod(folder, 0o700) }) //nolint:gosec // so that it can be removed
-		program := filepath.Join(os.TempDir(), "menu-api-test-"+rand.Text())
-		t.Cleanup(func() { _ = os.Remove(program) })
-		mustCopy(t, os.Args[0], program)
+		t.Cleanup(func() { _ = os.Chmod(folder, 0o700) })
 		command := exec.Command(program, "-test.run=^"+t.Name()+"$", "-test.v")
 		command.Dir = "/"
 		command.Env = append(os.Environ(), asTenant+"="+t.Name(), "FILE="+file)
@@ -247,7 +247,7 @@ func mustCopy(t *testing.T, from, to string) {
 	t.Helper()
 	content, err := os.ReadFile(from)
 	if err == nil {
-		err = os.WriteFile(to, content, 0o755) //nolint:gosec // a program
+		err = os.WriteFile(to, content, 0o755)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func (s *Store) Import(ctx context.Context, stamp items.Stamp, replace bool, nex
 
 // bulkCache is how much of the database an import holds in memory, in KiB. Less, and pages that are written to again and
 // again go to the disk and back each time.
-const bulkCache = 64 << 10
+const bulkCache = 16 << 10
 
 // inBulk runs do with room for many rows. A menu that is empty gets its indexes afterwards: to sort all rows once is a
 // fraction of the work of putting each into its place.

@@ -1,7 +1,5 @@
 import { useEffectEvent, useId, useLayoutEffect, useRef, type MouseEvent, type ReactNode } from 'react'
 
-import { DialogToasts } from './toasts'
-
 interface Props {
   title: ReactNode
   /** The person wants it closed: by Escape, by the button, or by a click beside it. */
@@ -47,17 +45,16 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
       onClick={(event) => pressed.current && isBeside(event) && onClose()}
     >
       <div className="dialog-body">
-        <div className="dialog-head">
+        <header className="dialog-head">
           <h2 id={titleId} tabIndex={-1}>
             {title}
           </h2>
           <button type="button" className="icon" aria-label="Close" onClick={onClose}>
             ×
           </button>
-        </div>
+        </header>
         {children}
       </div>
-      <DialogToasts />
     </dialog>
   )
 }

@@ -88,7 +88,7 @@ func startBouncer() (*bouncer, error) {
 			return &bouncer{address, keeper}, nil
 		}
 	}
-	log, _ := os.ReadFile(filepath.Join(folder, "log"))
+	log, _ := os.ReadFile(filepath.Join(folder, "log")) //nolint:gosec // of this package
 	return nil, fmt.Errorf("PgBouncer does not start: %s", log)
 }
 

@@ -45,30 +45,35 @@ func newServer(settings []string) (_ *Server, err error) {
 	if s.account, err = account(); err != nil {
 		return nil, err
 	}
-	if s.folder, err = os.MkdirTemp("", "menu-pgtest-"); err != nil {
+	if err := s.settle(); err != nil {
 		return nil, err
 	}
-	if s.keeper, err = newKeeper(s.folder, s.account); err != nil {
-		_ = os.Remove(s.folder)
-		return nil, err
+	err = s.initdb()
+	if err == nil {
+		err = s.launchAnywhere()
 	}
-	if err := s.prepare(); err != nil {
+	if err != nil {
 		defer s.remove()
 		return nil, fmt.Errorf("PostgreSQL does not start in %s: %w\n%s", s.folder, err, s.log())
 	}
 	return s, nil
 }
 
-func (s *Server) prepare() error {
-	if s.account != nil {
-		if err := os.Chown(s.folder, int(s.account.Uid), int(s.account.Gid)); err != nil {
-			return err
-		}
-	}
-	if err := s.initdb(); err != nil {
+// settle gives the server a folder of its own, and somebody who removes it.
+func (s *Server) settle() (err error) {
+	if s.folder, err = os.MkdirTemp("", "menu-pgtest-"); err != nil {
 		return err
 	}
-	return s.launchAnywhere()
+	if s.account != nil {
+		err = os.Chown(s.folder, int(s.account.Uid), int(s.account.Gid))
+	}
+	if err == nil {
+		s.keeper, err = newKeeper(s.folder, s.account)
+	}
+	if err != nil {
+		_ = os.Remove(s.folder)
+	}
+	return err
 }
 
 func (s *Server) initdb() error {

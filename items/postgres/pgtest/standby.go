@@ -2,7 +2,6 @@ package pgtest
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"testing"
 )
@@ -12,16 +11,8 @@ import (
 func (s *Server) StartStandby(tb testing.TB) *Server {
 	tb.Helper()
 	standby := &Server{programs: s.programs, account: s.account, settings: s.settings}
-	var err error
-	if standby.folder, err = os.MkdirTemp("", "menu-pgtest-"); err != nil {
-		tb.Fatal(err)
-	}
-	standby.keeper, err = newKeeper(standby.folder, s.account)
-	must(tb, err)
+	must(tb, standby.settle())
 	tb.Cleanup(standby.remove)
-	if s.account != nil {
-		must(tb, os.Chown(standby.folder, int(s.account.Uid), int(s.account.Gid)))
-	}
 	program, err := s.programs.other("pg_basebackup")
 	must(tb, err)
 	copying := command(standby.folder, s.account, program,

@@ -42,16 +42,16 @@ func findPrograms() (programs, error) {
 
 // other returns another program of the same installation, which need not be on the PATH with these.
 func (p programs) other(name string) (string, error) {
-	real, err := filepath.EvalSymlinks(p.initdb)
+	installed, err := filepath.EvalSymlinks(p.initdb)
 	if err != nil {
 		return "", err
 	}
-	for _, folder := range []string{filepath.Dir(p.initdb), filepath.Dir(real)} {
+	for _, folder := range []string{filepath.Dir(p.initdb), filepath.Dir(installed)} {
 		if path, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s is not beside %s: apt-get install -y postgresql", name, real)
+	return "", fmt.Errorf("%s is not beside %s: apt-get install -y postgresql", name, installed)
 }
 
 // account is whom the server runs as: nil for the user of the tests, except that PostgreSQL refuses to run as root.
