@@ -31,7 +31,7 @@ MAKEFLAGS   += --no-print-directory
 
 .PHONY: help
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: dev
 dev: ## Run the API, the dashboard and a development identity provider on this machine
@@ -94,6 +94,16 @@ cover: ## Print the coverage of each package; fail where it is too low
 		{ printf "%6.1f %%  %s%s\n", $$3, $$1, low ? "   is under $(COVER_MIN) %" : "" } \
 		END { for (name in missing) { print "   none    " name; failed++ } exit failed > 0 }'
 
+.PHONY: screenshots
+screenshots: dashboard dashboard/e2e/node_modules/.package-lock.json ## Take pictures of the dashboard, two of them for the README
+	@$(need-node)
+	@$(need-chromium)
+	rm -rf dashboard/e2e/screenshots
+	go test -count=1 -timeout 15m ./dashboard/e2e -args -- --project=screenshots
+	cp dashboard/e2e/screenshots/menu-admin-1280-light.png docs/images/dashboard.png
+	cp dashboard/e2e/screenshots/edit-360-dark.png docs/images/dashboard-phone.png
+	@echo "The others are in dashboard/e2e/screenshots"
+
 .PHONY: lint
 lint: ## Check style and likely bugs
 	go mod tidy -diff
@@ -127,7 +137,7 @@ image-test: ## Build the image with buildah, run it, and test it; needs root
 
 .PHONY: clean
 clean: ## Remove what the other targets made; the database stays
-	rm -rf bin docs/node_modules dashboard/node_modules dashboard/dist/* dashboard/e2e/node_modules dashboard/e2e/results
+	rm -rf bin docs/node_modules dashboard/node_modules dashboard/dist/* dashboard/e2e/{node_modules,results,screenshots}
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	@$(need-node)

@@ -274,23 +274,24 @@ func (p proxied) create(tb testing.TB, token string) string {
 	return response.Header.Get("Location")
 }
 
-// startProcess starts a program, whose output goes to the log file. It ends with the test.
-func startProcess(tb testing.TB, command string, env ...string) (process *exec.Cmd, ended chan struct{}, log string) {
+// startProcess starts a program and returns it, what is closed when it has ended, and the name of the file that its output
+// goes to. It ends with the test.
+func startProcess(tb testing.TB, command string, env ...string) (*exec.Cmd, chan struct{}, string) {
 	tb.Helper()
-	log = filepath.Join(tb.TempDir(), "log")
+	log := filepath.Join(tb.TempDir(), "log")
 	file, err := os.Create(log)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
 	words := strings.Fields(command)
-	process = exec.CommandContext(context.WithoutCancel(tb.Context()), words[0], words[1:]...)
+	process := exec.CommandContext(context.WithoutCancel(tb.Context()), words[0], words[1:]...)
 	process.Env = slices.Concat([]string{"PATH=" + os.Getenv("PATH")}, env)
 	process.Stdout, process.Stderr = file, file
 	if err := process.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	ended = make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = process.Wait()

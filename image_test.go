@@ -33,6 +33,7 @@ const maxImage = 30_000_000
 // TestImage builds the Dockerfile and runs what comes out as its configuration says, on a read-only root. It is no part of
 // make test, since it needs root and buildah, and compiles the program once more. See make image-test.
 func TestImage(t *testing.T) {
+	t.Parallel()
 	image := mustBuildImage(t)
 
 	t.Run("configuration", func(t *testing.T) {
@@ -138,7 +139,7 @@ func checkContent(t *testing.T, root string) {
 	if want := []string{"/etc/group", "/etc/passwd", "/etc/ssl/certs/ca-certificates.crt", "/menu-api"}; !slices.Equal(files, want) {
 		t.Errorf("got the files %q, want %q", files, want)
 	}
-	certificates, err := os.ReadFile(filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"))
+	certificates, err := os.ReadFile(filepath.Join(root, "etc", "ssl", "certs", "ca-certificates.crt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,12 +192,13 @@ type container struct {
 // start runs the image's entry point, with the volume at /data and everything else read-only. It ends with the test.
 func (i image) start(tb testing.TB, volume string, settings []string) *container {
 	tb.Helper()
-	port := mustFindPort(tb)
+	addr := mustFindAddr(tb)
+	_, port, _ := net.SplitHostPort(addr)
 	c := &container{
 		image: i,
 		root:  mustMountReadOnly(tb, i.root, volume),
 		env:   slices.Concat(i.config.Env, settings, []string{"PORT=" + port}),
-		url:   "http://127.0.0.1:" + port,
+		url:   "http://" + addr,
 		ended: make(chan error, 1),
 		log:   filepath.Join(tb.TempDir(), "log"),
 	}
@@ -382,15 +384,4 @@ func get(tb testing.TB, url string) (status int) {
 	}
 	_ = response.Body.Close()
 	return response.StatusCode
-}
-
-func mustFindPort(tb testing.TB) string {
-	tb.Helper()
-	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
 }

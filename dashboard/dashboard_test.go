@@ -19,8 +19,8 @@ import (
 const script = "console.log('the menu')"
 
 // built is what a build leaves, with one script.
-func built(t testing.TB) fstest.MapFS {
-	t.Helper()
+func built(tb testing.TB) fstest.MapFS {
+	tb.Helper()
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	_, _ = z.Write([]byte(script))
@@ -113,12 +113,12 @@ func TestPages(t *testing.T) {
 }
 
 // bootstrapOf cuts the block of data out of a page, as a browser would: it ends at the first end tag.
-func bootstrapOf(t testing.TB, html string) string {
-	t.Helper()
+func bootstrapOf(tb testing.TB, html string) string {
+	tb.Helper()
 	_, rest, found := strings.Cut(html, `<script type="application/json" id="bootstrap">`)
 	data, after, closed := strings.Cut(rest, "</script")
 	if !found || !closed || after != "><p>end" {
-		t.Fatalf("the block of data is not whole in %s", html)
+		tb.Fatalf("the block of data is not whole in %s", html)
 	}
 	return data
 }

@@ -36,6 +36,8 @@ export default defineConfig({
   },
   test: {
     environment: 'happy-dom',
+    isolate: false, // a DOM for each file takes longer than its tests
+    silent: 'passed-only',
     include: ['src/**/*.test.{ts,tsx}'],
     setupFiles: ['src/testing/setup.ts'],
   },

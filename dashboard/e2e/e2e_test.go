@@ -17,7 +17,7 @@ import (
 )
 
 // minTests is somewhat under what there is, so that a run that skips half of it does not pass.
-const minTests = 10
+const minTests = 60
 
 // TestBrowser runs Playwright and takes arguments for it: go test -count=1 ./dashboard/e2e -v -args -- -g "sign out"
 func TestBrowser(t *testing.T) {
@@ -43,7 +43,7 @@ func TestBrowser(t *testing.T) {
 
 	args := flag.Args()
 	if len(args) == 0 {
-		args = []string{"--project", "provider"}
+		args = []string{"--project=provider", "--project=page", "--project=sqlite", "--project=postgres"}
 	}
 	cmd := mustPlaywright(t, append([]string{"test"}, args...)...)
 	cmd.Env = append(os.Environ(), "E2E_PROGRAM="+mustBuild(t), "E2E_DATABASES="+server.URL, "E2E_REPORT="+report)
@@ -117,6 +117,9 @@ func mustPlaywright(tb testing.TB, args ...string) *exec.Cmd {
 // mustBuild returns the program's file.
 func mustBuild(tb testing.TB) string {
 	tb.Helper()
+	if _, err := os.Stat("../dist/index.html"); err != nil {
+		tb.Fatal("the dashboard is not built: run `make dashboard`")
+	}
 	binary := filepath.Join(tb.TempDir(), "menu-api")
 	// Without the version control's stamp: the tests also run where the working copy belongs to somebody else.
 	build := exec.CommandContext(tb.Context(), "go", "build", "-buildvcs=false", "-o", binary, "menu-api")

@@ -249,7 +249,7 @@ func mustSignInToDevelopment(tb testing.TB, user string) (idToken, accessToken m
 	server.Start()
 	tb.Cleanup(server.Close)
 
-	response, err := http.PostForm(issuer+"oauth/token", url.Values{ //nolint:noctx // to this process
+	response, err := http.PostForm(issuer+"oauth/token", url.Values{
 		"grant_type": {"password"}, "client_id": {"menu-dashboard"}, "audience": {audience},
 		"username": {user}, "password": {user}, "scope": {"openid"},
 	})

@@ -59,7 +59,9 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = created
 		w.WriteHeader(http.StatusCreated)
 	}
-	_ = json.NewEncoder(w).Encode(answer)
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
 }
 
 // bodies returns what was sent with the method to the paths that match the pattern of path.Match.

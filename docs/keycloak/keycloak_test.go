@@ -4,7 +4,6 @@ package keycloak_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -142,7 +141,7 @@ func newAPI(t *testing.T, provider string) http.Handler {
 	}
 	guard, err := authz.NewGuard(authz.Options{
 		Issuer: cfg.Issuer, Audiences: cfg.Audiences, ClockSkew: cfg.ClockSkew, RequirePermissions: cfg.RequirePermissions,
-		Keys: authz.NewKeys(t.Context(), cfg.JWKSURL, nil, slog.New(slog.NewTextHandler(io.Discard, nil))),
+		Keys: authz.NewKeys(t.Context(), cfg.JWKSURL, nil, slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
 		t.Fatal(err)

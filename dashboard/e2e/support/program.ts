@@ -1,119 +1,171 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
 
-export type Engine = "sqlite" | "postgres";
+export type Engine = 'sqlite' | 'postgres'
+
+/** An item of the menu, as the API has it. */
+export interface Item {
+  id: number
+  name: string
+  price: number
+  description: string
+  image: string
+  tagline?: string
+  category?: string
+  calories?: number
+}
 
 /** How long the program may take to start or to stop, in milliseconds. Much, for machines that are busy. */
-const patience = 30_000;
+const patience = 30_000
 
 /** A running `menu-api dev` with a database of its own, at ports that stay its own when it is started again. */
 export class Program {
-  readonly url: string;
-  readonly issuer: string;
-  readonly #folder: string;
-  readonly #environment: Record<string, string>;
-  #process?: ChildProcess;
+  readonly url: string
+  readonly issuer: string
+  readonly #folder: string
+  readonly #environment: Record<string, string>
+  #process?: ChildProcess
 
   private constructor(folder: string, ports: number[], environment: Record<string, string>) {
-    this.url = `http://localhost:${ports[0]}`;
-    this.issuer = `http://localhost:${ports[1]}/`;
-    this.#folder = folder;
-    this.#environment = { PORT: `${ports[0]}`, DEV_IDP_PORT: `${ports[1]}`, ...environment };
+    this.url = `http://localhost:${ports[0]}`
+    this.issuer = `http://localhost:${ports[1]}/`
+    this.#folder = folder
+    this.#environment = { PORT: `${ports[0]}`, DEV_IDP_PORT: `${ports[1]}`, ...environment }
   }
 
   /** Starts the program that E2E_PROGRAM names, with a new database in the given engine, and these settings. */
   static async start(engine: Engine, settings: Record<string, string> = {}): Promise<Program> {
-    const folder = await mkdtemp(join(tmpdir(), "menu-api-e2e-"));
-    const database: Record<string, string> = engine === "postgres" ? { DATABASE_URL: await newDatabase() } : {};
-    const program = new Program(folder, [await freePort(), await freePort()], { ...database, ...settings });
-    await program.start();
-    return program;
+    const folder = await mkdtemp(join(tmpdir(), 'menu-api-e2e-'))
+    const database: Record<string, string> = engine === 'postgres' ? { DATABASE_URL: await newDatabase() } : {}
+    const program = new Program(folder, [await freePort(), await freePort()], { ...database, ...settings })
+    await program.start()
+    return program
   }
 
   async start(): Promise<void> {
-    const log = createWriteStream(join(this.#folder, "log"), { flags: "a" });
-    await once(log, "open");
+    const log = createWriteStream(join(this.#folder, 'log'), { flags: 'a' })
+    await once(log, 'open')
     // Nothing of this process's own environment: its settings must come from nowhere else.
-    const started = spawn(variable("E2E_PROGRAM"), ["dev"], {
+    const started = spawn(variable('E2E_PROGRAM'), ['dev'], {
       cwd: this.#folder,
       env: this.#environment,
-      stdio: ["ignore", log, log],
-    });
-    log.close();
-    this.#process = started;
+      stdio: ['ignore', log, log],
+    })
+    log.close()
+    this.#process = started
     for (const deadline = Date.now() + patience; ; await pause(20)) {
-      if (await answers(this.url + "/readyz")) return;
+      if (await answers(this.url + '/readyz')) return
       if (started.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`the program is not ready (exit status ${started.exitCode}):\n${await this.log()}`);
+        throw new Error(`the program is not ready (exit status ${started.exitCode}):\n${await this.log()}`)
       }
     }
   }
 
+  /** An access token for a person of the development provider's: admin or customer. */
+  async token(person: string): Promise<string> {
+    const answer = await fetch(this.issuer + 'oauth/token', {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'password',
+        client_id: 'menu-dashboard',
+        username: person,
+        password: person,
+      }),
+    })
+    return ((await answer.json()) as { access_token: string }).access_token
+  }
+
+  /** Calls the API as the administrator does with curl, and returns the answer's body. It must be a success. */
+  async call(method: string, path: string, item?: Partial<Item>): Promise<Item> {
+    const answer = await fetch(this.url + path, {
+      method,
+      headers: { Authorization: `Bearer ${await this.token('admin')}`, 'Content-Type': 'application/json' },
+      body: item && JSON.stringify({ item }),
+    })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
+    return JSON.parse(text) as Item
+  }
+
+  /** Replaces the menu under the running program, by its command `import`. */
+  async replaceMenu(items: Omit<Item, 'id'>[]): Promise<void> {
+    const command = spawn(variable('E2E_PROGRAM'), ['import', '--replace', '-'], {
+      cwd: this.#folder,
+      env: this.#environment,
+      stdio: ['pipe', 'ignore', 'pipe'],
+    })
+    command.stdin.end(items.map((item) => JSON.stringify(item)).join('\n'))
+    const errors = text(command.stderr)
+    const [status] = await once(command, 'exit')
+    if (status !== 0) throw new Error(`import: exit status ${status}: ${await errors}`)
+  }
+
   /** Ends the program as the runtime of a container does. */
   async stop(): Promise<void> {
-    const running = this.#process;
-    if (!running || running.exitCode !== null) return;
-    const ended = once(running, "exit");
-    running.kill("SIGTERM");
-    const slow = setTimeout(() => running.kill("SIGKILL"), patience);
-    await ended;
-    clearTimeout(slow);
-    if (running.exitCode !== 0) throw new Error(`after SIGTERM: exit status ${running.exitCode}:\n${await this.log()}`);
+    const running = this.#process
+    if (!running || running.exitCode !== null) return
+    const ended = once(running, 'exit')
+    running.kill('SIGTERM')
+    const slow = setTimeout(() => running.kill('SIGKILL'), patience)
+    await ended
+    clearTimeout(slow)
+    if (running.exitCode !== 0) throw new Error(`after SIGTERM: exit status ${running.exitCode}:\n${await this.log()}`)
   }
 
   /** Ends the program and removes what it has written. */
   async remove(): Promise<void> {
     try {
-      await this.stop();
+      await this.stop()
     } finally {
-      await rm(this.#folder, { recursive: true, force: true });
+      await rm(this.#folder, { recursive: true, force: true })
     }
   }
 
   async log(): Promise<string> {
-    return readFile(join(this.#folder, "log"), "utf8");
+    return readFile(join(this.#folder, 'log'), 'utf8')
   }
 }
 
 async function answers(url: string): Promise<boolean> {
   try {
-    return (await fetch(url)).ok;
+    return (await fetch(url)).ok
   } catch {
-    return false;
+    return false
   }
 }
 
 /** Asks the Go test around this run for a new PostgreSQL database. It drops it when all is done. */
 async function newDatabase(): Promise<string> {
-  const answer = await fetch(variable("E2E_DATABASES"), { method: "POST" });
-  if (!answer.ok) throw new Error(`no database: ${answer.status} ${await answer.text()}`);
-  return answer.text();
+  const answer = await fetch(variable('E2E_DATABASES'), { method: 'POST' })
+  if (!answer.ok) throw new Error(`no database: ${answer.status} ${await answer.text()}`)
+  return answer.text()
 }
 
 /** A port that nobody listens on, below those that the system lends to connections: it is free after a restart too. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const server = createServer()
     const free = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false));
-      server.listen(port, () => resolve(true));
-    });
+      server.once('error', () => resolve(false))
+      server.listen(port, () => resolve(true))
+    })
     if (free) {
-      await new Promise((resolve) => server.close(resolve));
-      return port;
+      await new Promise((resolve) => server.close(resolve))
+      return port
     }
   }
 }
 
 function variable(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: run the browser tests through \`go test ./dashboard/e2e\``);
-  return value;
+  const value = process.env[name]
+  if (!value) throw new Error(`${name} is not set: run the browser tests through \`go test ./dashboard/e2e\``)
+  return value
 }

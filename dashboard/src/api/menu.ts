@@ -68,6 +68,7 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
           },
           header: etag ? { 'If-None-Match': etag } : {},
         },
+        cache: etag ? 'no-store' : 'default', // the page has what the tag stands for; the browser's cache may not
         signal: signal ?? null,
       })
       if (response.status === 304) return null

@@ -19,7 +19,7 @@ export function Header() {
         <Account />
       </header>
       {connection === 'offline' && (
-        <p className="offline" role="alert">
+        <p className="offline-banner" role="alert">
           You are offline. What you see is what was here last.
         </p>
       )}

@@ -24,7 +24,7 @@ interface Props {
 export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
   const session = useSession()
   const { categories } = useView()
-  const { save, bringBack, busy } = useSave(id)
+  const { save, compare, bringBack, busy } = useSave(id)
   const [base, setBase] = useState<Tagged | null>(start.base)
   const [values, setValues] = useState<Values>(start.values)
   const [errors, setErrors] = useState<readonly FieldError[]>([])
@@ -120,8 +120,8 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
         <p className="notice warn" role="status">
           {others === 'deleted' ? 'Somebody else has deleted this item' : 'Somebody else has changed this item'} while you were
           editing.{' '}
-          <button type="button" className="quiet" onClick={() => void submit(values, base?.etag ?? null)}>
-            Compare and save
+          <button type="button" className="quiet" onClick={() => void compare(id as number, values).then(settle)}>
+            Compare
           </button>
         </p>
       )}

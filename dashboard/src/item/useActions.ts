@@ -23,8 +23,8 @@ export function useActions() {
   /** Deletes the item as it is shown. One that has been changed since then is shown instead. */
   async function remove(item: Item) {
     const { id, name } = item
-    const undo = store.pretend(id, null)
     closeToMenu()
+    const undo = store.pretend(id, null)
     try {
       const current = await api.get(id)
       if (!sameItem(current.item, item)) {

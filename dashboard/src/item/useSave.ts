@@ -55,13 +55,14 @@ export function useSave(id: number | null) {
       case 404:
         return { kind: 'conflict', theirs: null }
       case 412:
-        return id === null ? { kind: 'failed', message: messageOf(error) } : await conflict(id, values)
+        return id === null ? { kind: 'failed', message: messageOf(error) } : await compare(id, values)
       default:
         return { kind: 'failed', message: messageOf(error) }
     }
   }
 
-  async function conflict(id: number, values: Values): Promise<Outcome> {
+  /** Gets what the item is now, to be shown beside what was typed. */
+  async function compare(id: number, values: Values): Promise<Outcome> {
     try {
       const theirs = await api.get(id)
       store.learn(theirs.item)
@@ -81,5 +82,5 @@ export function useSave(id: number | null) {
     return restored
   }
 
-  return { save, bringBack, busy }
+  return { save, compare, bringBack, busy }
 }

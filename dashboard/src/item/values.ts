@@ -27,11 +27,15 @@ export function inputOf(values: Values): ItemInput {
   } as ItemInput
 }
 
-/** The item that the form describes, as it will look, or null while it has no price. */
+/**
+ * The item that the form describes, as it will look, or null while it has no price. A picture that the API would refuse is
+ * left out: a browser would look for it among our own addresses.
+ */
 export function previewOf(id: number, values: Values): Item | null {
   const input = inputOf(values)
   if (typeof input.price !== 'number') return null
-  return { ...input, id, name: input.name.trim() } as Item
+  const image = /^https?:\/\//i.test(input.image) ? input.image : ''
+  return { ...input, id, image, name: input.name.trim() } as Item
 }
 
 // 4,50 is how half the world writes 4.50.

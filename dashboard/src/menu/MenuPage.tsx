@@ -87,7 +87,7 @@ export function MenuPage() {
 }
 
 function count(n: number, more: boolean, status: string): string {
-  if (status === 'loading' && n === 0) return 'Loading the menu …'
+  if (status === 'loading') return n === 0 ? 'Loading the menu …' : 'Searching …'
   if (status === 'failed' && n === 0) return ''
   if (more) return `More than ${formatNumber(n)} items`
   return n === 1 ? '1 item' : `${formatNumber(n)} items`

@@ -7,8 +7,7 @@ import type { Item } from './item'
 export function StandIn({ item }: { item: Pick<Item, 'name' | 'category' | 'tagline'> }) {
   const { drawing, hue } = drawingOf(item)
   return (
-    <svg className={`stand-in hue-${hue}`} viewBox="0 0 160 120" preserveAspectRatio="xMidYMid slice" aria-hidden="true" focusable="false">
-      <rect className="back" width="160" height="120" />
+    <svg className={`stand-in hue-${hue}`} viewBox="20 0 120 120" aria-hidden="true" focusable="false">
       <circle className="plate-shadow" cx="80" cy="64" r="50" />
       <circle className="plate" cx="80" cy="60" r="50" />
       <circle className="rim" cx="80" cy="60" r="41" />

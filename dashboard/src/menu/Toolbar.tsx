@@ -41,8 +41,8 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
           onChange={(event) => setTyped(event.target.value)}
         />
       </label>
-      <label className="sort" htmlFor={sortId}>
-        <span>Sort by</span>
+      <div className="sort">
+        <label htmlFor={sortId}>Sort by</label>
         <select id={sortId} value={query.sort} onChange={(event) => go({ ...query, sort: event.target.value as Sort })}>
           {Object.entries(sorts).map(([sort, label]) => (
             <option key={sort} value={sort}>
@@ -50,7 +50,7 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
             </option>
           ))}
         </select>
-      </label>
+      </div>
       {categories.length > 0 && (
         <fieldset className="categories">
           <legend className="hidden">Category</legend>

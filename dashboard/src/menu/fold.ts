@@ -11,6 +11,7 @@ export function fold(text: string): string {
   return text
     .toUpperCase() // ß becomes SS, which lower case alone would not take apart
     .toLowerCase()
+    .replace(/ς/g, 'σ') // which lower case makes of a Σ at the end of a word
     .normalize('NFKD')
     .replace(/\p{Mn}/gu, '')
     .normalize('NFC')

@@ -1,5 +1,7 @@
 import { useEffectEvent, useId, useLayoutEffect, useRef, type MouseEvent, type ReactNode } from 'react'
 
+import { DialogToasts } from './toasts'
+
 interface Props {
   title: ReactNode
   /** The person wants it closed: by Escape, by the button, or by a click beside it. */
@@ -45,16 +47,17 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
       onClick={(event) => pressed.current && isBeside(event) && onClose()}
     >
       <div className="dialog-body">
-        <header className="dialog-head">
+        <div className="dialog-head">
           <h2 id={titleId} tabIndex={-1}>
             {title}
           </h2>
           <button type="button" className="icon" aria-label="Close" onClick={onClose}>
             ×
           </button>
-        </header>
+        </div>
         {children}
       </div>
+      <DialogToasts />
     </dialog>
   )
 }

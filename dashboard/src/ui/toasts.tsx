@@ -1,4 +1,4 @@
-import { createContext, useCallback, useContext, useMemo, useState, type ReactNode } from 'react'
+import { createContext, useCallback, useContext, useLayoutEffect, useMemo, useState, type ReactNode } from 'react'
 
 let shownSoFar = 0
 
@@ -14,6 +14,10 @@ export interface Toast {
 
 interface Toasts {
   show: (toast: Toast) => void
+  shown: (Toast & { key: number })[]
+  dismiss: (key: number) => void
+  /** Says that a dialog shows the toasts, until the result is called. */
+  host: () => () => void
 }
 
 const ToastsContext = createContext<Toasts | null>(null)
@@ -43,25 +47,45 @@ export function ToastsProvider({ children }: { children: ReactNode }) {
     },
     [dismiss],
   )
-  const toasts = useMemo(() => ({ show }), [show])
+  // What is outside of a modal dialog can be neither read nor reached. While one is open, it has the toasts.
+  const [dialogs, setDialogs] = useState(0)
+  const host = useCallback(() => {
+    setDialogs((n) => n + 1)
+    return () => setDialogs((n) => n - 1)
+  }, [])
+  const toasts = useMemo(() => ({ show, shown, dismiss, host }), [show, shown, dismiss, host])
   return (
     <ToastsContext value={toasts}>
       {children}
-      <div className="toasts" role="status" aria-live="polite">
-        {shown.map(({ key, text, action, kind }) => (
-          <div key={key} className={`toast ${kind ?? ''}`}>
-            <span>{text}</span>
-            {action && (
-              <button type="button" className="quiet" onClick={() => (dismiss(key), action.run())}>
-                {action.label}
-              </button>
-            )}
-            <button type="button" className="quiet icon" aria-label="Dismiss" onClick={() => dismiss(key)}>
-              ×
-            </button>
-          </div>
-        ))}
-      </div>
+      {dialogs === 0 && <ToastList />}
     </ToastsContext>
+  )
+}
+
+/** The toasts, in a dialog. */
+export function DialogToasts() {
+  const { host } = useToasts()
+  useLayoutEffect(() => host(), [host])
+  return <ToastList />
+}
+
+function ToastList() {
+  const { shown, dismiss } = useToasts()
+  return (
+    <div className="toasts" role="status" aria-live="polite">
+      {shown.map(({ key, text, action, kind }) => (
+        <div key={key} className={`toast ${kind ?? ''}`}>
+          <span>{text}</span>
+          {action && (
+            <button type="button" className="quiet" onClick={() => (dismiss(key), action.run())}>
+              {action.label}
+            </button>
+          )}
+          <button type="button" className="quiet icon" aria-label="Dismiss" onClick={() => dismiss(key)}>
+            ×
+          </button>
+        </div>
+      ))}
+    </div>
   )
 }

@@ -1,200 +1,166 @@
 // The development identity provider under Auth0's own SDK, in a browser, from another origin.
-import type { Auth0Client } from "@auth0/auth0-spa-js";
-import type { Page, Request } from "@playwright/test";
-import { loginPage, type ClientSettings } from "../../support/login-page.ts";
-import type { Program } from "../../support/program.ts";
-import type { Site } from "../../support/site.ts";
-import { expect, test as base } from "../../support/test.ts";
-
-declare global {
-  interface Window {
-    client: Auth0Client;
-  }
-}
-
-const audience = "https://menu.example.com";
-
-interface Fixtures {
-  /** The package of the SDK. */
-  sdk: string;
-  /** Opens a site whose page signs people in, and returns it. */
-  open: (change?: Partial<ClientSettings>) => Promise<Site>;
-}
-
-const test = base.extend<Fixtures>({
-  sdk: ["@auth0/auth0-spa-js", { option: true }],
-  open: async ({ page, program, site, sdk }, use) =>
-    use(async (change) => {
-      const opened = await site(
-        await loginPage(sdk, {
-          domain: program.issuer.replace(/\/$/, ""),
-          clientId: "menu-dashboard",
-          authorizationParams: { audience },
-          ...change,
-        }),
-      );
-      await page.goto(opened.origin);
-      await expectUser(page, "nobody");
-      return opened;
-    }),
-});
+import type { Page, Request } from '@playwright/test'
+import { audience, expectUser, signIn, test } from '../../support/application.ts'
+import type { Program } from '../../support/program.ts'
+import { expect } from '../../support/test.ts'
 
 for (const [version, sdk] of [
-  ["the current version", "@auth0/auth0-spa-js"],
-  ["version 2.0", "auth0-spa-js-2.0"],
+  ['the current version', '@auth0/auth0-spa-js'],
+  ['version 2.0', 'auth0-spa-js-2.0'],
 ]) {
   test.describe(`Auth0's SDK, ${version}`, () => {
-    test.use({ sdk });
+    test.use({ sdk })
 
-    test("sign in, reload, write, sign out, sign in as someone else", async ({ page, context, program, open, expected }) => {
-      const site = await open();
-      await signIn(page, "Avery Admin");
-      await expectUser(page, "Avery Admin");
+    test('sign in, reload, write, sign out, sign in as someone else', async ({
+      page,
+      context,
+      program,
+      open,
+      expected,
+    }) => {
+      const site = await open()
+      await signIn(page, 'Avery Admin')
+      await expectUser(page, 'Avery Admin')
       expect(await page.evaluate(() => window.client.getUser())).toMatchObject({
-        sub: "auth0|dev-admin",
-        email: "admin@example.com",
+        sub: 'auth0|dev-admin',
+        email: 'admin@example.com',
         picture: expect.stringMatching(/^data:image\/svg/),
-        [audience + "/roles"]: ["menu-admin"],
-      });
+        [audience + '/roles']: ['menu-admin'],
+      })
 
       // The memory of the page is lost: who is signed in comes from the provider, through a hidden frame.
-      const silent = page.waitForRequest(isSilent);
-      await page.reload();
-      await silent;
-      await expectUser(page, "Avery Admin");
-      const second = await context.newPage();
-      await second.goto(site.origin);
-      await expectUser(second, "Avery Admin");
+      const silent = page.waitForRequest(isSilent)
+      await page.reload()
+      await silent
+      await expectUser(page, 'Avery Admin')
+      const second = await context.newPage()
+      await second.goto(site.origin)
+      await expectUser(second, 'Avery Admin')
 
-      expect(await write(page, program)).toEqual({ status: 201, name: "Soup" });
+      expect(await write(page, program)).toEqual({ status: 201, name: 'Soup' })
 
-      await page.getByRole("button", { name: "Sign out" }).click();
-      await expect(page).toHaveURL(site.origin + "/bye");
-      await expectUser(page, "nobody");
-      expect(await silentError(page)).toBe("login_required");
+      await page.getByRole('button', { name: 'Sign out' }).click()
+      await expect(page).toHaveURL(site.origin + '/bye')
+      await expectUser(page, 'nobody')
+      expect(await silentError(page)).toBe('login_required')
 
-      await signIn(page, "Casey Customer");
-      await expectUser(page, "Casey Customer");
-      expected.push(/403 \(Forbidden\)/);
-      expect(await write(page, program)).toMatchObject({ status: 403 });
-    });
+      await signIn(page, 'Casey Customer')
+      await expectUser(page, 'Casey Customer')
+      expected.push(/403 \(Forbidden\)/)
+      expect(await write(page, program)).toMatchObject({ status: 403 })
+    })
 
-    test("sign in, in a window, then as someone else without signing out", async ({ page, program, open }) => {
-      await open();
-      const opened = page.waitForEvent("popup");
-      await page.getByRole("button", { name: "Sign in, in a window" }).click();
-      const popup = await opened;
-      const closed = popup.waitForEvent("close");
-      await popup.getByRole("button", { name: "Avery Admin" }).click();
-      await closed;
-      await expectUser(page, "Avery Admin");
-      expect(await write(page, program)).toMatchObject({ status: 201 });
+    test('sign in, in a window, then as someone else without signing out', async ({ page, program, open }) => {
+      await open()
+      const opened = page.waitForEvent('popup')
+      await page.getByRole('button', { name: 'Sign in, in a window' }).click()
+      const popup = await opened
+      const closed = popup.waitForEvent('close')
+      await popup.getByRole('button', { name: 'Avery Admin' }).click()
+      await closed
+      await expectUser(page, 'Avery Admin')
+      expect(await write(page, program)).toMatchObject({ status: 201 })
 
-      await page.evaluate(() => window.client.loginWithRedirect({ authorizationParams: { prompt: "login" } }));
-      await page.getByRole("button", { name: "Casey Customer" }).click();
-      await expectUser(page, "Casey Customer");
-    });
+      await page.evaluate(() => window.client.loginWithRedirect({ authorizationParams: { prompt: 'login' } }))
+      await page.getByRole('button', { name: 'Casey Customer' }).click()
+      await expectUser(page, 'Casey Customer')
+    })
 
-    test("nobody is told so at once; sign out without a target leads back", async ({ page, open }) => {
-      const site = await open();
-      const frame = page.waitForResponse((response) => isSilent(response.request()));
-      expect(await silentError(page)).toBe("login_required"); // "timeout" if the hidden frame had not answered
-      expect((await frame).headers()["x-frame-options"]).toBeUndefined();
+    test('nobody is told so at once; sign out without a target leads back', async ({ page, open }) => {
+      const site = await open()
+      const frame = page.waitForResponse((response) => isSilent(response.request()))
+      expect(await silentError(page)).toBe('login_required') // "timeout" if the hidden frame had not answered
+      expect((await frame).headers()['x-frame-options']).toBeUndefined()
 
-      await signIn(page, "Avery Admin");
-      await expectUser(page, "Avery Admin");
-      await page.evaluate(() => window.client.logout());
-      await expect(page).toHaveURL(site.origin + "/");
-      await expectUser(page, "nobody");
-      expect(await silentError(page)).toBe("login_required");
-    });
+      await signIn(page, 'Avery Admin')
+      await expectUser(page, 'Avery Admin')
+      await page.evaluate(() => window.client.logout())
+      await expect(page).toHaveURL(site.origin + '/')
+      await expectUser(page, 'nobody')
+      expect(await silentError(page)).toBe('login_required')
+    })
 
     for (const { cacheLocation, useFormData } of [
-      { cacheLocation: "memory", useFormData: true }, // here the SDK renews from a worker
-      { cacheLocation: "localstorage", useFormData: false },
+      { cacheLocation: 'memory', useFormData: true }, // here the SDK renews from a worker
+      { cacheLocation: 'localstorage', useFormData: false },
     ] as const) {
-      const encoding = useFormData ? "a form" : "JSON";
-      test(`refresh tokens, kept in ${cacheLocation}, sent as ${encoding}`, async ({ page, context, program, open }) => {
-        await open({ useRefreshTokens: true, useRefreshTokensFallback: true, cacheLocation, useFormData });
-        await signIn(page, "Avery Admin");
-        await expectUser(page, "Avery Admin");
+      const encoding = useFormData ? 'a form' : 'JSON'
+      test(`refresh tokens, kept in ${cacheLocation}, sent as ${encoding}`, async ({
+        page,
+        context,
+        program,
+        open,
+      }) => {
+        await open({ useRefreshTokens: true, useRefreshTokensFallback: true, cacheLocation, useFormData })
+        await signIn(page, 'Avery Admin')
+        await expectUser(page, 'Avery Admin')
         // Twice, since a refresh token is good once: the second renewal needs the one that came with the first.
         for (let renewal = 1; renewal <= 2; renewal++) {
-          const sent = context.waitForEvent("request", isRefresh);
-          await page.evaluate(() => window.client.getTokenSilently({ cacheMode: "off" }));
-          const request = await sent;
-          expect(request.headers()["content-type"]).toContain(useFormData ? "x-www-form-urlencoded" : "json");
-          expect((await request.response())?.status()).toBe(200);
+          const sent = context.waitForEvent('request', isRefresh)
+          await page.evaluate(() => window.client.getTokenSilently({ cacheMode: 'off' }))
+          const request = await sent
+          expect(request.headers()['content-type']).toContain(useFormData ? 'x-www-form-urlencoded' : 'json')
+          expect((await request.response())?.status()).toBe(200)
         }
-        expect(await write(page, program)).toMatchObject({ status: 201 });
+        expect(await write(page, program)).toMatchObject({ status: 201 })
 
-        await page.reload();
-        await expectUser(page, "Avery Admin");
+        await page.reload()
+        await expectUser(page, 'Avery Admin')
 
-        await page.getByRole("button", { name: "Sign out" }).click();
-        await expectUser(page, "nobody");
-        expect(await silentError(page)).toBe("login_required");
-      });
+        await page.getByRole('button', { name: 'Sign out' }).click()
+        await expectUser(page, 'nobody')
+        expect(await silentError(page)).toBe('login_required')
+      })
     }
-  });
+  })
 }
 
-test.describe("an origin that is not allowed", () => {
-  test.use({ settings: { CORS_ALLOWED_ORIGINS: "http://localhost:1" } });
+test.describe('an origin that is not allowed', () => {
+  test.use({ settings: { CORS_ALLOWED_ORIGINS: 'http://localhost:1' } })
 
-  test("signs in, but cannot write", async ({ page, program, open, expected }) => {
-    await open();
-    await signIn(page, "Avery Admin");
-    await expectUser(page, "Avery Admin");
-    expected.push(/blocked by CORS policy/, /net::ERR_FAILED/);
-    await expect(write(page, program)).rejects.toThrow("Failed to fetch");
-  });
-});
+  test('signs in, but cannot write', async ({ page, program, open, expected }) => {
+    await open()
+    await signIn(page, 'Avery Admin')
+    await expectUser(page, 'Avery Admin')
+    expected.push(/blocked by CORS policy/, /net::ERR_FAILED/)
+    await expect(write(page, program)).rejects.toThrow('Failed to fetch')
+  })
+})
 
-async function signIn(page: Page, person: string) {
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
-  await page.getByRole("button", { name: person }).click();
-}
-
-async function expectUser(page: Page, name: string) {
-  await expect(page.locator("output")).toHaveText(name);
-}
-
-/** Adds an item with the token that the SDK gives out. The browser asks the API for leave first: it is another origin. */
+/** Adds an item with the token that the SDK gives out. It is another origin: the browser asks the API for leave first. */
 async function write(page: Page, program: Program) {
   return page.evaluate(async (url) => {
     const answer = await fetch(url, {
-      method: "POST",
+      method: 'POST',
       headers: {
         Authorization: `Bearer ${await window.client.getTokenSilently()}`,
-        "Content-Type": "application/json",
+        'Content-Type': 'application/json',
       },
-      body: JSON.stringify({ item: { name: "Soup", price: 4.5, description: "Warm", image: "" } }),
-    });
-    return { status: answer.status, name: (await answer.json()).name };
-  }, program.url + "/items");
+      body: JSON.stringify({ item: { name: 'Soup', price: 4.5, description: 'Warm', image: '' } }),
+    })
+    return { status: answer.status, name: (await answer.json()).name }
+  }, program.url + '/items')
 }
 
 /** The code of the error that a silent sign-in ends with. */
 async function silentError(page: Page) {
   return page.evaluate(() =>
-    window.client.getTokenSilently({ cacheMode: "off" }).then(
-      () => "no error",
+    window.client.getTokenSilently({ cacheMode: 'off' }).then(
+      () => 'no error',
       (error) => error.error,
     ),
-  );
+  )
 }
 
 function isSilent(request: Request) {
-  const url = new URL(request.url());
+  const url = new URL(request.url())
   return (
-    url.pathname === "/authorize" &&
-    url.searchParams.get("prompt") === "none" &&
-    url.searchParams.get("response_mode") === "web_message"
-  );
+    url.pathname === '/authorize' &&
+    url.searchParams.get('prompt') === 'none' &&
+    url.searchParams.get('response_mode') === 'web_message'
+  )
 }
 
 function isRefresh(request: Request) {
-  return request.url().endsWith("/oauth/token") && (request.postData() ?? "").includes("refresh_token");
+  return request.url().endsWith('/oauth/token') && (request.postData() ?? '').includes('refresh_token')
 }

@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises'
+import type { Page } from '@playwright/test'
+import type { AxeResults } from 'axe-core'
+import { expect } from './test.ts'
+
+interface Axe {
+  axe: { run(on: Document, options: object): Promise<AxeResults> }
+}
+
+const source = await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
+
+/**
+ * Checks what is on the page with axe, in light and in dark. Best practices count as violations too. Colours are all that
+ * the dark page has of its own, so they are all that is looked at there.
+ */
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const [colorScheme, options] of [
+    ['dark', { runOnly: ['color-contrast'] }],
+    ['light', {}],
+  ] as const) {
+    await page.emulateMedia({ colorScheme })
+    await settled(page)
+    if (!(await page.evaluate(() => 'axe' in window))) {
+      await page.evaluate(source) // not as a script element, which the page's policy would refuse
+    }
+    const results = await page.evaluate((options) => (window as unknown as Axe).axe.run(document, options), options)
+    const violations = results.violations.map(({ id, help, nodes }) => ({
+      rule: `${id}: ${help}`,
+      at: nodes.map((node) => `${node.target.join(' ')}: ${node.failureSummary}`),
+    }))
+    expect(violations, `axe, in ${colorScheme}`).toEqual([])
+  }
+}
+
+/** Waits for animations to end: a colour on its way to another has the contrast of neither. */
+export async function settled(page: Page): Promise<void> {
+  await page.evaluate(() =>
+    Promise.allSettled(
+      document
+        .getAnimations()
+        .filter((animation) => Number.isFinite(animation.effect?.getComputedTiming().endTime))
+        .map((animation) => animation.finished),
+    ),
+  )
+}
+
+/** Checks that nothing is wider than the page, but for what scrolls by itself. */
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const beyond = await page.evaluate(() => {
+    const { clientWidth } = document.documentElement
+    const scrollsItself = (element: Element): boolean => {
+      const parent = element.parentElement
+      return (
+        parent !== null &&
+        parent !== document.body &&
+        (getComputedStyle(parent).overflowX !== 'visible' || scrollsItself(parent))
+      )
+    }
+    return [...document.querySelectorAll('body *')]
+      .filter((element) => element.getBoundingClientRect().right > clientWidth + 0.5 && !scrollsItself(element))
+      .map((element) => element.cloneNode() as Element)
+      .map((element) => element.outerHTML)
+  })
+  expect(beyond, 'wider than the page').toEqual([])
+}

@@ -1,0 +1,148 @@
+// What an administrator does with the menu, and what a customer cannot.
+import { test } from '../../support/dashboard.ts'
+import { expect } from '../../support/test.ts'
+
+test('an administrator adds, edits, deletes, undoes and goes back in history', async ({ dashboard, page }) => {
+  await dashboard.open()
+  await dashboard.signIn('Avery Admin')
+
+  await test.step('add', async () => {
+    await dashboard.button('Add an item').click()
+    await dashboard.field('Name').fill('Tomato soup')
+    await dashboard.field('Price').fill('4,50') // as half the world writes it
+    await dashboard.field('Category').fill('Starters')
+    await dashboard.field('Description').fill('Warm')
+    await dashboard.button('Add to the menu').click()
+    await expect(dashboard.dialog).toBeHidden()
+    await expect(page.getByText('Tomato soup is on the menu.')).toBeVisible()
+    await expect(dashboard.card('Tomato soup')).toContainText('4.50')
+  })
+
+  await test.step('edit', async () => {
+    await dashboard.openItem('Tomato soup', 'Edit')
+    await expect(dashboard.field('Price')).toHaveValue('4.5')
+    await dashboard.field('Name').fill('Gazpacho')
+    await dashboard.field('Price').fill('5.25')
+    await dashboard.button('Save').click()
+    await expect(page.getByRole('dialog', { name: 'Gazpacho', exact: true })).toContainText('5.25')
+    await page.keyboard.press('Escape')
+    await expect(dashboard.card('Gazpacho')).toContainText('5.25')
+  })
+
+  await test.step('delete, undo', async () => {
+    await dashboard.openItem('Gazpacho')
+    await dashboard.button('Delete').click()
+    await expect(dashboard.card('Gazpacho')).toBeHidden()
+    await dashboard.button('Undo').click()
+    await expect(dashboard.card('Gazpacho')).toBeVisible()
+  })
+
+  await test.step('history', async () => {
+    await dashboard.openItem('Gazpacho', 'History')
+    await expect(page.getByRole('dialog', { name: 'History of Gazpacho' })).toBeVisible()
+    const changes = dashboard.dialog.getByRole('listitem')
+    await expect(changes.locator('strong')).toHaveText(['Put back', 'Deleted', 'Changed', 'Added'])
+    await expect(changes.nth(2)).toContainText('by you')
+    await expect(changes.nth(2).locator('del').first()).toHaveText('Tomato soup')
+    await expect(changes.nth(2).locator('ins').first()).toHaveText('Gazpacho')
+    await changes.last().getByRole('button', { name: 'Go back to this version' }).click()
+    await expect(changes.locator('strong')).toHaveText(['Changed', 'Put back', 'Deleted', 'Changed', 'Added'])
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await expect(dashboard.card('Tomato soup')).toContainText('4.50')
+  })
+
+  await test.step('all of it is kept', async () => {
+    await page.reload()
+    await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea', 'Tomato soup'])
+    await dashboard.expectSignedIn('Avery Admin')
+  })
+})
+
+test('a deleted item is put back from its address', async ({ dashboard, page, program, expected }) => {
+  const { id } = await program.call('DELETE', '/items/2')
+  expected.push(/404 \(Not Found\)/)
+  await dashboard.open(`/menu/${id}`)
+  await expect(page.getByRole('dialog', { name: 'Not on the menu' })).toBeVisible()
+  await expect(dashboard.button('Put it back')).toBeHidden()
+  await page.keyboard.press('Escape')
+  await expect(dashboard.names).toHaveText(['Burger', 'Tea'])
+  await dashboard.signIn('Avery Admin')
+  await dashboard.open(`/menu/${id}`)
+  await dashboard.button('Put it back').click()
+  await expect(page.getByRole('dialog', { name: 'Pizza', exact: true })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
+})
+
+test('what is wrong is said at its field', async ({ dashboard, page, expected }) => {
+  await dashboard.open()
+  await dashboard.signIn('Avery Admin')
+  await dashboard.button('Add an item').click()
+  await dashboard.field('Price').fill('-1')
+  await dashboard.field('Calories').fill('many')
+  await dashboard.field('Picture').fill('soup.png')
+  expected.push(/400 \(Bad Request\)/)
+  await dashboard.button('Add to the menu').click()
+
+  for (const label of ['Name', 'Price', 'Calories', 'Picture']) {
+    const field = dashboard.field(label)
+    await expect(field).toHaveAttribute('aria-invalid', 'true')
+    await expect(field).toHaveAccessibleDescription(/./)
+  }
+  await expect(dashboard.field('Description')).not.toHaveAttribute('aria-invalid')
+  await expect(dashboard.field('Name')).toBeFocused()
+  await expect(dashboard.field('Picture')).toHaveValue('soup.png')
+  await expect(dashboard.cards).toHaveCount(3) // what was shown in advance is taken back
+
+  await dashboard.field('Name').fill('Soup')
+  await dashboard.field('Price').fill('1.999')
+  await dashboard.field('Calories').fill('')
+  await dashboard.field('Picture').fill('')
+  await dashboard.button('Add to the menu').click()
+  await expect(dashboard.field('Price')).toBeFocused()
+  await expect(dashboard.field('Name')).not.toHaveAttribute('aria-invalid')
+  await dashboard.field('Price').fill('1.99')
+  await page.keyboard.press('Enter')
+  await expect(dashboard.card('Soup')).toContainText('1.99')
+})
+
+test('the profile says who is signed in and what they may do', async ({ dashboard, page }) => {
+  await dashboard.open('/profile')
+  await expect(page.getByRole('heading', { name: 'Your profile' })).toBeVisible()
+  const main = page.getByRole('main')
+  await main.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('button', { name: 'Avery Admin' }).click()
+  await expect(page).toHaveURL(/\/profile$/) // back where it was asked for
+  await expect(main).toContainText('admin@example.com')
+  await expect(main).toContainText('auth0|dev-admin')
+  for (const permission of ['create:items', 'update:items', 'delete:items']) {
+    await expect(main.getByRole('listitem').filter({ hasText: permission })).toContainText('Granted.')
+  }
+
+  await page.getByRole('banner').getByRole('button', { name: 'Sign out' }).click()
+  await expect(page.getByRole('banner').getByRole('button', { name: 'Sign in' })).toBeVisible()
+  await expect(dashboard.button('Add an item')).toBeHidden()
+
+  // Someone else, in the same browser.
+  await dashboard.signIn('Casey Customer')
+  await page.getByRole('link', { name: 'Profile of Casey Customer' }).click()
+  await expect(main).toContainText('auth0|dev-customer')
+  await expect(main.getByText('Not granted.')).toHaveCount(3)
+})
+
+test('a customer is shown nothing that they may not do', async ({ dashboard, page }) => {
+  await dashboard.open()
+  await dashboard.signIn('Casey Customer')
+  await page.getByRole('link', { name: 'Profile of Casey Customer' }).click()
+  await expect(page.getByText('Not granted.')).toHaveCount(3) // now it is known
+  await page.goBack()
+  await expect(dashboard.button('Add an item')).toBeHidden()
+  await dashboard.openItem('Burger')
+  for (const control of ['Edit', 'History', 'Delete']) {
+    await expect(dashboard.dialog.getByText(control, { exact: true })).toBeHidden()
+  }
+  await dashboard.open('/menu/1#edit') // typed by hand
+  await expect(page.getByRole('dialog', { name: 'Burger', exact: true })).toBeVisible()
+  await expect(page.getByRole('textbox', { name: 'Name' })).toBeHidden()
+})

@@ -1,0 +1,39 @@
+// How much the page is, and how soon there is something to see.
+import { test } from '../../support/dashboard.ts'
+import { expect } from '../../support/test.ts'
+
+test('the menu is there without another request for it', async ({ dashboard, page, expected }) => {
+  expected.push(/net::ERR_FAILED/)
+  await page.route(/.*/, (route) => {
+    const own = ['document', 'script', 'stylesheet', 'image', 'font'].includes(route.request().resourceType())
+    return own ? route.fallback() : route.abort()
+  })
+  await dashboard.open()
+  await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
+})
+
+test('all scripts together are under 150 KiB, and kept for a year', async ({ dashboard, page }) => {
+  const scripts = new Map<string, number>()
+  page.context().on('requestfinished', async (request) => {
+    const path = new URL(request.url()).pathname
+    if (!path.endsWith('.js')) return
+    const sizes = await request.sizes()
+    if (sizes.responseBodySize > 0) scripts.set(path, sizes.responseBodySize) // 0 when it comes from the cache
+    const response = (await request.response())!
+    expect.soft(response.headers()['content-encoding'], path).toMatch(/^(br|gzip)$/)
+    expect.soft(response.headers()['cache-control'], path).toMatch(/max-age=31536000.*immutable/)
+  })
+  // Everything that is loaded only when it is needed: signing in, editing, history.
+  await dashboard.open()
+  await dashboard.signIn('Avery Admin')
+  await dashboard.openItem('Burger', 'Edit')
+  await expect(dashboard.field('Name')).toBeVisible()
+  await dashboard.button('Cancel').click()
+  await dashboard.dialog.getByRole('link', { name: 'History' }).click()
+  await expect(page.getByRole('dialog', { name: 'History of Burger' })).toBeVisible()
+
+  const total = [...scripts.values()].reduce((sum, size) => sum + size, 0)
+  console.log(`scripts: ${scripts.size} files, ${(total / 1024).toFixed(1)} KiB compressed`)
+  expect(scripts.size).toBeGreaterThan(0)
+  expect(total).toBeLessThan(150 * 1024)
+})

@@ -1,0 +1,39 @@
+// The pages of the development identity provider.
+import { expectAccessible, expectNoSidewaysScroll } from '../../support/checks.ts'
+import { expect, test } from '../../support/test.ts'
+
+const request = new URLSearchParams({
+  client_id: 'menu-dashboard',
+  redirect_uri: 'http://localhost:4040/',
+  response_type: 'code',
+  code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+  code_challenge_method: 'S256',
+})
+
+for (const [name, path, heading, status] of [
+  ['home', '', 'Menu API sign-in', 200],
+  ['sign-in', `authorize?${request}`, 'Sign in', 200],
+  ['signed out', 'v2/logout', 'You are signed out', 200],
+  ['error', 'authorize', 'Bad Request', 400],
+] as const) {
+  test(`the ${name} page is accessible, and fits a phone`, async ({ page, program, expected }) => {
+    if (status !== 200) expected.push(/400 \(Bad Request\)/)
+    await page.setViewportSize({ width: 320, height: 640 })
+    await page.goto(program.issuer + path)
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(heading)
+    await expectAccessible(page)
+    await expectNoSidewaysScroll(page)
+  })
+}
+
+test('sign in with the keyboard alone', async ({ page, program, site }) => {
+  const application = await site({
+    '/': ['text/html', `<!doctype html><title>App</title><link rel="icon" href="data:,">`],
+  })
+  request.set('redirect_uri', application.origin + '/callback')
+  await page.goto(`${program.issuer}authorize?${request}`)
+  await page.keyboard.press('Tab')
+  await expect(page.getByRole('button', { name: 'Avery Admin' })).toBeFocused()
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveURL(/\/callback\?code=/)
+})

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+
+import { serve } from '../testing/server'
+import { patientFetch } from './patience'
+import { Problem, problemOf, retryAfterOf, Unreachable } from './problem'
+
+test('an answer that says when to come back is waited for', async () => {
+  let requests = 0
+  const origin = await serve((_, response) => {
+    requests++
+    if (requests < 3) response.writeHead(503, { 'Retry-After': '0' }).end()
+    else response.end('at last')
+  })
+  const waits: number[] = []
+  const response = await patientFetch(new Request(`${origin}/items`), (seconds) => waits.push(seconds))
+  expect(await response.text()).toBe('at last')
+  expect(waits).toEqual([0, 0])
+})
+
+test.each([
+  ['a server that stays busy is left in the end', 503, '0', 4],
+  ['a long wait is for the person to decide on', 429, '60', 1],
+  ['a refusal without a time is final', 503, undefined, 1],
+  ['another status is final', 400, '0', 1],
+])('%s', async (_, status, retryAfter, attempts) => {
+  let requests = 0
+  const origin = await serve((_, response) => {
+    requests++
+    response.writeHead(status, retryAfter ? { 'Retry-After': retryAfter } : {}).end()
+  })
+  const response = await patientFetch(new Request(`${origin}/items`))
+  expect(response.status).toBe(status)
+  expect(requests).toBe(attempts)
+})
+
+test('a body is sent again', async () => {
+  const bodies: string[] = []
+  const origin = await serve((request, response) => {
+    let body = ''
+    request.on('data', (chunk) => (body += chunk))
+    request.on('end', () => {
+      bodies.push(body)
+      response.writeHead(bodies.length === 1 ? 503 : 201, { 'Retry-After': '0' }).end()
+    })
+  })
+  await patientFetch(new Request(`${origin}/items`, { method: 'POST', body: 'soup' }))
+  expect(bodies).toEqual(['soup', 'soup'])
+})
+
+test('no server is Unreachable', async () => {
+  await expect(patientFetch(new Request('http://localhost:1/items'))).rejects.toBeInstanceOf(Unreachable)
+})
+
+test('a problem document is read', async () => {
+  const body = { type: 'urn:problem-type:menu-api:invalid-request', detail: 'Wrong.', errors: [{ field: 'item.price', message: 'is required' }] }
+  const response = new Response(JSON.stringify(body), { status: 400, headers: { 'Content-Type': 'application/problem+json' } })
+  const problem = await problemOf(response)
+  expect(problem).toBeInstanceOf(Problem)
+  expect(problem).toMatchObject({ status: 400, kind: 'invalid-request', message: 'Wrong.', errors: [{ field: 'price', message: 'is required' }] })
+})
+
+test('what a proxy answers is a problem too', async () => {
+  expect(await problemOf(new Response('<html>', { status: 502 }))).toMatchObject({ status: 502, message: 'The server answered with status 502.' })
+})
+
+test.each([
+  ['7', 7],
+  ['0', 0],
+  ['-1', 0],
+  ['soon', undefined],
+  [new Date(Date.now() - 5_000).toUTCString(), 0],
+])('Retry-After %s is %s seconds', (header, seconds) => {
+  expect(retryAfterOf(new Response(null, { headers: { 'Retry-After': header } }))).toBe(seconds)
+})

@@ -1,0 +1,125 @@
+import { screen, waitFor, within } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+import { expect, test, vi } from 'vitest'
+
+import type { Item } from '../menu/item'
+import { renderPage } from '../testing/render'
+import { bodyOf, serve } from '../testing/server'
+import Editor from './Editor'
+
+const tea: Item = { id: 3, name: 'Tea', price: 1.99, description: 'Informative', image: '' }
+const editor = ['create:items', 'update:items']
+
+/** A server with one item, whose answers to writes the test decides. */
+async function serveItem(write: (body: { item: Item }, headers: NodeJS.Dict<string | string[]>) => [status: number, body: unknown, etag?: string], now = () => ({ item: tea, etag: '"1-a"' })) {
+  await serve(async (request, response) => {
+    const send = (status: number, body: unknown, etag = '') =>
+      response
+        .writeHead(status, { 'Content-Type': status < 400 ? 'application/json' : 'application/problem+json', ETag: etag })
+        .end(JSON.stringify(body))
+    if (request.method === 'GET') return void send(200, now().item, now().etag)
+    send(...write((await bodyOf(request)) as { item: Item }, request.headers))
+  })
+}
+
+const field = (name: string | RegExp) => screen.findByRole('textbox', { name })
+const press = (name: string) => userEvent.click(screen.getByRole('button', { name }))
+
+test('what is wrong stands at its field, and the first of them has the focus', async () => {
+  await serveItem(() => [
+    400,
+    {
+      type: 'urn:problem-type:menu-api:invalid-request',
+      detail: 'The item is not valid.',
+      errors: [
+        { field: 'item.price', message: 'must be a number' },
+        { field: 'item.image', message: 'must be a URL' },
+      ],
+    },
+  ])
+  renderPage(<Editor id={null} />, { permissions: editor })
+  await userEvent.type(await field('Name'), 'Soup')
+  await userEvent.type(await field('Price'), 'abc')
+  await press('Add to the menu')
+  const price = await field('Price')
+  await waitFor(() => expect(document.activeElement).toBe(price))
+  expect(price.getAttribute('aria-invalid')).toBe('true')
+  const described = price.getAttribute('aria-describedby')?.split(' ').map((id) => document.getElementById(id)?.textContent)
+  expect(described).toContain('must be a number')
+  expect((await field(/Picture/)).getAttribute('aria-invalid')).toBe('true')
+  expect((await field('Name')).getAttribute('aria-invalid')).toBeNull()
+  expect(screen.getByRole('alert').textContent).toContain('The item is not valid.')
+})
+
+test('the same item again is the same request, another one is not', async () => {
+  const keys: unknown[] = []
+  await serveItem((_, headers) => {
+    keys.push(headers['idempotency-key'])
+    return [500, { detail: 'Broken.' }]
+  })
+  renderPage(<Editor id={null} />, { permissions: editor })
+  await userEvent.type(await field('Name'), 'Soup')
+  for (const more of ['', '', '!']) {
+    if (more) await userEvent.type(await field('Name'), more)
+    await press('Add to the menu')
+    await screen.findByText('Broken.')
+    await waitFor(() => expect(screen.getByRole('button', { name: 'Add to the menu' })).toBeTruthy())
+  }
+  expect(keys).toHaveLength(3)
+  expect(keys[0]).toBe(keys[1])
+  expect(keys[0]).not.toBe(keys[2])
+})
+
+test('a conflict shows both versions; to keep mine is to save it over theirs', async () => {
+  const theirs = { item: { ...tea, price: 3, tagline: 'Hot' }, etag: '"2-b"' }
+  let now = { item: tea, etag: '"1-a"' }
+  const conditions: unknown[] = []
+  await serveItem(
+    ({ item }, headers) => {
+      conditions.push(headers['if-match'])
+      if (headers['if-match'] === theirs.etag) return [200, { ...item, id: 3 }, '"3-c"']
+      now = theirs
+      return [412, { detail: 'Changed.' }]
+    },
+    () => now,
+  )
+  renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
+  const price = await field('Price')
+  await userEvent.clear(price)
+  await userEvent.type(price, '2.50')
+  await press('Save')
+  const row = within(await screen.findByRole('row', { name: /Price/ }))
+  expect(row.getAllByRole('cell').map((cell) => cell.textContent)).toEqual(['$2.50', '$3.00'])
+  expect(screen.getByRole('row', { name: /Tagline/ }).className).toBe('different')
+  expect(screen.getByRole('row', { name: /Name/ }).className).toBe('same')
+  await press('Keep mine')
+  await screen.findByText('Tea is saved.')
+  expect(conditions).toEqual(['"1-a"', '"2-b"'])
+})
+
+test('to edit on after a conflict is to have the changes of both', async () => {
+  const theirs = { item: { ...tea, tagline: 'Hot' }, etag: '"2-b"' }
+  let now = { item: tea, etag: '"1-a"' }
+  await serveItem(() => ((now = theirs), [412, { detail: 'Changed.' }]), () => now)
+  renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
+  await userEvent.type(await field('Name'), ' of mine')
+  await press('Save')
+  await userEvent.click(await screen.findByRole('button', { name: 'Edit on' }))
+  expect((await field('Name') as HTMLInputElement).value).toBe('Tea of mine')
+  expect((await field(/Tagline/) as HTMLInputElement).value).toBe('Hot')
+})
+
+test('a session that ended asks to sign in again and keeps what was typed', async () => {
+  await serveItem(() => [401, { detail: 'The access token expired.' }])
+  const signIn = vi.fn()
+  const { unmount } = renderPage(<Editor id={3} />, { items: [tea], permissions: editor, signIn })
+  await userEvent.type(await field('Name'), ' with milk')
+  await press('Save')
+  await userEvent.click(await screen.findByRole('button', { name: 'Sign in again' }))
+  expect(signIn).toHaveBeenCalledOnce()
+  unmount() // the way over the sign-in page
+  renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
+  expect((await field('Name') as HTMLInputElement).value).toBe('Tea with milk')
+  await press('Start over')
+  await waitFor(async () => expect((await field('Name') as HTMLInputElement).value).toBe('Tea'))
+})

@@ -1,0 +1,58 @@
+import { fireEvent, screen } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+import { expect, test } from 'vitest'
+
+import { renderPage } from '../testing/render'
+import type { Item } from './item'
+import { MenuPage } from './MenuPage'
+
+const item = (id: number, name: string, more: Partial<Item> = {}): Item => ({ id, name, price: id, description: '', image: '', ...more })
+const menu = [item(1, 'Burger', { category: 'Mains' }), item(2, 'Crème brûlée', { category: 'Desserts' })]
+const names = () => screen.queryAllByRole('heading', { level: 2 }).map(({ textContent }) => textContent)
+
+test('search as you type finds without accents, says how many, and goes to the address', async () => {
+  renderPage(<MenuPage />, { items: menu })
+  await userEvent.type(screen.getByRole('searchbox', { name: 'Search the menu' }), 'creme')
+  await screen.findByText('1 item')
+  expect(names()).toEqual(['Crème brûlée'])
+  expect(window.location.search).toBe('?q=creme')
+})
+
+test('nothing found is said, and can be taken back', async () => {
+  window.history.replaceState(null, '', '/?q=zzz')
+  renderPage(<MenuPage />, { items: menu })
+  expect(screen.getByText('Nothing on the menu matches.')).toBeTruthy()
+  await userEvent.click(screen.getByRole('button', { name: 'Show everything' }))
+  expect(names()).toEqual(['Burger', 'Crème brûlée'])
+})
+
+test('categories filter, and the order can be chosen', async () => {
+  renderPage(<MenuPage />, { items: menu })
+  await userEvent.selectOptions(screen.getByRole('combobox', { name: 'Sort by' }), 'Price, high to low')
+  expect(names()).toEqual(['Crème brûlée', 'Burger'])
+  await userEvent.click(screen.getByRole('radio', { name: 'Mains' }))
+  expect(names()).toEqual(['Burger'])
+})
+
+test.each([
+  ['nobody in particular', undefined, false],
+  ['a customer', [], false],
+  ['somebody who may add', ['create:items'], true],
+])('%s is shown what they may do', (_, permissions, mayAdd) => {
+  renderPage(<MenuPage />, { items: menu, ...(permissions && { permissions }) })
+  expect(screen.queryByRole('button', { name: 'Add an item' }) !== null).toBe(mayAdd)
+})
+
+test('a picture that does not load leaves the drawing that stands in for it', () => {
+  const { container } = renderPage(<MenuPage />, { items: [item(1, 'Burger', { image: 'https://x.example/burger.png' })] })
+  const picture = container.querySelector('img') as HTMLImageElement
+  expect(container.querySelector('.stand-in')).toBeTruthy()
+  fireEvent.error(picture)
+  expect(container.querySelector('img')).toBeNull()
+  expect(container.querySelector('.stand-in')).toBeTruthy()
+})
+
+test('a menu that is empty says so', () => {
+  renderPage(<MenuPage />, { items: [] })
+  expect(screen.getByText('There is nothing on the menu yet.')).toBeTruthy()
+})

@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+
+import type { Page } from '../api/menu'
+import type { Item } from './item'
+import { everything, select, type Query } from './query'
+import { MenuStore } from './store'
+
+const item = (id: number, more: Partial<Item> = {}): Item => ({ id, name: `Item ${id}`, price: id, description: '', image: '', ...more })
+const many = (n: number) => Array.from({ length: n }, (_, index) => item(index + 1))
+const ids = (store: MenuStore) => store.getView().items.map(({ id }) => id)
+
+/** A server with a menu, that answers as GET /items does. */
+function serverWith(menu: Item[]) {
+  const requests: Query[] = []
+  const list = async (query: Query, { after = '', limit = 100 }: { after?: string; limit?: number } = {}): Promise<Page> => {
+    requests.push(query)
+    const all = select(menu, query)
+    const start = after ? all.findIndex(({ id }) => String(id) === after) + 1 : 0
+    const items = all.slice(start, start + limit)
+    return { items, after: start + limit < all.length ? String(items.at(-1)?.id) : '', etag: '' }
+  }
+  return { list, requests, menu }
+}
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+test('a small menu is searched here', () => {
+  const server = serverWith([])
+  const store = new MenuStore(server, { items: many(3), after: '', etag: '', categories: [] }, everything)
+  store.setQuery({ ...everything, q: 'item 2' })
+  expect(ids(store)).toEqual([2])
+  store.setQuery({ ...everything, sort: '-price' })
+  expect(ids(store)).toEqual([3, 2, 1])
+  expect(server.requests).toEqual([])
+})
+
+test('of a large menu the server is asked, page by page', async () => {
+  const server = serverWith(many(250))
+  const store = new MenuStore(server, { items: many(100), after: '100', etag: '', categories: ['Far'] }, everything)
+  expect(store.getView()).toMatchObject({ more: true, categories: ['Far'] })
+  await store.loadMore()
+  await store.loadMore()
+  expect(ids(store)).toHaveLength(250)
+  expect(store.getView().more).toBe(false)
+  store.setQuery({ ...everything, q: '24' })
+  await vi.waitFor(() => expect(ids(store)).toEqual([24, 124, 224, ...[240, 241, 242, 243, 244, 245, 246, 247, 248, 249]]))
+})
+
+test('without a menu to begin with it is asked for', async () => {
+  const store = new MenuStore(serverWith(many(2)), null, everything)
+  expect(store.getView().status).toBe('loading')
+  await vi.waitFor(() => expect(ids(store)).toEqual([1, 2]))
+})
+
+test('a server that cannot be reached is a failure that keeps what is shown', async () => {
+  const list = () => Promise.reject(new Error('no'))
+  const store = new MenuStore({ list }, { items: many(2), after: '', etag: '', categories: [] }, everything)
+  await store.refresh()
+  expect(store.getView()).toMatchObject({ status: 'failed', error: new Error('no') })
+  expect(ids(store)).toEqual([1, 2])
+})
+
+test('a change of others is shown, and marked for a while', () => {
+  const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
+  store.apply({ id: 2, version: 2, action: 'update', item: item(2, { name: 'New name' }) })
+  store.apply({ id: 3, version: 1, action: 'create', item: item(3) })
+  store.apply({ id: 1, version: 2, action: 'delete', item: null })
+  expect(store.getView().items.map(({ name }) => name)).toEqual(['New name', 'Item 3'])
+  expect([...store.getView().fresh]).toEqual([2, 3, 1])
+  vi.advanceTimersByTime(5_000)
+  expect(store.getView().fresh.size).toBe(0)
+})
+
+test('hearing of what one did oneself marks nothing', () => {
+  const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
+  store.learn(item(2, { price: 9 }))
+  store.apply({ id: 2, version: 2, action: 'update', item: item(2, { price: 9 }) })
+  expect(store.getView().fresh.size).toBe(0)
+})
+
+test('in a large menu a change goes to its place, unless that is not loaded yet', () => {
+  const store = new MenuStore(serverWith([]), { items: many(100).filter(({ id }) => id !== 50), after: '100', etag: '', categories: [] }, everything)
+  store.apply({ id: 50, version: 3, action: 'restore', item: item(50) })
+  expect(ids(store)[49]).toBe(50)
+  store.apply({ id: 500, version: 1, action: 'create', item: item(500) })
+  expect(ids(store)).not.toContain(500)
+})
+
+test('what the server refuses was never there, and what came meanwhile is', () => {
+  const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
+  const undo = store.pretend(1, item(1, { name: 'Mine' }))
+  expect(store.getView().items[0]?.name).toBe('Mine')
+  expect([...store.getView().pending]).toEqual([1])
+  store.apply({ id: 1, version: 2, action: 'update', item: item(1, { name: 'Theirs' }) })
+  expect(store.getView().items[0]?.name).toBe('Mine')
+  undo()
+  expect(store.getView().items[0]?.name).toBe('Theirs')
+  const undoDelete = store.pretend(2, null)
+  expect(ids(store)).toEqual([1])
+  undoDelete()
+  expect(ids(store)).toEqual([1, 2])
+})

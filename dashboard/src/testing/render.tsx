@@ -1,0 +1,40 @@
+import { render } from '@testing-library/react'
+import type { ReactNode } from 'react'
+
+import { SessionContext, type Session } from '../auth/session'
+import type { Bootstrap } from '../bootstrap'
+import { MenuProvider } from '../menu/MenuProvider'
+import type { Item } from '../menu/item'
+import { ToastsProvider } from '../ui/toasts'
+
+/** An EventSource that never hears anything: what comes over it is for the browser tests. */
+class Silence extends EventTarget {
+  static readonly CLOSED = 2
+  readonly readyState = 0
+  close() {}
+}
+
+/** Shows something of the page with this menu, to somebody with these permissions. */
+export function renderPage(children: ReactNode, { items = [], permissions, signIn = () => {} }: { items?: Item[]; permissions?: string[]; signIn?: () => void }) {
+  Object.assign(globalThis, { EventSource: Silence })
+  const session: Session = {
+    state: permissions ? 'signedIn' : 'anonymous',
+    reason: '', problem: '',
+    user: permissions ? { name: 'Avery', email: '', picture: '' } : null,
+    me: permissions ? { sub: 'auth0|avery', permissions } : null,
+    signIn, signOut() {}, refresh() {},
+    token: async () => 'token',
+  }
+  const bootstrap: Bootstrap = {
+    settings: { issuer: '', clientId: '', audience: '' },
+    menu: { items, after: '', etag: '', categories: [] },
+    item: null,
+  }
+  return render(
+    <ToastsProvider>
+      <SessionContext value={session}>
+        <MenuProvider bootstrap={bootstrap}>{children}</MenuProvider>
+      </SessionContext>
+    </ToastsProvider>,
+  )
+}
