@@ -41,6 +41,7 @@ func TestPostmanCollection(t *testing.T) {
 		t.Run(run, func(t *testing.T) {
 			report := filepath.Join(t.TempDir(), "report.json")
 			cmd := exec.CommandContext(t.Context(), newman, "run", collection,
+				"--environment", "menu-api.dev.postman_environment.json",
 				"--env-var", "baseUrl="+api,
 				"--env-var", "issuer="+server.issuer,
 				"--timeout-request", "10000",
@@ -88,6 +89,8 @@ func checkReport(t *testing.T, file string) {
 // devServer is a running `menu-api dev`.
 type devServer struct {
 	api, issuer string
+	issuerPort  string
+	binary      string
 	process     *os.Process
 	ended       chan struct{} // closed when it has
 	err         error         // how it ended
@@ -109,8 +112,12 @@ func mustStartDev(tb testing.TB) *devServer {
 	s := &devServer{
 		api:    "http://localhost:" + apiPort,
 		issuer: "http://localhost:" + issuerPort + "/",
-		ended:  make(chan struct{}),
-		log:    filepath.Join(dir, "server.log"),
+
+		issuerPort: issuerPort,
+		binary:     binary,
+
+		ended: make(chan struct{}),
+		log:   filepath.Join(dir, "server.log"),
 	}
 	log, err := os.Create(s.log)
 	if err != nil {

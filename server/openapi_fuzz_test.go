@@ -1,0 +1,116 @@
+package server_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"menu-api/docs/docstest"
+	"menu-api/items"
+	"menu-api/server"
+)
+
+// attempt is a request made from the document, and whose token it carries.
+type attempt struct {
+	docstest.Request
+	as string
+}
+
+func attempts() *rapid.Generator[attempt] {
+	operations := slices.DeleteFunc(docstest.Load().Operations(), func(op docstest.Operation) bool {
+		return op.ID() == "streamItemEvents" // the stream has no end
+	})
+	return rapid.Custom(func(t *rapid.T) attempt {
+		op := operations[rapid.IntRange(0, len(operations)-1).Draw(t, "operation")]
+		as := rapid.SampledFrom([]string{"admin", "admin", "admin", "admin", "nobody", "expired", "garbage", "basic", "none"}).Draw(t, "as")
+		return attempt{docstest.Load().Draw(t, op), as}
+	})
+}
+
+// documentChecker is an API that is held against the document.
+type documentChecker struct {
+	handler  http.Handler
+	tokens   map[string]string
+	statuses map[int]int // how often each came
+}
+
+func newDocumentChecker(tb testing.TB) *documentChecker {
+	tb.Helper()
+	a, options := newParts(tb)
+	s, err := server.New(options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &documentChecker{s.Handler(), map[string]string{
+		"admin":   "Bearer " + a.issuer.Token(tb, items.Permissions()...),
+		"nobody":  "Bearer " + a.issuer.Token(tb),
+		"expired": "Bearer " + a.issuer.TokenWith(tb, items.Permissions(), map[string]any{"exp": 1}),
+		"garbage": "Bearer garbage",
+		"basic":   "Basic YWRtaW46YWRtaW4=",
+	}, map[int]int{}}
+}
+
+// check: whatever is made of the document, valid, at its bounds or wrong, the API answers it as the document says, and takes
+// what the document allows, and that alone.
+func (d *documentChecker) check(t interface{ Fatalf(string, ...any) }, a attempt) {
+	op := a.Operation
+	request := httptest.NewRequest(op.Method, a.Target, bytes.NewReader(a.Body))
+	for name, value := range a.Header {
+		request.Header.Set(name, value)
+	}
+	if token := d.tokens[a.as]; token != "" {
+		request.Header.Set("Authorization", token)
+	}
+	recorder := httptest.NewRecorder()
+	d.handler.ServeHTTP(recorder, request)
+	status := recorder.Code
+	d.statuses[status]++
+
+	got := docstest.Answer{
+		Method: op.Method, Path: request.URL.EscapedPath(), Status: status,
+		Header: recorder.Header(), Body: recorder.Body.Bytes(),
+	}
+	if op.Method == http.MethodHead {
+		got.Body = nil // net/http sends none
+	}
+	fail := func(why any) {
+		t.Fatalf("%v\n%s %s %v %.500q as %s: %d %.500s", why, op.Method, a.Target, a.Header, a.Body, a.as, status, recorder.Body)
+	}
+	if err := docstest.Load().Check(got); err != nil {
+		fail(err)
+	}
+	scopes, guarded := op.Scopes()
+	mayWrite := !guarded || a.as == "admin"
+	switch {
+	case status >= http.StatusInternalServerError:
+		fail("the API failed")
+	case guarded && a.as != "admin" && a.as != "nobody" && status != http.StatusUnauthorized,
+		len(scopes) > 0 && a.as == "nobody" && status != http.StatusForbidden:
+		fail("a token is needed, and was not asked for")
+	case a.BodyInvalid && status < http.StatusBadRequest:
+		fail("the document does not allow this body, and the API took it")
+	case a.Valid && mayWrite && slices.Contains([]int{400, 401, 403, 413, 415}, status):
+		fail("the document allows this request, and the API did not take it")
+	}
+}
+
+func TestRequestsOfDocument(t *testing.T) {
+	t.Parallel()
+	d, all := newDocumentChecker(t), attempts()
+	rapid.Check(t, func(t *rapid.T) { d.check(t, all.Draw(t, "attempt")) })
+	for _, status := range []int{200, 400, 401, 404} {
+		if d.statuses[status] == 0 {
+			t.Errorf("got the statuses %v, want some %d among them, or not much was tried", d.statuses, status)
+		}
+	}
+}
+
+func FuzzRequestsOfDocument(f *testing.F) {
+	d, all := newDocumentChecker(f), attempts()
+	f.Add(1)
+	f.Fuzz(func(t *testing.T, seed int) { d.check(t, all.Example(seed)) })
+}
