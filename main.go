@@ -112,7 +112,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 
 // serve runs the API until the context ends.
 func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log := newLogger(cfg, stdout)
+	log, flush := newServerLogger(ctx, cfg, stdout)
+	defer flush()
 	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
 		log.Info("listening", "addr", addr.String(), "issuer", cfg.Issuer, "database", cfg.Database, "version", version())
 		if !cfg.RequirePermissions {
@@ -123,7 +124,8 @@ func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 
 // dev runs the API beside an identity provider of its own until the context ends.
 func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log := newLogger(cfg, stdout)
+	log, flush := newServerLogger(ctx, cfg, stdout)
+	defer flush()
 	listeners, err := server.Listen(ctx, "127.0.0.1", cfg.DevIDPPort)
 	if err != nil {
 		return listenError("DEV_IDP_PORT", err)

@@ -19,12 +19,30 @@ import (
 )
 
 func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
-	file, isFile := out.(*os.File)
-	if cfg.LogFormat == "text" || cfg.LogFormat == "" && isFile && isatty.IsTerminal(file.Fd()) {
-		return slog.New(slog.NewTextHandler(out, options))
+	return slog.New(newLogHandler(cfg, out, isTerminal(out)))
+}
+
+// newServerLogger returns a logger for a server that runs until the context ends, and what to call at the very end.
+func newServerLogger(ctx context.Context, cfg config.Config, stdout io.Writer) (log *slog.Logger, flush func()) {
+	if isTerminal(stdout) {
+		return newLogger(cfg, stdout), func() {}
 	}
-	return slog.New(slog.NewJSONHandler(out, options))
+	writer := newLogWriter(stdout)
+	context.AfterFunc(ctx, writer.writeThrough)
+	return slog.New(urgent{newLogHandler(cfg, writer, false), writer}), writer.writeThrough
+}
+
+func newLogHandler(cfg config.Config, out io.Writer, terminal bool) slog.Handler {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "text" || cfg.LogFormat == "" && terminal {
+		return slog.NewTextHandler(out, options)
+	}
+	return slog.NewJSONHandler(out, options)
+}
+
+func isTerminal(out io.Writer) bool {
+	file, isFile := out.(*os.File)
+	return isFile && isatty.IsTerminal(file.Fd())
 }
 
 // newTracing returns nil when nothing is to be traced.

@@ -13,6 +13,8 @@ const (
 	maxAge = time.Second
 	// refreshAge is when one of those who ask looks again, while the others still have the old answer.
 	refreshAge = maxAge / 2
+	// ReadTimeout is how long a read may wait for the store.
+	ReadTimeout = 10 * time.Second
 	// maxAnswers and maxAnswerBytes bound what is kept.
 	maxAnswers     = 10_000
 	maxAnswerBytes = 16 << 20
@@ -84,6 +86,8 @@ func (a *answers) get(ctx context.Context, q question, find func(context.Context
 	a.mu.Lock()
 	if a.writing > 0 {
 		a.mu.Unlock()
+		ctx, cancel := context.WithTimeout(ctx, ReadTimeout)
+		defer cancel()
 		return find(ctx)
 	}
 	now := time.Now()
@@ -105,7 +109,7 @@ func (a *answers) get(ctx context.Context, q question, find func(context.Context
 	}
 	pending.waiting++
 	a.mu.Unlock()
-	select {
+	select { // no longer than ReadTimeout, within which the read ends
 	case <-pending.done:
 		return pending.answer, pending.err
 	case <-ctx.Done():
@@ -135,20 +139,16 @@ func (a *answers) ask(ctx context.Context, own *asking, find func(context.Contex
 	own.answer, own.err = found, err
 }
 
-// untilNobodyWaits returns a context with the deadline of ctx that ends when everyone has hung up: others may wait on when
-// the client of this request does.
+// untilNobodyWaits returns a context that ends when everyone has hung up, or after ReadTimeout: others may wait on when the
+// client of this request does not.
 func (a *answers) untilNobodyWaits(ctx context.Context, own *asking) (shared context.Context, cancel func()) {
-	shared, giveUp := context.WithCancel(context.WithoutCancel(ctx))
-	endDeadline := giveUp
-	if deadline, ok := ctx.Deadline(); ok {
-		shared, endDeadline = context.WithDeadline(shared, deadline)
-	}
+	shared, giveUp := context.WithTimeout(context.WithoutCancel(ctx), ReadTimeout)
 	a.mu.Lock()
 	own.giveUp = giveUp
 	own.waiting++
 	a.mu.Unlock()
 	stay := context.AfterFunc(ctx, func() { a.leave(own) })
-	return shared, func() { stay(); endDeadline(); giveUp() }
+	return shared, func() { stay(); giveUp() }
 }
 
 // leave takes note that one of those who wait has hung up.

@@ -135,7 +135,7 @@ func (ctl controller) history(c *gin.Context) {
 			"limit": {strconv.Itoa(limit)}, "after": {strconv.FormatInt(next, 10)},
 		}))
 	}
-	send(c, http.StatusOK, rep.body)
+	send(c, http.StatusOK, rep)
 }
 
 // author is who makes the request.
@@ -211,18 +211,25 @@ func pathID(c *gin.Context) (id int64, ok bool) {
 
 // read answers a GET or HEAD, with 304 when the client has the representation already (RFC 9110 section 15.4.5).
 func read(c *gin.Context, rep representation) {
-	c.Header("Cache-Control", "no-cache") // kept by caches, asked for again before each use
-	c.Header("ETag", rep.etag)
-	if ifMatch := c.Request.Header.Values("If-Match"); len(ifMatch) > 0 && !anyMatch(ifMatch, rep.etag, false) {
+	h := c.Writer.Header()
+	h["Cache-Control"] = noCache
+	h["Etag"] = rep.etags
+	if ifMatch := c.Request.Header["If-Match"]; len(ifMatch) > 0 && !anyMatch(ifMatch, rep.etag, false) {
 		fail(c, &StaleError{ETag: rep.etag})
 		return
 	}
-	if anyMatch(c.Request.Header.Values("If-None-Match"), rep.etag, true) {
+	if anyMatch(c.Request.Header["If-None-Match"], rep.etag, true) {
 		c.Status(http.StatusNotModified)
 		return
 	}
-	send(c, http.StatusOK, rep.body)
+	send(c, http.StatusOK, rep)
 }
+
+// The headers that are the same in every answer are shared by all.
+var (
+	noCache  = []string{"no-cache"} // kept by caches, asked for again before each use
+	jsonType = []string{"application/json; charset=utf-8"}
+)
 
 // written answers a write with the item as it is now, or was before it was deleted.
 func written(c *gin.Context, status int, item Item, err error, represent func(Item) (representation, error)) {
@@ -236,15 +243,17 @@ func written(c *gin.Context, status int, item Item, err error, represent func(It
 		return
 	}
 	if c.Request.Method != http.MethodDelete {
-		c.Header("ETag", rep.etag)
+		c.Writer.Header()["Etag"] = rep.etags
 	}
-	send(c, status, rep.body)
+	send(c, status, rep)
 }
 
-func send(c *gin.Context, status int, body []byte) {
-	// Said outright, since net/http leaves it out of the answer to a HEAD.
-	c.Header("Content-Length", strconv.Itoa(len(body)))
-	c.Data(status, "application/json; charset=utf-8", body)
+func send(c *gin.Context, status int, rep representation) {
+	h := c.Writer.Header()
+	h["Content-Type"] = jsonType
+	h["Content-Length"] = rep.length // said outright, since net/http leaves it out of the answer to a HEAD
+	c.Status(status)
+	_, _ = c.Writer.Write(rep.body) // the client has hung up
 }
 
 // fail hands an error to the renderer, as its namesake in server does: neither package can import it from the other. The status is set here already, so that a forgotten renderer cannot make a

@@ -8,16 +8,23 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// representation is the JSON of an item or a menu with its validator.
+// representation is the JSON of an item or a menu with its validator, and what the headers say of it: one that is answered
+// from memory is made once and sent many times.
 type representation struct {
-	body []byte
-	etag string
+	body   []byte
+	etag   string
+	etags  []string // the value of the ETag header
+	length []string // the value of the Content-Length header
+}
+
+func newRepresentation(body []byte, etag string) representation {
+	return representation{body: body, etag: etag, etags: []string{etag}, length: []string{strconv.Itoa(len(body))}}
 }
 
 // represent tags JSON with a strong ETag (RFC 9110 section 8.8.3). The tag is a digest of the bytes, so it is the same
 // after a restart and on every replica.
 func represent(body []byte) representation {
-	return representation{body: body, etag: `"` + digest(body) + `"`}
+	return newRepresentation(body, `"`+digest(body)+`"`)
 }
 
 func digest(body []byte) string {
@@ -37,7 +44,7 @@ func representItem(item Item) (representation, error) {
 }
 
 func representVersion(version int64, body []byte) representation {
-	return representation{body: body, etag: `"` + strconv.FormatInt(version, 10) + "-" + digest(body) + `"`}
+	return newRepresentation(body, `"`+strconv.FormatInt(version, 10)+"-"+digest(body)+`"`)
 }
 
 // representList writes an array.

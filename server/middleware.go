@@ -2,11 +2,11 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -21,26 +21,43 @@ import (
 
 const requestIDHeader = "X-Request-Id"
 
-type requestIDKey struct{}
-
-// usableID is what a client's own request id may look like: it goes into the log and into answers.
-var usableID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
 // requestID names the request, after the client's own wish where that is usable, so that its answer, its log lines and
-// the client's report find each other.
+// the client's report find each other. The header of the answer is where it is kept.
 func requestID(c *gin.Context) {
 	id := c.GetHeader(requestIDHeader)
-	if !usableID.MatchString(id) {
-		id = rand.Text()
+	if !isUsableID(id) {
+		id = newID()
 	}
-	c.Set(requestIDKey{}, id)
-	c.Header(requestIDHeader, id)
+	c.Writer.Header()[requestIDHeader] = []string{id}
 }
 
-func idOf(c *gin.Context) string {
-	id, _ := c.Get(requestIDKey{})
-	s, _ := id.(string)
-	return s
+func idOf(c *gin.Context) string { return c.Writer.Header().Get(requestIDHeader) }
+
+// isUsableID says what a client's own request id may look like: it goes into the log and into answers.
+func isUsableID(id string) bool {
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return id != "" && len(id) <= 64
+}
+
+// newID returns an id of 128 random bits. Nobody gains from guessing one, so they do not come from the kernel, which would
+// take ten times as long.
+func newID() string {
+	const alphabet, each = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 13 // letters for 64 bits
+	var id [2 * each]byte
+	for half := range 2 {
+		n := rand.Uint64() //nolint:gosec // see above
+		for i := range each {
+			id[half*each+i] = alphabet[n&31]
+			n >>= 5
+		}
+	}
+	return string(id[:])
 }
 
 // accessLog writes one line per request. It names the route by its template, never logs a query, which may hold
@@ -51,38 +68,55 @@ func accessLog(log *slog.Logger, traced bool) gin.HandlerFunc {
 		start := time.Now()
 		c.Next()
 		level := slog.LevelInfo
-		attrs := []slog.Attr{
-			slog.String("request_id", idOf(c)),
-			slog.String("method", c.Request.Method),
-			slog.String("route", routeOf(c)),
-			slog.String("path", shorten(c.Request.URL.Path)),
-			slog.Int("status", c.Writer.Status()),
-			slog.Int("bytes", max(0, c.Writer.Size())),
-			slog.Float64("duration_ms", float64(time.Since(start).Microseconds())/1000),
-			slog.String("client", c.ClientIP()),
-		}
-		if principal, ok := authz.PrincipalOf(c); ok {
-			attrs = append(attrs, slog.String("subject", shorten(principal.Subject)))
-		}
-		if traced {
-			if id := traceIDOf(c); id != "" {
-				attrs = append(attrs, slog.String("trace_id", id))
-			}
-		}
-		if problem := problemTypeOf(c); problem != "" {
-			attrs = append(attrs, slog.String("problem", problem))
-		}
-		if failure := c.Errors.Last(); failure != nil {
-			attrs = append(attrs, slog.String("error", shorten(failure.Error())))
-		}
 		switch {
 		case c.Writer.Status() >= http.StatusInternalServerError:
 			level = slog.LevelError
 		case isProbe(c):
 			level = slog.LevelDebug // a probe every few seconds would bury the rest
 		}
-		log.LogAttrs(c.Request.Context(), level, "request", attrs...)
+		if !log.Enabled(c.Request.Context(), level) {
+			return
+		}
+		now := time.Now()
+		// The handler is called directly: a Logger would look up from where, for each line.
+		line := slog.NewRecord(now, level, "request", 0)
+		line.AddAttrs(
+			slog.String("request_id", idOf(c)),
+			slog.String("method", c.Request.Method),
+			slog.String("route", routeOf(c)),
+			slog.String("path", shorten(c.Request.URL.Path)),
+			slog.Int("status", c.Writer.Status()),
+			slog.Int("bytes", max(0, c.Writer.Size())),
+			slog.Float64("duration_ms", float64(now.Sub(start).Microseconds())/1000),
+			slog.String("client", clientOf(c)),
+		)
+		if principal, ok := authz.PrincipalOf(c); ok {
+			line.AddAttrs(slog.String("subject", shorten(principal.Subject)))
+		}
+		if traced {
+			if id := traceIDOf(c); id != "" {
+				line.AddAttrs(slog.String("trace_id", id))
+			}
+		}
+		if problem := problemTypeOf(c); problem != "" {
+			line.AddAttrs(slog.String("problem", problem))
+		}
+		if failure := c.Errors.Last(); failure != nil {
+			line.AddAttrs(slog.String("error", shorten(failure.Error())))
+		}
+		_ = log.Handler().Handle(c.Request.Context(), line) // nobody is left to be told
 	}
+}
+
+// clientOf returns the address of the client. Gin takes it apart, judges and puts it together again, which is of use only
+// where a proxy may have sent another.
+func clientOf(c *gin.Context) string {
+	if len(c.Request.Header["X-Forwarded-For"]) == 0 {
+		if host, _, err := net.SplitHostPort(c.Request.RemoteAddr); err == nil {
+			return host
+		}
+	}
+	return c.ClientIP()
 }
 
 // shorten keeps what a client made up from filling the log.
@@ -122,30 +156,40 @@ func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 	}
 }
 
-// securityHeaders are those of an API: nothing in an answer is to be run, framed or guessed at.
+// securityHeaders are those of an API: nothing in an answer is to be run, framed or guessed at. Like all headers that are
+// the same in every answer, they are shared by all: net/http reads them, and whoever sets one anew replaces it.
 func securityHeaders(c *gin.Context) {
-	c.Header("X-Content-Type-Options", "nosniff")
-	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	c.Header("Referrer-Policy", "no-referrer")
-	c.Header("Cross-Origin-Resource-Policy", "same-origin") // governs embedding alone; fetches that CORS allows still work
+	h := c.Writer.Header()
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Security-Policy"] = nothingAllowed
+	h["Referrer-Policy"] = noReferrer
+	h["Cross-Origin-Resource-Policy"] = sameOrigin // governs embedding alone; fetches that CORS allows still work
 	if overTLS(c) {
 		c.Header("Strict-Transport-Security", "max-age=31536000") // RFC 6797; over plain HTTP it must not be sent
 	}
 }
 
+var (
+	noSniff        = []string{"nosniff"}
+	nothingAllowed = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noReferrer     = []string{"no-referrer"}
+	sameOrigin     = []string{"same-origin"}
+	everyOrigin    = []string{"*"}
+	exposed        = []string{strings.Join(exposedHeaders, ",")}
+)
+
 // overTLS reports whether the client's connection is encrypted, as far as a trusted proxy says so. The addresses differ
 // only where Gin believes the proxy.
 func overTLS(c *gin.Context) bool {
-	return c.Request.TLS != nil || (c.ClientIP() != c.RemoteIP() && c.GetHeader("X-Forwarded-Proto") == "https")
+	return c.Request.TLS != nil || c.GetHeader("X-Forwarded-Proto") == "https" && c.ClientIP() != c.RemoteIP()
 }
 
 // requestTimeout is how long the handlers of one request may wait for the store or the keys.
-const requestTimeout = 10 * time.Second
+const requestTimeout = items.ReadTimeout
 
+// limitTime is not for the routes that read the menu, which see to it themselves: most of their answers wait for nothing,
+// and a context with a deadline costs as much as everything else that they do. Event streams have no end.
 func limitTime(c *gin.Context) {
-	if opensStream(c) {
-		return
-	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
@@ -213,10 +257,10 @@ func allowOrigin(origins []string) func(string) bool {
 func refuseForeignOrigins(origins []string) gin.HandlerFunc {
 	if origins == nil {
 		// On every answer, as the NestJS application has it: a cache may give one to a page that it had for curl.
-		exposed := strings.Join(exposedHeaders, ",")
 		return func(c *gin.Context) {
-			c.Header("Access-Control-Allow-Origin", "*")
-			c.Header("Access-Control-Expose-Headers", exposed)
+			h := c.Writer.Header()
+			h["Access-Control-Allow-Origin"] = everyOrigin
+			h["Access-Control-Expose-Headers"] = exposed
 		}
 	}
 	return func(c *gin.Context) {

@@ -39,17 +39,17 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		refuseForeignOrigins(o.CORSOrigins),
 		crossOrigin(o.CORSOrigins),
 		limitConcurrency(o.MaxConcurrent),
-		limitTime,
 	)
 	engine.NoRoute(noRoute)
 	engine.NoMethod(noMethod)
 
 	public := engine.Group("/")
-	guarded := engine.Group("/", limitAuthFailures(o.AuthFailuresPerMinute, o.Guard.Authenticate))
+	probes := engine.Group("/", limitTime)
+	guarded := engine.Group("/", limitTime, limitAuthFailures(o.AuthFailuresPerMinute, o.Guard.Authenticate))
 
 	for _, method := range []string{"GET", "HEAD"} {
-		public.Handle(method, "/healthz", s.healthz)
-		public.Handle(method, "/readyz", s.readyz)
+		probes.Handle(method, "/healthz", s.healthz)
+		probes.Handle(method, "/readyz", s.readyz)
 		guarded.Handle(method, "/me", me(o.Guard))
 	}
 	s.menu = items.NewModule(o.Store, items.Access{

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"menu-api/config"
+)
+
+// A line is written at once, unless others were written just before it: then it waits for 100 ms at the most.
+func TestLogLinesWaitBriefly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		log, flush := newServerLogger(ctx, config.Config{}, &out)
+		want := func(when string, lines int) {
+			t.Helper()
+			synctest.Wait()
+			if got := strings.Count(out.String(), "\n"); got != lines {
+				t.Errorf("%s: got %d lines written, want %d", when, got, lines)
+			}
+		}
+		log.Info("first")
+		want("after a pause", 1)
+		log.Info("second")
+		log.Info("third")
+		want("right after", 1)
+		time.Sleep(99 * time.Millisecond)
+		want("in a moment", 1)
+		time.Sleep(time.Millisecond)
+		want("after 100 ms", 3)
+
+		log.Info("fourth")
+		log.With("of", "something").WithGroup("in").Log(ctx, slog.LevelWarn, "fifth")
+		want("after a warning", 5)
+		log.Info("sixth")
+		want("after an ordinary line", 5)
+		cancel() // the first signal
+		want("when told to stop", 6)
+		log.Info("seventh")
+		want("while stopping", 7)
+		flush()
+		want("at the end", 7)
+	})
+}
+
+func TestLogIsWrittenWhenMuchWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log, flush := newServerLogger(t.Context(), config.Config{}, &out)
+		log.Info("first")
+		log.Info("long", "text", strings.Repeat("x", logBuffer))
+		if got := strings.Count(out.String(), "\n"); got != 2 {
+			t.Errorf("got %d lines written, want 2", got)
+		}
+		log.Info("last")
+		flush()
+		if got := strings.Count(out.String(), "\n"); got != 3 {
+			t.Errorf("got %d lines at the end, want 3", got)
+		}
+	})
+}

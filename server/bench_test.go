@@ -1,0 +1,102 @@
+package server_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"menu-api/server"
+)
+
+// discard is a response writer that keeps the headers and the status.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(status int)      { d.status = status }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// call is a request that can be served again and again.
+type call struct {
+	handler http.Handler
+	request *http.Request
+	body    []byte
+	want    int
+}
+
+func (c *call) serve(tb testing.TB) {
+	w := &discard{header: http.Header{}}
+	if c.body != nil {
+		c.request.Body = io.NopCloser(bytes.NewReader(c.body))
+	}
+	c.handler.ServeHTTP(w, c.request)
+	if w.status != c.want {
+		tb.Fatalf("got status %d, want %d", w.status, c.want)
+	}
+}
+
+// calls are requests to an API with all its features and a JSON log.
+func calls(tb testing.TB) map[string]*call {
+	tb.Helper()
+	a, options := newParts(tb)
+	options.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil))
+	options.Follower = mustFollow(tb, options.Store)
+	options.MaxConcurrent = 1000
+	s, err := server.New(options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	newCall := func(want int, method, path, body string, headers ...string) *call {
+		c := &call{handler: s.Handler(), request: httptest.NewRequestWithContext(tb.Context(), method, path, http.NoBody), want: want}
+		if body != "" {
+			c.body = []byte(body)
+			c.request.ContentLength = int64(len(body))
+			c.request.Header.Set("Content-Type", "application/json")
+		}
+		for i := 0; i < len(headers); i += 2 {
+			c.request.Header.Set(headers[i], headers[i+1])
+		}
+		return c
+	}
+	list := newCall(200, "GET", "/items", "")
+	w := &discard{header: http.Header{}}
+	list.handler.ServeHTTP(w, list.request)
+	return map[string]*call{
+		"list":         list,
+		"one":          newCall(200, "GET", "/items/1", ""),
+		"not modified": newCall(304, "GET", "/items", "", "If-None-Match", w.header.Get("ETag")),
+		"create":       newCall(201, "POST", "/items", soup, a.admin()...),
+	}
+}
+
+// BenchmarkServe measures requests from the handler's side: what net/http does is left out.
+func BenchmarkServe(b *testing.B) {
+	for name, call := range calls(b) {
+		b.Run(name, func(b *testing.B) {
+			call.serve(b)
+			b.ReportAllocs()
+			for b.Loop() {
+				call.serve(b)
+			}
+		})
+	}
+}
+
+// TestAllocations bounds what a request allocates, which does not depend on how busy the machine is. A bound that is
+// exceeded says that the hot path has become longer; see docs/performance.md for how to find out where.
+func TestAllocations(t *testing.T) {
+	bounds := map[string]float64{"list": 16, "one": 18, "not modified": 16, "create": 300}
+	for name, call := range calls(t) {
+		call.serve(t)
+		got := testing.AllocsPerRun(200, func() { call.serve(t) })
+		t.Logf("%s: %v allocations", name, got)
+		if got > bounds[name] {
+			t.Errorf("%s: got %v allocations, want at most %v", name, got, bounds[name])
+		}
+	}
+}
