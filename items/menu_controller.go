@@ -1,6 +1,7 @@
 package items
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
@@ -15,39 +16,35 @@ const MenuPath = "/api/menu/items"
 type menuController struct{ controller }
 
 func (ctl menuController) list(c *gin.Context) {
-	listing, err := parseListing(c.Request)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	menu, next, err := ctl.service.List(c.Request.Context(), listing.query)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	if next != nil {
-		c.Header("Link", listing.next(MenuPath, next))
-	}
-	rep, err := representMenuItems(menu)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	read(c, rep)
+	asked := question{route: MenuPath, query: c.Request.URL.RawQuery}
+	ctl.read(c, asked, func(ctx context.Context) (*answer, error) {
+		listing, err := parseListing(c.Request)
+		if err != nil {
+			return nil, err
+		}
+		menu, next, err := ctl.service.List(ctx, listing.query)
+		if err != nil {
+			return nil, err
+		}
+		found := &answer{}
+		if next != nil {
+			found.link = listing.next(MenuPath, next)
+		}
+		found.representation, err = representMenuItems(menu)
+		return found, err
+	})
 }
 
 func (ctl menuController) get(c *gin.Context) {
-	item, err := ctl.service.Get(c.Request.Context(), menuID(c))
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	rep, err := representMenuItem(item)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	read(c, rep)
+	id := menuID(c)
+	ctl.read(c, question{route: MenuPath + "/:id", id: id}, func(ctx context.Context) (*answer, error) {
+		item, err := ctl.service.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		rep, err := representMenuItem(item)
+		return &answer{representation: rep}, err
+	})
 }
 
 func (ctl menuController) create(c *gin.Context) {
@@ -127,7 +124,7 @@ func (ctl menuController) reset(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	send(c, http.StatusOK, rep.body)
+	send(c, http.StatusOK, rep)
 }
 
 // nobody is an id that no item has.

@@ -91,7 +91,8 @@ func BenchmarkServe(b *testing.B) {
 // TestAllocations bounds what a request allocates, which does not depend on how busy the machine is. A bound that is
 // exceeded says that the hot path has become longer; see docs/performance.md for how to find out where.
 func TestAllocations(t *testing.T) {
-	bounds := map[string]float64{"list": 14, "one": 14, "not modified": 14, "create": 270}
+	// A few more than there are: the race detector has pools forget things.
+	bounds := map[string]float64{"list": 20, "one": 20, "not modified": 20, "create": 270}
 	for _, call := range calls(t) {
 		call.serve(t)
 		got := testing.AllocsPerRun(200, func() { call.serve(t) })

@@ -44,12 +44,12 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	engine.NoMethod(noMethod)
 
 	public := engine.Group("/")
-	probes := engine.Group("/", limitTime)
+	bounded := engine.Group("/", limitTime)
 	guarded := engine.Group("/", limitTime, limitAuthFailures(o.AuthFailuresPerMinute, o.Guard.Authenticate))
 
 	for _, method := range []string{"GET", "HEAD"} {
-		probes.Handle(method, "/healthz", s.healthz)
-		probes.Handle(method, "/readyz", s.readyz)
+		bounded.Handle(method, "/healthz", s.healthz)
+		bounded.Handle(method, "/readyz", s.readyz)
 		guarded.Handle(method, "/me", me(o.Guard))
 	}
 	s.menu = items.NewModule(o.Store, items.Access{
@@ -68,7 +68,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	page.Mount(public)
+	page.Mount(bounded)
 
 	docs.NewModule(o.Docs).Mount(public)
 
