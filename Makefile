@@ -23,6 +23,9 @@ FUZZTIME := 1000x
 # 200 times each.
 ROUNDS := 300
 
+# What to measure, such as BENCH="-only table -rounds 3" (see bench/README.md).
+BENCH :=
+
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS   += --no-print-directory
@@ -122,6 +125,15 @@ sbom: ## Write the software bill of materials bin/sbom.json (CycloneDX)
 	@mkdir -p bin
 	go run $(CYCLONEDX) app -json -licenses -std -output bin/sbom.json
 
+.PHONY: bench
+bench: build ## Measure against a bare server, PocketBase and pgbench, and draw the charts
+	@$(need-wrk)
+	@mkdir -p bin/bench
+	cd bench && go build -o ../bin/bench/ . ./bare
+	@# PocketBase is a peer to compare with, not something to fail for.
+	cd bench && go build -o ../bin/bench/ ./pocketbase || echo "PocketBase is left out" >&2
+	cd bench && ../bin/bench/bench $(BENCH)
+
 .PHONY: build
 build: dashboard ## Build the static binary bin/menu-api, the dashboard in it
 	$(BUILD) -o bin/menu-api .
@@ -208,4 +220,13 @@ if ! has_chromium && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
 	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-liberation; } > /dev/null; \
 fi; \
 has_chromium || { echo "The browser tests need Chromium. On Debian: apt-get install -y chromium; or set CHROMIUM to its program file" >&2; exit 1; }
+endef
+
+# The load of the benchmarks comes from wrk.
+define need-wrk
+if ! command -v wrk > /dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	echo "The benchmarks need wrk: installing it" >&2; \
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends wrk; } > /dev/null; \
+fi; \
+command -v wrk > /dev/null || { echo "The benchmarks need wrk. On Debian: apt-get install -y wrk" >&2; exit 1; }
 endef
