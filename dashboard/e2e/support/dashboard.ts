@@ -52,6 +52,7 @@ export class Dashboard {
   async expectSignedIn(person: 'Avery Admin' | 'Casey Customer'): Promise<void> {
     await expect(this.page.getByRole('link', { name: `Profile of ${person}` })).toBeVisible()
     if (person === 'Avery Admin') await expect(this.button('Add an item')).toBeVisible()
+    expect(await this.page.evaluate(() => window.scrollY), 'scrolled, after signing in').toBe(0)
   }
 
   /** Waits until the page is told of the changes of others. */

@@ -92,7 +92,7 @@ function useFocusOnNewPage(page: string) {
     if (last.current === page) return
     last.current = page
     window.scrollTo(0, 0)
-    document.getElementById('main')?.focus()
+    document.getElementById('main')?.focus({ preventScroll: true }) // the header stays in view
   }, [page])
 }
 

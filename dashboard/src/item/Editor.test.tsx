@@ -48,7 +48,7 @@ test('what is wrong stands at its field, and the first of them has the focus', a
   expect(described).toContain('must be a number')
   expect((await field(/Picture/)).getAttribute('aria-invalid')).toBe('true')
   expect((await field('Name')).getAttribute('aria-invalid')).toBeNull()
-  expect(screen.getByRole('alert').textContent).toContain('The item is not valid.')
+  expect(screen.getByRole('alert').textContent).toContain('Nothing is saved yet')
 })
 
 test('the same item again is the same request, another one is not', async () => {

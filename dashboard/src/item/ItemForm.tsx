@@ -28,6 +28,7 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
   const [base, setBase] = useState<Tagged | null>(start.base)
   const [values, setValues] = useState<Values>(start.values)
   const [errors, setErrors] = useState<readonly FieldError[]>([])
+  const [refused, setRefused] = useState<Values>(start.values)
   const [message, setMessage] = useState('')
   const [ended, setEnded] = useState(false)
   const [theirs, setTheirs] = useState<{ now: Tagged | null } | null>(null)
@@ -49,6 +50,7 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
   async function submit(values: Values, etag: string | null) {
     setErrors([])
     setMessage('')
+    setRefused(values)
     settle(await save(values, etag))
   }
 
@@ -59,7 +61,7 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
         return onDone()
       case 'invalid':
         setErrors(outcome.errors)
-        return setMessage(outcome.message)
+        return setMessage(outcome.errors.length > 0 ? 'Nothing is saved yet: see the marked fields.' : outcome.message)
       case 'conflict':
         return setTheirs({ now: outcome.theirs })
       case 'failed':
@@ -98,7 +100,8 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
     )
   }
 
-  const wrong = (field: Field) => errors.find((error) => error.field === field)?.message
+  // What is being put right is not called wrong any more.
+  const wrong = (field: Field) => (values[field] === refused[field] ? errors.find((error) => error.field === field)?.message : undefined)
   const elsewhere = errors.filter(({ field }) => !(fields as readonly string[]).includes(field))
   function send(event: FormEvent) {
     event.preventDefault()

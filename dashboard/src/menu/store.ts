@@ -207,13 +207,19 @@ export class MenuStore {
     }, highlight)
   }
 
+  // A new item that is shown in advance has no id yet. The server may tell everyone of it before it answers.
+  private hasArrived(item: Item): boolean {
+    return item.id < 0 && [...this.fresh].some((id) => sameItem(this.known.get(id), item))
+  }
+
   private compose(): View {
     const known = this.whole ? [...this.known.keys()] : this.listed
     const ids = new Set([...known, ...this.overlay.keys()])
     const visible = [...ids].map((id) => this.get(id)).filter((item) => item !== undefined)
+    const shown = visible.filter((item) => !this.hasArrived(item))
     return {
       query: this.query,
-      items: this.whole ? select(visible, this.query) : visible,
+      items: this.whole ? select(shown, this.query) : shown,
       more: this.after !== '',
       status: this.status,
       error: this.error,

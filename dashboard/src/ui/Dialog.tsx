@@ -64,5 +64,6 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
 
 // The card that a dialog was opened from may be gone.
 function focusAfterClose() {
-  if (!document.activeElement || document.activeElement === document.body) document.getElementById('main')?.focus()
+  if (document.activeElement && document.activeElement !== document.body) return
+  document.getElementById('main')?.focus({ preventScroll: true })
 }

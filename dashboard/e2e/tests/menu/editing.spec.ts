@@ -96,6 +96,8 @@ test('what is wrong is said at its field', async ({ dashboard, page, expected })
   await expect(dashboard.cards).toHaveCount(3) // what was shown in advance is taken back
 
   await dashboard.field('Name').fill('Soup')
+  await expect(dashboard.field('Name')).not.toHaveAttribute('aria-invalid') // while it is put right
+  await expect(dashboard.field('Price')).toHaveAttribute('aria-invalid', 'true')
   await dashboard.field('Price').fill('1.999')
   await dashboard.field('Calories').fill('')
   await dashboard.field('Picture').fill('')
