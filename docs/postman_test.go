@@ -23,7 +23,7 @@ import (
 const (
 	collection = "menu-api.postman_collection.json"
 	// minAssertions is somewhat under what the collection has, so that a run that skips half of it does not pass.
-	minAssertions = 200
+	minAssertions = 300
 )
 
 // TestPostmanCollection runs the Postman collection against the real binary in development mode, as its users do.

@@ -1,0 +1,43 @@
+// The API reference at /docs, as someone uses it to try the API.
+import { expect, test } from '../../support/test.ts'
+
+test('read, be refused, sign in with PKCE, write', async ({ page, program, expected }) => {
+  const elsewhere: string[] = []
+  page.on('request', (request) => {
+    const { hostname, protocol } = new URL(request.url())
+    if (hostname !== 'localhost' && protocol !== 'data:') elsewhere.push(request.url())
+  })
+  await page.goto(program.url + '/docs')
+
+  const execute = async (operation: string) => {
+    const block = page.locator(`[id$="-${operation}"]`)
+    if ((await block.getByRole('button', { name: 'Execute' }).count()) === 0) await block.locator('.opblock-summary-control').click()
+    await block.getByRole('button', { name: 'Execute' }).click()
+    return block.locator('.live-responses-table')
+  }
+  await expect(await execute('listItems')).toContainText('Burger')
+  expected.push(/401 \(Unauthorized\)/)
+  await expect(await execute('createItem')).toContainText('token-missing')
+
+  await page.locator('.auth-wrapper .btn.authorize').first().click()
+  const form = page.locator('.auth-container').filter({ hasText: 'authorizationCode with PKCE' })
+  const opened = page.waitForEvent('popup')
+  await form.getByRole('button', { name: 'Apply given OAuth2 credentials' }).click()
+  const popup = await opened
+  await popup.waitForURL(/\/authorize\?.*code_challenge_method=S256.*audience=https%3A%2F%2Fmenu\.example\.com|\/login/)
+  const closed = popup.waitForEvent('close')
+  await popup.getByRole('button', { name: 'Avery Admin' }).click()
+  await closed
+  await expect(form).toContainText('Authorized')
+  await form.getByRole('button', { name: 'Close' }).click()
+
+  const written = await execute('createItem')
+  await expect(written).toContainText('"name": "Soup"')
+  await expect(written).toContainText('location: /items/4')
+  expect(elsewhere, 'requests to other hosts').toEqual([])
+})
+
+test('the end of a sign-in that nobody began says so', async ({ page, program }) => {
+  await page.goto(program.url + '/docs/callback?error=access_denied&state=x')
+  await expect(page.locator('#result')).toHaveText('Start from /docs: this page is only the end of a sign-in.')
+})
