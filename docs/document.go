@@ -16,7 +16,7 @@ import (
 )
 
 // The endpoints that the document has as it was written: those of the development provider.
-var written = endpoints{Authorization: "http://localhost:7001/authorize", Token: "http://localhost:7001/oauth/token"}
+var written = endpoints{Authorization: "http://localhost:7001/authorize", Token: "http://localhost:7001/oauth/token"} //nolint:gosec // addresses
 
 // document serves the OpenAPI document with the addresses of the configured identity provider in it.
 type document struct {

@@ -242,6 +242,7 @@ func (c *Contract) checkHeaders(a Answer, response node) error {
 	described := c.get(response, "headers")
 	for name := range described.object {
 		header := c.get(described, name)
+		required, _ := header.object["required"].(bool)
 		values := a.Header.Values(name)
 		switch {
 		case len(values) > 1:
@@ -250,7 +251,7 @@ func (c *Contract) checkHeaders(a Answer, response node) error {
 			if err := c.checkHeader(header, values[0]); err != nil {
 				wrong = append(wrong, fmt.Errorf("header %s: %w", name, err))
 			}
-		case header.object["required"] == true:
+		case required:
 			wrong = append(wrong, fmt.Errorf("header %s is missing", name))
 		}
 	}
