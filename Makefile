@@ -104,7 +104,7 @@ screenshots: dashboard dashboard/e2e/node_modules/.package-lock.json ## Take pic
 	rm -rf dashboard/e2e/screenshots
 	go test -count=1 -timeout 15m ./dashboard/e2e -args -- --project=screenshots
 	cp dashboard/e2e/screenshots/menu-admin-1280-light.png docs/images/dashboard.png
-	cp dashboard/e2e/screenshots/edit-360-dark.png docs/images/dashboard-phone.png
+	cp dashboard/e2e/screenshots/item-admin-360-dark.png docs/images/dashboard-phone.png
 	@echo "The others are in dashboard/e2e/screenshots"
 
 .PHONY: lint
