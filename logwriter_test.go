@@ -16,9 +16,9 @@ import (
 func TestLogLinesWaitBriefly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		out := &syncBuffer{} // the timer writes too
 		ctx, cancel := context.WithCancel(t.Context())
-		log, flush := newServerLogger(ctx, config.Config{}, &out)
+		log, flush := newServerLogger(ctx, config.Config{}, out)
 		want := func(when string, lines int) {
 			t.Helper()
 			synctest.Wait()
