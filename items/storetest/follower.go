@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -220,7 +221,7 @@ func testFollowerUnknown(t *testing.T, engine Engine) {
 	now := mustSubscribe(t, follower, nil).Start()
 	for name, cursor := range map[string]items.Cursor{
 		"of the future":    append(now[:len(now)-1:len(now)-1], 1<<62),
-		"too many numbers": append(now[:len(now):len(now)], 0),
+		"too many numbers": append(slices.Clip(now), 0),
 		"too few numbers":  now[1:],
 	} {
 		subscription := mustSubscribe(t, follower, cursor)
