@@ -269,4 +269,3 @@ func (b *bench) fsync(folder string) (time.Duration, error) {
 	}
 	return median(took, func(d time.Duration) time.Duration { return d }), nil
 }
-

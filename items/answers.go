@@ -20,8 +20,8 @@ const (
 	maxAnswerBytes = 16 << 20
 )
 
-// answers keeps the encoded answers to recent reads, so that most reads cost neither a query nor an encoding: 1 µs in
-// place of 60 for three items, 6,000 for a thousand (BenchmarkRead). Three things keep them true:
+// answers keeps the encoded answers to recent reads, so that most reads cost neither a query nor an encoding. Three things
+// keep them true:
 //
 //   - While a write of this process is in progress, every read goes to the store, and when the write ends all answers are
 //     dropped, before its client hears of it. So reads and writes of one process stay linearizable.

@@ -36,8 +36,8 @@ type Metrics struct {
 	served map[served]observers
 }
 
-// served is what requests are counted by. The library takes as long to find the counter for it as for all the rest, so
-// what was found is kept. There are a few hundred at most.
+// served is what requests are counted by. The library looks its labels up anew each time, so what was found is kept. There
+// are a few hundred at most.
 type served struct {
 	method, route string
 	status        int

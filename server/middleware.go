@@ -45,8 +45,7 @@ func isUsableID(id string) bool {
 	return id != "" && len(id) <= 64
 }
 
-// newID returns an id of 128 random bits. Nobody gains from guessing one, so they do not come from the kernel, which would
-// take ten times as long.
+// newID returns an id of 128 random bits. Nobody gains from guessing one, so they need not be fit for a secret.
 func newID() string {
 	const alphabet, each = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 13 // letters for 64 bits
 	var id [2 * each]byte
@@ -188,7 +187,7 @@ func overTLS(c *gin.Context) bool {
 const requestTimeout = items.ReadTimeout
 
 // limitTime is not for the routes that read the menu, which see to it themselves: most of their answers wait for nothing,
-// and a context with a deadline costs as much as everything else that they do. Event streams have no end.
+// and need no context with a deadline. Event streams have no end.
 func limitTime(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 	defer cancel()

@@ -174,7 +174,7 @@ func insert(ctx context.Context, tx *conn, i items.Item) (items.Item, error) {
 	if i.ID != 0 {
 		id = i.ID
 	}
-	// Without RETURNING, which takes as long as the rest: what is stored is what is given, and the id.
+	// Without RETURNING, which would be read as rows are: what is stored is what is given, and the id.
 	added, err := tx.exec(ctx,
 		`INSERT INTO items (id, name, price, description, image, tagline, category, calories, version, search, name_key, group_key)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -187,8 +187,8 @@ func (w *writer) runAlone(ctx context.Context, member *write) error {
 	return member.err
 }
 
-// runAmong runs a write so that it can be undone without the others: with two statements more, a sixth of what a write
-// costs, which is why it is the second attempt. It returns an error when the transaction as a whole is lost.
+// runAmong runs a write so that it can be undone without the others: with two statements more, which is why it is the
+// second attempt. It returns an error when the transaction as a whole is lost.
 func (w *writer) runAmong(ctx context.Context, member *write) error {
 	if err := w.exec(ctx, "SAVEPOINT own"); err != nil {
 		return err
