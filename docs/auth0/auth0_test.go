@@ -68,7 +68,7 @@ func TestTenantDeploys(t *testing.T) {
 			"app_type":                   "spa",
 			"token_endpoint_auth_method": "none",
 			"grant_types":                []any{"authorization_code", "refresh_token"},
-			"callbacks":                  []any{page + "/callback"},
+			"callbacks":                  []any{page + "/callback", page + "/docs/callback"},
 			"allowed_logout_urls":        []any{page},
 			"web_origins":                []any{page},
 			"rotation":                   "rotating",
