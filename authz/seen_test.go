@@ -234,6 +234,8 @@ func newBenchmark(tb testing.TB) (*authz.Guard, *gin.Context) {
 }
 
 // TestSeenTokenCostsTwoAllocations counts, so that it does not depend on how busy the machine is.
+//
+//nolint:paralleltest // AllocsPerRun counts what other tests allocate, too
 func TestSeenTokenCostsTwoAllocations(t *testing.T) {
 	guard, ctx := newBenchmark(t)
 	if got := testing.AllocsPerRun(1000, func() { guard.Authenticate(ctx) }); got > 2 {

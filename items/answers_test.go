@@ -29,7 +29,7 @@ func TestAnswersConform(t *testing.T) {
 				return nil, err
 			}
 			replica, _ := replicas.LoadOrStore(place, items.NewReplica())
-			return replica.(items.Replica).See(store), nil //nolint:forcetypeassert // put in above
+			return replica.(items.Replica).See(store), nil
 		},
 	})
 }

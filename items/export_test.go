@@ -49,7 +49,7 @@ func (r *remembering) ask(ctx context.Context, q question, read func(context.Con
 		return nil, err
 	}
 	list, _ := madeOf.Load(found)
-	return list.([]Item), nil //nolint:forcetypeassert // put in above
+	return list.([]Item), nil
 }
 
 // List implements Store.

@@ -45,7 +45,7 @@ func (c *call) serve(tb testing.TB) {
 func calls(tb testing.TB) []*call {
 	tb.Helper()
 	a, options := newParts(tb)
-	options.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil))
+	options.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // encoding the lines is part of the cost
 	options.Follower = mustFollow(tb, options.Store)
 	options.MaxConcurrent = 1000
 	s, err := server.New(options)
@@ -90,6 +90,8 @@ func BenchmarkServe(b *testing.B) {
 
 // TestAllocations bounds what a request allocates, which does not depend on how busy the machine is. A bound that is
 // exceeded says that the hot path has become longer; see docs/performance.md for how to find out where.
+//
+//nolint:paralleltest // AllocsPerRun counts what other tests allocate, too
 func TestAllocations(t *testing.T) {
 	// A few more than there are: the race detector has pools forget things.
 	bounds := map[string]float64{"list": 20, "one": 20, "not modified": 20, "create": 270}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"time"
 
@@ -28,9 +29,7 @@ func TestMe(t *testing.T) {
 		"text is data":            {[]string{`</script>"`}, nil, `["\u003c/script\u003e\""]`},
 	} {
 		change := map[string]any{"sub": "auth0|someone"}
-		for claim, value := range test.change {
-			change[claim] = value
-		}
+		maps.Copy(change, test.change)
 		bearer := []string{"Authorization", "Bearer " + a.issuer.TokenWith(t, test.permissions, change)}
 		r := a.do("GET", "/me", "", bearer...)
 		r.assertStatus(t, 200)

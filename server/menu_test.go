@@ -130,7 +130,7 @@ func TestMenuNumbers(t *testing.T) {
 		{"calories", `"-1"`, ``},
 		{"calories", `"many"`, ``},
 	} {
-		r := a.do("PUT", "/api/menu/items/1", fmt.Sprintf(`{"name":"Burger","price":1,"description":"","image":"","%s":%s}`, "x"+test.field, test.value), admin...)
+		r := a.do("PUT", "/api/menu/items/1", fmt.Sprintf(`{"name":"Burger","price":1,"description":"","image":"",%q:%s}`, "x"+test.field, test.value), admin...)
 		r.assertStatus(t, 400)
 		body := map[string]string{"name": `"Burger"`, "price": `1`, "description": `""`, "image": `""`}
 		body[test.field] = test.value
@@ -255,7 +255,7 @@ func TestMenuConditionalRequests(t *testing.T) {
 func TestMenuIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
-	keyed := append(a.admin()[:2:2], "Idempotency-Key", "once")
+	keyed := slices.Concat(a.admin(), []string{"Idempotency-Key", "once"})
 	first := a.do("POST", "/api/menu/items", formSoup, keyed...)
 	again := a.do("POST", "/api/menu/items", formSoup, keyed...)
 	assertBody(t, again, 201, menuSoup)
@@ -359,7 +359,7 @@ func (d dashboardClient) fetch(method, path, body string) answer {
 	preflight := d.do("OPTIONS", path, "",
 		"Origin", dashboardOrigin, "Access-Control-Request-Method", method, "Access-Control-Request-Headers", asks)
 	allowed := strings.ToLower(preflight.header.Get("Access-Control-Allow-Headers"))
-	for _, header := range strings.Split(asks, ",") {
+	for header := range strings.SplitSeq(asks, ",") {
 		if !strings.Contains(allowed, header) {
 			d.tb.Errorf("%s %s: the preflight allows %q, want %s", method, path, allowed, header)
 		}

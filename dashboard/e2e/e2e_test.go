@@ -20,6 +20,8 @@ import (
 const minTests = 60
 
 // TestBrowser runs Playwright and takes arguments for it: go test -count=1 ./dashboard/e2e -v -args -- -g "sign out"
+//
+//nolint:paralleltest // it is the only one, and Playwright runs its own in parallel
 func TestBrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a browser and a build of the program: left out by -short")
