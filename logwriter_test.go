@@ -18,7 +18,7 @@ func TestLogLinesWaitBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &syncBuffer{} // the timer writes too
 		ctx, cancel := context.WithCancel(t.Context())
-		log, flush := newServerLogger(ctx, config.Config{}, out)
+		log, writer := newServerLogger(ctx, config.Config{}, out)
 		want := func(when string, lines int) {
 			t.Helper()
 			synctest.Wait()
@@ -45,7 +45,7 @@ func TestLogLinesWaitBriefly(t *testing.T) {
 		want("when told to stop", 6)
 		log.Info("seventh")
 		want("while stopping", 7)
-		flush()
+		writer.writeThrough()
 		want("at the end", 7)
 	})
 }
@@ -54,14 +54,14 @@ func TestLogIsWrittenWhenMuchWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		log, flush := newServerLogger(t.Context(), config.Config{}, &out)
+		log, writer := newServerLogger(t.Context(), config.Config{}, &out)
 		log.Info("first")
 		log.Info("long", "text", strings.Repeat("x", logBuffer))
 		if got := strings.Count(out.String(), "\n"); got != 2 {
 			t.Errorf("got %d lines written, want 2", got)
 		}
 		log.Info("last")
-		flush()
+		writer.writeThrough()
 		if got := strings.Count(out.String(), "\n"); got != 3 {
 			t.Errorf("got %d lines at the end, want 3", got)
 		}

@@ -112,20 +112,21 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 
 // serve runs the API until the context ends.
 func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log, flush := newServerLogger(ctx, cfg, stdout)
-	defer flush()
+	log, out := newServerLogger(ctx, cfg, stdout)
+	defer out.writeThrough()
 	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
 		log.Info("listening", "addr", addr.String(), "issuer", cfg.Issuer, "database", cfg.Database, "version", version())
 		if !cfg.RequirePermissions {
 			log.Warn("AUTHZ_REQUIRE_PERMISSIONS is false: every valid access token may change the menu")
 		}
+		_ = out.flush() // whoever started it waits for these lines
 	})
 }
 
 // dev runs the API beside an identity provider of its own until the context ends.
 func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log, flush := newServerLogger(ctx, cfg, stdout)
-	defer flush()
+	log, out := newServerLogger(ctx, cfg, stdout)
+	defer out.writeThrough()
 	listeners, err := server.Listen(ctx, "127.0.0.1", cfg.DevIDPPort)
 	if err != nil {
 		return listenError("DEV_IDP_PORT", err)
@@ -146,7 +147,10 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	for _, listener := range listeners {
 		defer serveBeside(listener, provider, log)() // ends after the API, which asks it for keys
 	}
-	return serveAPI(ctx, cfg, log, func(addr net.Addr) { printBanner(stdout, cfg, addr) })
+	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
+		printBanner(out, cfg, addr) // in its place among the lines of the log
+		_ = out.flush()
+	})
 }
 
 // serveAPI builds the API from its parts, says where it listens, and serves it until the context ends.

@@ -22,14 +22,15 @@ func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
 	return slog.New(newLogHandler(cfg, out, isTerminal(out)))
 }
 
-// newServerLogger returns a logger for a server that runs until the context ends, and what to call at the very end.
-func newServerLogger(ctx context.Context, cfg config.Config, stdout io.Writer) (log *slog.Logger, flush func()) {
-	if isTerminal(stdout) {
-		return newLogger(cfg, stdout), func() {}
+// newServerLogger returns a logger for a server that runs until the context ends, and what it writes to. A person who
+// watches a terminal waits for no line.
+func newServerLogger(ctx context.Context, cfg config.Config, stdout io.Writer) (*slog.Logger, *logWriter) {
+	writer, terminal := newLogWriter(stdout), isTerminal(stdout)
+	if terminal {
+		writer.writeThrough()
 	}
-	writer := newLogWriter(stdout)
 	context.AfterFunc(ctx, writer.writeThrough)
-	return slog.New(urgent{newLogHandler(cfg, writer, false), writer}), writer.writeThrough
+	return slog.New(urgent{newLogHandler(cfg, writer, terminal), writer}), writer
 }
 
 func newLogHandler(cfg config.Config, out io.Writer, terminal bool) slog.Handler {

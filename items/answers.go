@@ -23,8 +23,10 @@ const (
 // answers keeps the encoded answers to recent reads, so that most reads cost neither a query nor an encoding. Three things
 // keep them true:
 //
-//   - While a write of this process is in progress, every read goes to the store, and when the write ends all answers are
-//     dropped, before its client hears of it. So reads and writes of one process stay linearizable.
+//   - While a write of this process is in progress, no answer is kept or given from memory, and when the write ends all
+//     answers are dropped, before its client hears of it. So reads and writes of one process stay linearizable.
+//   - The same question is asked of the store once at a time. Those who come meanwhile share the next read: one that had
+//     begun before they came might tell of something older than what they have seen.
 //   - A change that comes from elsewhere drops all answers as soon as the follower sees it, before any subscriber does.
 //   - No answer is used for longer than maxAge, whatever has changed the database, and so none is given for longer than
 //     that while the store cannot be reached.
@@ -56,11 +58,13 @@ type answer struct {
 // size is about how much memory an answer takes, in bytes.
 func (a *answer) size(q question) int { return len(a.body) + len(a.link) + len(q.query) + 512 }
 
-// asking is a read of the store for all who ask the same question meanwhile.
+// asking is a read of the store for all who ask the same question before it begins.
 type asking struct {
 	question question
-	epoch    int64
-	began    time.Time
+	previous *asking // which has to be done before this one begins; nil once it is
+	begun    bool
+	epoch    int64              // when it began
+	began    time.Time          // the same
 	waiting  int                // who still wants to know
 	giveUp   context.CancelFunc // called when nobody does
 	done     chan struct{}      // closed once the rest is final
@@ -84,32 +88,27 @@ func (a *answers) get(ctx context.Context, q question, find func(context.Context
 		return nil, err
 	}
 	a.mu.Lock()
-	if a.writing > 0 {
-		a.mu.Unlock()
-		ctx, cancel := context.WithTimeout(ctx, ReadTimeout)
-		defer cancel()
-		return find(ctx)
-	}
-	now := time.Now()
-	known, isKept := a.kept.Get(q)
 	pending := a.asking[q]
-	if isKept {
-		age := now.Sub(known.at)
+	if known, isKept := a.kept.Get(q); isKept && a.writing == 0 {
+		age := time.Since(known.at)
 		if age < refreshAge || age < maxAge && pending != nil {
 			a.mu.Unlock()
 			return known, nil
 		}
 	}
-	if pending == nil {
-		pending = &asking{question: q, epoch: a.epoch, began: now, done: make(chan struct{}), giveUp: func() {}}
-		a.asking[q] = pending
+	if pending == nil || pending.begun {
+		next := &asking{question: q, previous: pending, done: make(chan struct{}), giveUp: func() {}}
+		a.asking[q] = next
 		a.mu.Unlock()
-		a.ask(ctx, pending, find)
-		return pending.answer, pending.err
+		a.ask(ctx, next, find)
+		if next.err != nil && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return next.answer, next.err
 	}
 	pending.waiting++
 	a.mu.Unlock()
-	select { // no longer than ReadTimeout, within which the read ends
+	select {
 	case <-pending.done:
 		return pending.answer, pending.err
 	case <-ctx.Done():
@@ -125,18 +124,37 @@ func (a *answers) ask(ctx context.Context, own *asking, find func(context.Contex
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.forget(own)
-		if own.err == nil && a.epoch == own.epoch {
+		if own.err == nil && own.waiting > 0 && a.epoch == own.epoch && a.writing == 0 {
 			a.keep(own.question, own.answer)
 		}
 		close(own.done)
 	}()
 	ctx, cancel := a.untilNobodyWaits(ctx, own)
 	defer cancel()
+	if err := a.begin(ctx, own); err != nil {
+		own.err = err
+		return
+	}
 	found, err := find(ctx)
 	if err == nil {
 		found.at = own.began
 	}
 	own.answer, own.err = found, err
+}
+
+// begin waits for the read before this one. Who comes after it has returned is too late for this one.
+func (a *answers) begin(ctx context.Context, own *asking) error {
+	if own.previous != nil {
+		select {
+		case <-own.previous.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	own.previous, own.begun, own.epoch, own.began = nil, true, a.epoch, time.Now()
+	return nil
 }
 
 // untilNobodyWaits returns a context that ends when everyone has hung up, or after ReadTimeout: others may wait on when the
@@ -156,9 +174,22 @@ func (a *answers) leave(p *asking) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p.waiting--
-	if p.waiting == 0 {
-		a.forget(p)
-		p.giveUp()
+	if p.waiting > 0 {
+		return
+	}
+	a.forget(p)
+	if before := p.previous; before != nil && a.asking[p.question] == nil && !before.isDone() {
+		a.asking[p.question] = before // still in progress: the next one has to wait for it
+	}
+	p.giveUp()
+}
+
+func (p *asking) isDone() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -194,7 +225,6 @@ func (a *answers) dropLocked() {
 	if a.kept.Len() > 0 {
 		a.kept.Purge()
 	}
-	clear(a.asking) // those who wait already may have what they wait for; those who come later may not
 }
 
 // write begins a write of this process. end says that it is over, whatever came of it.

@@ -128,22 +128,62 @@ func TestAnswersEndWithAChange(t *testing.T) {
 	assertPrice(t, store, 6)
 }
 
-// What a read found is not kept when something has changed while it was on its way, nor given to those who ask afterwards.
-func TestAnswersOfAReadThatWasOvertaken(t *testing.T) {
+// A read that is on its way may tell of something older than what a client has seen meanwhile. So what it found is not
+// kept when something has changed, and those who ask afterwards wait for the next one, which begins when it is done: of
+// two that overlap, nobody knows which is the newer.
+func TestAnswersNeverGoBack(t *testing.T) {
 	t.Parallel()
-	replica := items.NewReplica()
-	inner := counted()
-	plain := inner.get
-	store := replica.See(inner)
-	inner.get = func(ctx context.Context) (items.Item, error) {
-		found, err := plain(ctx)
-		inner.get = plain
+	synctest.Test(t, func(t *testing.T) {
+		replica := items.NewReplica()
+		inner := counted()
+		plain := inner.get
+		underWay := 0
+		inner.get = func(ctx context.Context) (items.Item, error) {
+			if underWay++; underWay > 1 {
+				t.Error("two reads overlap")
+			}
+			time.Sleep(time.Second)
+			underWay--
+			return plain(ctx)
+		}
+		store := replica.See(inner)
+		go assertPrice(t, store, 1)
+		synctest.Wait()
 		replica.Drop()
-		assertPrice(t, store, 2) // does not wait for the read that is on its way
-		return found, err
-	}
-	assertPrice(t, store, 1)
-	assertPrice(t, store, 2)
+		for range 10 {
+			go assertPrice(t, store, 2)
+		}
+		hangsUp, hangUp := context.WithCancel(t.Context())
+		go func() { _, _ = store.Get(hangsUp, 1) }()
+		synctest.Wait()
+		hangUp()
+		time.Sleep(1500 * time.Millisecond)
+		replica.Drop()
+		assertPrice(t, store, 3)
+	})
+}
+
+// Whoever gives up waiting for the read before leaves it in its place for the next.
+func TestAnswersAfterOneWhoGaveUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner := counted()
+		plain := inner.get
+		inner.get = func(ctx context.Context) (items.Item, error) { time.Sleep(time.Second); return plain(ctx) }
+		store := items.NewReplica().See(inner)
+		go assertPrice(t, store, 1)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if item, err := store.Get(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, %v, want to give up", item, err)
+		}
+		began := time.Now()
+		assertPrice(t, store, 2)
+		if took := time.Since(began); took != 1900*time.Millisecond {
+			t.Errorf("took %s, want what is left of the read in progress and one more", took)
+		}
+	})
 }
 
 func TestAnswersAreAskedForOnce(t *testing.T) {
@@ -153,8 +193,10 @@ func TestAnswersAreAskedForOnce(t *testing.T) {
 		plain := inner.get
 		inner.get = func(ctx context.Context) (items.Item, error) { time.Sleep(time.Second); return plain(ctx) }
 		store := items.NewReplica().See(inner)
+		go assertPrice(t, store, 1)
+		synctest.Wait()
 		for range 100 {
-			go assertPrice(t, store, 1)
+			go assertPrice(t, store, 2) // together, once the first read is done
 		}
 		time.Sleep(time.Minute)
 	})
@@ -181,18 +223,19 @@ func TestAnswersForThoseWhoStay(t *testing.T) {
 			synctest.Wait()
 			return cancel
 		}
+		go assertPrice(t, store, 1) // the others wait for the next read together
+		synctest.Wait()
 		first := ask()
 		go assertPrice(t, store, 1)
 		synctest.Wait()
 		first()
-		time.Sleep(2 * time.Second)
+		time.Sleep(3 * time.Second)
 		if ended != nil {
 			t.Errorf("the read ended with %v, want it to go on for the one who stayed", ended)
 		}
 
-		first, second := ask(), ask()
-		first()
-		second()
+		only := ask()
+		only()
 		synctest.Wait()
 		if !errors.Is(ended, context.Canceled) {
 			t.Errorf("the read ended with %v, want context.Canceled after all have hung up", ended)
