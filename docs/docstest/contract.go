@@ -221,8 +221,8 @@ func (c *Contract) responseFor(a Answer) (node, error) {
 		return node{}, nil // the page, which says that there is no such item
 	case a.Status == http.StatusNotFound && !known:
 		return c.get(responses, "NoSuchRoute"), nil
-	case isPage(a.Path) && a.Status == http.StatusInternalServerError:
-		return c.get(responses, "InternalError"), nil // a page reads the menu, and may meet a bug there as well
+	case isPage(a.Path) && a.Status == http.StatusInternalServerError && a.Header.Get("Content-Type") == "application/problem+json":
+		return node{}, nil // a page reads the menu, and may meet a bug there; it has the headers of a page still
 	case isPage(a.Path) && a.Status < http.StatusBadRequest:
 		return node{}, nil
 	default:
