@@ -20,7 +20,23 @@ type controller struct {
 // list answers with an object keyed by id, as the NestJS application does, or, when the query has a parameter of ours,
 // with an array: the keys of a JavaScript object have no order of their own.
 func (ctl controller) list(c *gin.Context) {
-	asked := question{route: "/items", query: c.Request.URL.RawQuery}
+	ctl.readList(c, "/items", func(listing listing, menu []Item) (representation, error) {
+		if listing.paged {
+			return representList(menu)
+		}
+		return representMenu(menu)
+	})
+}
+
+func (ctl controller) get(c *gin.Context) {
+	if id, ok := pathID(c); ok {
+		ctl.readItem(c, "/items", id, representItem)
+	}
+}
+
+// readList answers with the items that the query asks for, in the form of the contract at the path.
+func (ctl controller) readList(c *gin.Context, path string, represent func(listing, []Item) (representation, error)) {
+	asked := question{route: path, query: c.Request.URL.RawQuery}
 	ctl.read(c, asked, func(ctx context.Context) (*answer, error) {
 		listing, err := parseListing(c.Request)
 		if err != nil {
@@ -32,28 +48,21 @@ func (ctl controller) list(c *gin.Context) {
 		}
 		found := &answer{}
 		if next != nil {
-			found.link = listing.next("/items", next)
+			found.link = listing.next(path, next)
 		}
-		if listing.paged {
-			found.representation, err = representList(menu)
-		} else {
-			found.representation, err = representMenu(menu)
-		}
+		found.representation, err = represent(listing, menu)
 		return found, err
 	})
 }
 
-func (ctl controller) get(c *gin.Context) {
-	id, ok := pathID(c)
-	if !ok {
-		return
-	}
-	ctl.read(c, question{route: "/items/:id", id: id}, func(ctx context.Context) (*answer, error) {
+// readItem answers with an item, in the form of the contract at the path.
+func (ctl controller) readItem(c *gin.Context, path string, id int64, represent func(Item) (representation, error)) {
+	ctl.read(c, question{route: path + "/:id", id: id}, func(ctx context.Context) (*answer, error) {
 		item, err := ctl.service.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		rep, err := representItem(item)
+		rep, err := represent(item)
 		return &answer{representation: rep}, err
 	})
 }
@@ -71,13 +80,18 @@ func (ctl controller) read(c *gin.Context, asked question, find func(context.Con
 	read(c, found.representation)
 }
 
-func (ctl controller) create(c *gin.Context) {
+func (ctl controller) create(c *gin.Context) { ctl.createAt(c, "/items", parseDraft, representItem) }
+
+// createAt adds the item in the body, in the form of the contract at the path.
+func (ctl controller) createAt(
+	c *gin.Context, path string, parse func([]byte) (*Draft, error), represent func(Item) (representation, error),
+) {
 	body, err := readBody(c, mediaJSON)
 	if err != nil {
 		fail(c, err)
 		return
 	}
-	draft, err := parseDraft(body)
+	draft, err := parse(body)
 	if err != nil {
 		fail(c, err)
 		return
@@ -89,9 +103,9 @@ func (ctl controller) create(c *gin.Context) {
 	}
 	item, err := ctl.service.Create(c.Request.Context(), author, draft)
 	if err == nil {
-		c.Header("Location", "/items/"+strconv.FormatInt(item.ID, 10))
+		c.Header("Location", path+"/"+strconv.FormatInt(item.ID, 10))
 	}
-	written(c, http.StatusCreated, item, err, representItem)
+	written(c, http.StatusCreated, item, err, represent)
 }
 
 // restore needs no body: what the item was is in its history.

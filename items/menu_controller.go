@@ -1,9 +1,7 @@
 package items
 
 import (
-	"context"
 	"net/http"
-	"strconv"
 
 	"github.com/gin-gonic/gin"
 )
@@ -16,58 +14,15 @@ const MenuPath = "/api/menu/items"
 type menuController struct{ controller }
 
 func (ctl menuController) list(c *gin.Context) {
-	asked := question{route: MenuPath, query: c.Request.URL.RawQuery}
-	ctl.read(c, asked, func(ctx context.Context) (*answer, error) {
-		listing, err := parseListing(c.Request)
-		if err != nil {
-			return nil, err
-		}
-		menu, next, err := ctl.service.List(ctx, listing.query)
-		if err != nil {
-			return nil, err
-		}
-		found := &answer{}
-		if next != nil {
-			found.link = listing.next(MenuPath, next)
-		}
-		found.representation, err = representMenuItems(menu)
-		return found, err
-	})
+	ctl.readList(c, MenuPath, func(_ listing, menu []Item) (representation, error) { return representMenuItems(menu) })
 }
 
 func (ctl menuController) get(c *gin.Context) {
-	id := menuID(c)
-	ctl.read(c, question{route: MenuPath + "/:id", id: id}, func(ctx context.Context) (*answer, error) {
-		item, err := ctl.service.Get(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		rep, err := representMenuItem(item)
-		return &answer{representation: rep}, err
-	})
+	ctl.readItem(c, MenuPath, menuID(c), representMenuItem)
 }
 
 func (ctl menuController) create(c *gin.Context) {
-	body, err := readBody(c, mediaJSON)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	draft, err := parseMenuDraft(body)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	author, err := ctl.authorOnce(c, body)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	item, err := ctl.service.Create(c.Request.Context(), author, draft)
-	if err == nil {
-		c.Header("Location", MenuPath+"/"+strconv.FormatInt(item.ID, 10))
-	}
-	written(c, http.StatusCreated, item, err, representMenuItem)
+	ctl.createAt(c, MenuPath, parseMenuDraft, representMenuItem)
 }
 
 func (ctl menuController) replace(c *gin.Context) {
