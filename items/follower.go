@@ -33,6 +33,10 @@ const (
 	// checkPause is how often the follower makes sure that the feed is still the one it follows.
 	checkPause = 10 * time.Second
 
+	// readPause is the least time from one read of the feed to the next: changes in quick succession are read together, or
+	// each write would cost a read of the store as well.
+	readPause = 10 * time.Millisecond
+
 	minPause = 100 * time.Millisecond
 	maxPause = 2 * time.Second
 )
@@ -85,6 +89,7 @@ func (f *Follower) Run(ctx context.Context) {
 	defer f.end()
 	pause, failing := minPause, false
 	for ctx.Err() == nil {
+		started := time.Now()
 		more, err := f.read(ctx)
 		switch {
 		case err == nil && failing:
@@ -101,6 +106,7 @@ func (f *Follower) Run(ctx context.Context) {
 			pause = min(2*pause, maxPause)
 		case !more:
 			_ = f.store.Await(ctx) // whatever it says, the next read tells
+			sleep(ctx, readPause-time.Since(started))
 		}
 	}
 }

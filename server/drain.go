@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -86,47 +87,52 @@ func (s *Server) closeConnections(next http.Handler) http.Handler {
 
 // connections knows what each connection is doing.
 type connections struct {
-	mu     sync.Mutex
-	states map[net.Conn]connection
+	byConn sync.Map // of *connection by net.Conn
 }
 
 type connection struct {
-	state http.ConnState
-	since time.Time
+	state  atomic.Int32 // a http.ConnState
+	opened time.Time
 }
 
-// track is a http.Server's ConnState hook.
+// track is a http.Server's ConnState hook. It runs twice for each request, so it takes no lock that others may hold.
 func (c *connections) track(conn net.Conn, state http.ConnState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	switch state {
-	case http.StateClosed, http.StateHijacked:
-		delete(c.states, conn)
-	case http.StateNew, http.StateActive, http.StateIdle:
-		if c.states == nil {
-			c.states = map[net.Conn]connection{}
+	case http.StateNew:
+		c.byConn.Store(conn, &connection{opened: time.Now()}) // StateNew is 0
+	case http.StateActive, http.StateIdle:
+		if known, ok := c.byConn.Load(conn); ok {
+			known.(*connection).state.Store(int32(state)) //nolint:forcetypeassert // there is nothing else in it
 		}
-		c.states[conn] = connection{state, time.Now()}
+	case http.StateClosed, http.StateHijacked:
+		c.byConn.Delete(conn)
 	}
 }
 
-func (c *connections) open() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.states)
-}
+func (c *connections) open() int { return c.count(func(*connection) bool { return true }) }
 
 // busy counts the connections with a request in progress or, since they are new, on its way. One on which nothing came
 // for a while is a browser's, opened in case it is needed.
 func (c *connections) busy() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := 0
-	for _, conn := range c.states {
-		if conn.state == http.StateActive || conn.state == http.StateNew && time.Since(conn.since) < farewell {
+	return c.count(func(conn *connection) bool {
+		switch http.ConnState(conn.state.Load()) {
+		case http.StateActive:
+			return true
+		case http.StateNew:
+			return time.Since(conn.opened) < farewell
+		default:
+			return false
+		}
+	})
+}
+
+func (c *connections) count(counts func(*connection) bool) (n int) {
+	c.byConn.Range(func(_, conn any) bool {
+		if counts(conn.(*connection)) { //nolint:forcetypeassert // there is nothing else in it
 			n++
 		}
-	}
+		return true
+	})
 	return n
 }
 

@@ -160,15 +160,14 @@ func testFollowerResumes(t *testing.T, engine Engine) {
 // lagging is a store whose feed has stopped moving for who asks here.
 type lagging struct {
 	items.Store
-	mu    sync.Mutex
+	mu    sync.RWMutex // held by those who read, so that set waits for reads that have begun
 	stuck bool
 }
 
 func (l *lagging) Changes(ctx context.Context, after items.Cursor, limit int) ([]items.Change, items.Cursor, error) {
-	l.mu.Lock()
-	stuck := l.stuck
-	l.mu.Unlock()
-	if stuck && after != nil {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.stuck && after != nil {
 		return nil, after, nil
 	}
 	return l.Store.Changes(ctx, after, limit)
