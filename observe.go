@@ -38,7 +38,7 @@ func newLogHandler(cfg config.Config, out io.Writer, terminal bool) slog.Handler
 	if cfg.LogFormat == "text" || cfg.LogFormat == "" && terminal {
 		return slog.NewTextHandler(out, options)
 	}
-	return slog.NewJSONHandler(out, options)
+	return newJSONHandler(out, options)
 }
 
 func isTerminal(out io.Writer) bool {

@@ -60,7 +60,9 @@ type Follower struct {
 	newest  Cursor // the place after the last
 	more    chan struct{}
 	ended   bool
-	first   []func() // called when something has changed, before anybody else hears of it
+	// subscribers counts those who may still ask for events.
+	subscribers int
+	first       []func() // called when something has changed, before anybody else hears of it
 	// confirmed is when the newest read began that found no more than it returned.
 	confirmed time.Time
 }
@@ -125,6 +127,9 @@ func (f *Follower) read(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, followerTimeout)
 	defer cancel()
 	started := time.Now()
+	if f.newest != nil && !f.isWatched() {
+		return false, f.pass(ctx, started)
+	}
 	if f.newest == nil || time.Since(f.checked) > checkPause {
 		if err := f.check(ctx); err != nil {
 			return false, err
@@ -166,6 +171,39 @@ func (f *Follower) check(ctx context.Context) error {
 		f.restart(now)
 	}
 	return nil
+}
+
+// pass goes to the end of the feed past changes that nobody has subscribed to: their rows need not be read, nor events made
+// of them. That something has changed is told all the same. One who subscribes later, and wants them, reads them from the
+// store.
+func (f *Follower) pass(ctx context.Context, started time.Time) error {
+	_, now, err := f.store.Changes(ctx, nil, 0)
+	if err != nil {
+		return err
+	}
+	if len(now) != len(f.newest) || !now.reaches(f.newest) {
+		return f.check(ctx)
+	}
+	f.checked = started
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.subscribers > 0 {
+		return nil // somebody has come meanwhile, who is told of everything from the next read on
+	}
+	f.confirmed = started
+	if !f.newest.reaches(now) {
+		f.dropped += int64(len(f.events))
+		f.events, f.bytes = nil, 0
+		f.oldest, f.newest = now, now
+		f.wake()
+	}
+	return nil
+}
+
+func (f *Follower) isWatched() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.subscribers > 0
 }
 
 // eventsOf returns the events of changes that stand between two cursors.

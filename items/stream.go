@@ -72,6 +72,7 @@ func (s *streams) get(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+	defer subscription.Close()
 	streamHeaders(c)
 	c.Status(http.StatusOK)
 	w := streamWriter{c.Writer, http.NewResponseController(c.Writer)}

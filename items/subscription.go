@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Subscription is one subscriber's place among the events. It is used by one goroutine at a time. One that is not used any
-// more needs no farewell.
+// Subscription is one subscriber's place among the events. It is used by one goroutine at a time, and closed when it is not
+// used any more.
 type Subscription struct {
 	follower *Follower
 	// joined is true once the place is in the follower's list; index is the place there, counted from the first event of all.
@@ -23,7 +23,7 @@ type Subscription struct {
 // Subscribe subscribes to all events after the cursor, or after now if it is nil. If the follower does not know the cursor,
 // or too much has happened since, the first event says that everything may have changed.
 //
-// It waits for the follower to begin. Returns ErrUnavailable if that takes long, ErrFollowerEnded, and the context's error
+// It waits for the follower to begin. The subscription must be closed. Returns ErrUnavailable if that takes long, ErrFollowerEnded, and the context's error
 // when the context ends first.
 func (f *Follower) Subscribe(ctx context.Context, after Cursor) (*Subscription, error) {
 	timer := time.NewTimer(followerTimeout)
@@ -35,17 +35,25 @@ func (f *Follower) Subscribe(ctx context.Context, after Cursor) (*Subscription, 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	f.mu.RLock()
-	defer f.mu.RUnlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.ended {
 		return nil, ErrFollowerEnded
 	}
+	f.subscribers++
 	s := &Subscription{follower: f, cursor: after, start: after}
 	if after == nil {
 		s.start = f.newest
 		s.joinAt(f.dropped+int64(len(f.events)), nil)
 	}
 	return s, nil
+}
+
+// Close ends the subscription. It is called once.
+func (s *Subscription) Close() {
+	s.follower.mu.Lock()
+	defer s.follower.mu.Unlock()
+	s.follower.subscribers--
 }
 
 // Start is the place before the first event: the one that was asked for, or the now of the subscription.

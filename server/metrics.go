@@ -137,12 +137,8 @@ func (m *Metrics) counterFunc(name, help string, value func() float64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
 }
 
-// observe measures a request.
-func (m *Metrics) observe(c *gin.Context) {
-	start := time.Now()
-	m.inFlight.Inc()
-	defer m.inFlight.Dec()
-	c.Next()
+// count counts a request that was served to its end.
+func (m *Metrics) count(c *gin.Context, took time.Duration) {
 	method := c.Request.Method
 	if c.FullPath() == "" {
 		method = "any"
@@ -150,7 +146,7 @@ func (m *Metrics) observe(c *gin.Context) {
 	counted := m.observersOf(served{method, routeOf(c), c.Writer.Status(), isStream(c)})
 	counted.requests.Inc()
 	if counted.duration != nil {
-		counted.duration.Observe(time.Since(start).Seconds())
+		counted.duration.Observe(took.Seconds())
 	}
 	if problem := problemTypeOf(c); problem != "" {
 		m.problems.WithLabelValues(problem).Inc()

@@ -59,52 +59,60 @@ func newID() string {
 	return string(id[:])
 }
 
-// accessLog writes one line per request. It names the route by its template, never logs a query, which may hold
+// observe measures every request, for the metrics and the access log.
+func observe(log *slog.Logger, metrics *Metrics, traced bool) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		started := time.Now()
+		metrics.inFlight.Inc()
+		defer metrics.inFlight.Dec()
+		c.Next()
+		took := time.Since(started)
+		metrics.count(c, took)
+		accessLog(log, c, started.Add(took), took, traced)
+	}
+}
+
+// accessLog writes the line of one request. It names the route by its template, never logs a query, which may hold
 // secrets, nor a header, and carries the cause of a failure that the client was not told. docs/operations.md has the
 // fields.
-func accessLog(log *slog.Logger, traced bool) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		start := time.Now()
-		c.Next()
-		level := slog.LevelInfo
-		switch {
-		case c.Writer.Status() >= http.StatusInternalServerError:
-			level = slog.LevelError
-		case isProbe(c):
-			level = slog.LevelDebug // a probe every few seconds would bury the rest
-		}
-		if !log.Enabled(c.Request.Context(), level) {
-			return
-		}
-		now := time.Now()
-		// The handler is called directly: a Logger would look up from where, for each line.
-		line := slog.NewRecord(now, level, "request", 0)
-		line.AddAttrs(
-			slog.String("request_id", idOf(c)),
-			slog.String("method", c.Request.Method),
-			slog.String("route", routeOf(c)),
-			slog.String("path", shorten(c.Request.URL.Path)),
-			slog.Int("status", c.Writer.Status()),
-			slog.Int("bytes", max(0, c.Writer.Size())),
-			slog.Float64("duration_ms", float64(now.Sub(start).Microseconds())/1000),
-			slog.String("client", clientOf(c)),
-		)
-		if principal, ok := authz.PrincipalOf(c); ok {
-			line.AddAttrs(slog.String("subject", shorten(principal.Subject)))
-		}
-		if traced {
-			if id := traceIDOf(c); id != "" {
-				line.AddAttrs(slog.String("trace_id", id))
-			}
-		}
-		if problem := problemTypeOf(c); problem != "" {
-			line.AddAttrs(slog.String("problem", problem))
-		}
-		if failure := c.Errors.Last(); failure != nil {
-			line.AddAttrs(slog.String("error", shorten(failure.Error())))
-		}
-		_ = log.Handler().Handle(c.Request.Context(), line) // nobody is left to be told
+func accessLog(log *slog.Logger, c *gin.Context, now time.Time, took time.Duration, traced bool) {
+	level := slog.LevelInfo
+	switch {
+	case c.Writer.Status() >= http.StatusInternalServerError:
+		level = slog.LevelError
+	case isProbe(c):
+		level = slog.LevelDebug // a probe every few seconds would bury the rest
 	}
+	if !log.Enabled(c.Request.Context(), level) {
+		return
+	}
+	// The handler is called directly: a Logger would look up from where, for each line.
+	line := slog.NewRecord(now, level, "request", 0)
+	line.AddAttrs(
+		slog.String("request_id", idOf(c)),
+		slog.String("method", c.Request.Method),
+		slog.String("route", routeOf(c)),
+		slog.String("path", shorten(c.Request.URL.Path)),
+		slog.Int("status", c.Writer.Status()),
+		slog.Int("bytes", max(0, c.Writer.Size())),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+		slog.String("client", clientOf(c)),
+	)
+	if principal, ok := authz.PrincipalOf(c); ok {
+		line.AddAttrs(slog.String("subject", shorten(principal.Subject)))
+	}
+	if traced {
+		if id := traceIDOf(c); id != "" {
+			line.AddAttrs(slog.String("trace_id", id))
+		}
+	}
+	if problem := problemTypeOf(c); problem != "" {
+		line.AddAttrs(slog.String("problem", problem))
+	}
+	if failure := c.Errors.Last(); failure != nil {
+		line.AddAttrs(slog.String("error", shorten(failure.Error())))
+	}
+	_ = log.Handler().Handle(c.Request.Context(), line) // nobody is left to be told
 }
 
 // clientOf returns the address of the client. Gin takes it apart, judges and puts it together again, which is of use only

@@ -31,8 +31,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		engine.Use(o.Tracing.observe)
 	}
 	engine.Use(
-		accessLog(o.Logger, o.Tracing != nil),
-		o.Metrics.observe,
+		observe(o.Logger, o.Metrics, o.Tracing != nil),
 		renderProblems(o.HideErrorDetails),
 		recoverPanics(o.Logger),
 		securityHeaders,

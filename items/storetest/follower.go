@@ -34,6 +34,7 @@ func mustSubscribe(tb testing.TB, follower *items.Follower, after items.Cursor) 
 	if err != nil {
 		tb.Fatalf("Subscribe: %v", err)
 	}
+	tb.Cleanup(subscription.Close)
 	return subscription
 }
 
@@ -117,6 +118,38 @@ func testFollower(t *testing.T, engine Engine) {
 }
 
 // From wherever a subscriber goes on, what it has had and what it gets are everything, while writers are at work.
+// While nobody has subscribed, changes are passed by. They are announced all the same, and whoever wants them later gets
+// them.
+func testFollowerUnwatched(t *testing.T, engine Engine) {
+	store := mustOpen(t, engine)
+	follower := mustFollow(t, store)
+	told := make(chan struct{}, 1)
+	follower.First(func() {
+		select {
+		case told <- struct{}{}:
+		default:
+		}
+	})
+	early, err := follower.Subscribe(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := early.Start()
+	early.Close()
+	n := 0
+	for range 3 {
+		n += write(t, store)
+		select {
+		case <-told:
+		case <-time.After(patience):
+			t.Fatal("nobody was told of the changes")
+		}
+	}
+	late := mustSubscribe(t, follower, start)
+	n += write(t, store)
+	assertWhole(t, mustTake(t, late, n))
+}
+
 func testFollowerResumes(t *testing.T, engine Engine) {
 	place := engine.NewPlace(t)
 	stores := []items.Store{mustOpenAt(t, engine, place), mustOpenAt(t, engine, place)}

@@ -64,6 +64,7 @@ func Run(t *testing.T, engine Engine) {
 		"Another store's changes are seen in a second":   testFeedOfOther,
 		"Await ends with its context":                    testAwaitCancelled,
 		"A follower hands on every change once":          testFollower,
+		"A follower passes by what nobody has asked for": testFollowerUnwatched,
 		"A follower resumes after any event":             testFollowerResumes,
 		"A follower resumes what another began":          testFollowerOther,
 		"A follower does not know every cursor":          testFollowerUnknown,
