@@ -9,3 +9,5 @@ import (
 func BenchmarkImport(b *testing.B) { storetest.BenchmarkImport(b, engine(true)) }
 
 func BenchmarkPages(b *testing.B) { storetest.BenchmarkPages(b, engine(true)) }
+
+func BenchmarkCreate(b *testing.B) { storetest.BenchmarkCreate(b, engine(true)) }

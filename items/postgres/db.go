@@ -41,11 +41,35 @@ func detach(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // attempt runs a statement and calls do with every row. sent is false when the statement never left.
 func (s *Store) attempt(ctx context.Context, do func(pgx.CollectableRow) error, statement string, args ...any) (sent bool, err error) {
-	return s.borrow(ctx, func(ctx context.Context, conn *pgx.Conn) error { return each(ctx, conn, do, statement, args...) })
+	return s.borrow(ctx, func(ctx context.Context, conn *pgx.Conn) error { return s.each(ctx, conn, do, statement, args...) })
 }
 
-// borrow calls run with a connection. sent is false when nothing was sent on it.
+// each is the function each with a statement that is prepared once on each connection: PostgreSQL takes longer to plan a
+// write than to carry it out.
+//
+// A pooler may hand out a connection on which others have prepared it, or none have. PostgreSQL says so before it does
+// anything; see borrow.
+func (s *Store) each(ctx context.Context, conn *pgx.Conn, do func(pgx.CollectableRow) error, statement string, args ...any) error {
+	if !s.unnamed.Load() {
+		args = append([]any{pgx.QueryExecModeCacheStatement}, args...)
+	}
+	return each(ctx, conn, do, statement, args...)
+}
+
+// borrow calls run with a connection. sent is false when nothing was sent on it. When it turns out that a pooler stands
+// before the server, run is called once more, and statements are prepared no longer.
 func (s *Store) borrow(ctx context.Context, run func(context.Context, *pgx.Conn) error) (sent bool, err error) {
+	sent, err = s.lend(ctx, run)
+	if code := codeOf(err); code == codeUnknownStatement || code == codeKnownStatement {
+		s.unnamed.Store(true)
+		s.log.Info("the database is behind a pooler: statements are not prepared", "cause", err)
+		return s.lend(ctx, run)
+	}
+	return sent, err
+}
+
+// lend calls run with a connection.
+func (s *Store) lend(ctx context.Context, run func(context.Context, *pgx.Conn) error) (sent bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -118,7 +142,7 @@ func readOne[T any](ctx context.Context, s *Store, scan func(pgx.CollectableRow)
 func (s *Store) write(ctx context.Context, statement string, args ...any) (id int64, done bool, err error) {
 	err = s.commit(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		done = false
-		return each(ctx, conn, func(rows pgx.CollectableRow) error {
+		return s.each(ctx, conn, func(rows pgx.CollectableRow) error {
 			done = true
 			return rows.Scan(&id)
 		}, statement, args...)

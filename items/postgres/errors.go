@@ -21,6 +21,8 @@ const (
 	codeTooManyConnections   = "53300"
 	codeCannotConnectNow     = "57P03"
 	codeReadOnly             = "25006"
+	codeUnknownStatement     = "26000"
+	codeKnownStatement       = "42P05"
 )
 
 // outages are the codes, and classes of codes, of a server that cannot answer for now. What is in no class of this list is

@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"menu-api/items"
 )
 
 //go:embed migrations/*.sql
@@ -59,6 +61,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{pool: pool, log: log, announce: make(chan struct{}, 1)}
+	s.creations = items.NewGroup(maxGroup, s.createAll)
+	s.unnamed.Store(hasParameter(o.URL, "default_query_exec_mode"))
 	s.startBackground(config.ConnConfig, o.Notify) //nolint:contextcheck // it lives until Close
 	return s, nil
 }
@@ -71,8 +75,8 @@ func adjust(config *pgxpool.Config, url string) {
 	if !hasParameter(url, "pool_max_conns") {
 		config.MaxConns = defaultPool
 	}
-	// A pooler such as PgBouncer hands each transaction to any connection. So nothing may stay behind on one: no prepared
-	// statement by name, which is pgx's default, and no setting.
+	// A pooler such as PgBouncer hands each transaction to any connection. So nothing may stay behind on one: no setting, and,
+	// apart from those of Store.each, no prepared statement.
 	if !hasParameter(url, "default_query_exec_mode") {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}

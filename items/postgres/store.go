@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,6 +22,10 @@ import (
 type Store struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
+
+	creations *items.Group[*creation]
+	// unnamed is true once it has turned out that statements cannot be prepared, see each.
+	unnamed atomic.Bool
 
 	bell     items.Bell
 	announce chan struct{} // holds a value while other replicas have yet to be told of a change
@@ -54,7 +59,7 @@ func selectItems(q items.Query) (statement string, args []any) {
 	}
 	where := func(condition string) { conditions = append(conditions, condition) }
 	if q.Category != "" {
-		where(`group_key = ` + arg([]byte(q.Category)))
+		where(`group_key = ` + arg([]byte(q.Category)) + ` AND group_key <> ''`) // the second says that a partial index will do
 	}
 	for _, word := range q.Words {
 		where(`strpos(search, ` + arg(word) + `) > 0`)
@@ -97,7 +102,7 @@ func (s *Store) Get(ctx context.Context, id int64) (items.Item, error) {
 	return readOne(ctx, s, scanItem, `SELECT `+columns+` FROM items WHERE id = $1`, id)
 }
 
-// fields are the columns of an item that are written, in the order of itemArgs.
+// fields are the columns of an item that are written, in the order of fieldArgs.
 const fields = `name, price, description, image, tagline, category, calories, search, name_key, group_key`
 
 func fieldArgs(i items.Item) []any {
@@ -115,40 +120,6 @@ const intoHistory = `, turn AS (
 )
 INSERT INTO changes (item_id, version, lane, seq, action, author, at, before_json, after_json)
 SELECT item.id, item.version, turn.lane, turn.seq, `
-
-// Create implements items.Store.
-func (s *Store) Create(ctx context.Context, stamp items.Stamp, item items.Item) (items.Item, error) {
-	item.ID, item.Version = 0, 1
-	rest, err := snapshotRest(item)
-	if err != nil {
-		return items.Item{}, err
-	}
-	args := append(fieldArgs(item), stamp.By, stamp.At, rest)
-	// The id is drawn first, since the key has to be taken, with the id, before anything is written.
-	slot := `SELECT nextval('item_ids') AS item_id`
-	if stamp.Key != nil {
-		slot = takeKey(`nextval('item_ids')`, `1`, 14)
-		args = append(args, keyArgs(stamp)...)
-	}
-	statement := `WITH slot AS (` + slot + `), item AS (
-			INSERT INTO items (id, version, ` + fields + `)
-			SELECT item_id, 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM slot RETURNING id, version
-		)` + intoHistory + `'create', $11, $12, NULL, '{"id":' || item.id || $13 FROM item, turn RETURNING item_id`
-	for {
-		if item, known, err := s.replay(ctx, stamp); err != nil || known {
-			return item, err
-		}
-		id, done, err := s.write(ctx, statement, args...)
-		switch {
-		case isDuplicate(err): // an import has taken the id in the meantime: draw another
-		case err != nil:
-			return items.Item{}, err
-		case done:
-			item.ID = id
-			return item, nil
-		}
-	}
-}
 
 // Update implements items.Store. It reads the item, lets change decide, and writes if the item still has the version that
 // was read. Otherwise it begins again.

@@ -63,6 +63,7 @@ func (c *conn) close() error {
 	for _, statement := range c.prepared {
 		errs = append(errs, statement.Close())
 	}
+	clear(c.prepared)
 	return errors.Join(append(errs, c.db.Close())...)
 }
 

@@ -29,12 +29,21 @@ var files embed.FS
 // It returns an error that names the file if the file cannot be written, is damaged, is not a database of this program,
 // or was written by a newer version of it. The file is then as it was.
 func Open(ctx context.Context, file string) (*Store, error) {
-	store, err := open(ctx, file)
-	if err != nil {
-		return nil, fmt.Errorf("database %s: %w", file, explain(err))
+	for began := time.Now(); ; {
+		store, err := open(ctx, file)
+		if err == nil {
+			return store, nil
+		}
+		if primaryCode(err) != lib.SQLITE_BUSY || time.Since(began) > startPatience {
+			return nil, fmt.Errorf("database %s: %w", file, explain(err))
+		}
 	}
-	return store, nil
 }
+
+// startPatience is how long a start tries again while the file is locked. SQLite lets those who wait for a lock find it
+// free by chance, and does not wait at all where two of them could wait for each other. Of several processes that start
+// together on a new file, one can be out of luck for longer than a single wait.
+const startPatience = 15 * time.Second
 
 func open(ctx context.Context, file string) (_ *Store, err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {

@@ -4,29 +4,22 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"sync"
+
+	"menu-api/items"
 )
 
-// writer runs writes on the one connection that writes. Those that come while another is being committed wait and are
-// then committed together: they share one fsync, which is most of what a write costs. A write that comes alone is run at
-// once, in a transaction of its own.
-//
-// No goroutine is kept for it: the first of those that wait leads, and runs the writes of all.
+// writer runs writes on the one connection that writes. Those that come while another is being committed are then
+// committed together.
 type writer struct {
-	file string
-	db   *sql.DB
-	conn *conn
-	// leading holds a value while somebody leads.
-	leading chan struct{}
-
-	mu      sync.Mutex
-	waiting []*write
-
-	// walLimit is the size of the log at which it is to be emptied. It belongs to who leads.
+	file  string
+	db    *sql.DB
+	conn  *conn
+	group *items.Group[*write]
+	// walLimit is the size of the log at which it is to be emptied. It belongs to who leads the group.
 	walLimit int64
 }
 
-// maxGroup bounds how many writes share a transaction, and so how long the first of them waits for the last.
+// maxGroup bounds how many writes share a transaction.
 const maxGroup = 256
 
 // newWriter takes over the pool of the file, of which it uses one connection.
@@ -35,19 +28,20 @@ func newWriter(ctx context.Context, file string, db *sql.DB) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writer{file: file, db: db, conn: conn, leading: make(chan struct{}, 1), walLimit: maxWAL}, nil
+	w := &writer{file: file, db: db, conn: conn, walLimit: maxWAL}
+	w.group = items.NewGroup(maxGroup, w.write)
+	return w, nil
 }
 
-func (w *writer) close() error {
-	w.leading <- struct{}{} // waits for the write in progress; nobody leads after it
-	return errors.Join(w.conn.close(), w.db.Close())
+func (w *writer) close() (err error) {
+	_ = w.group.RunAlone(context.Background(), func() { err = errors.Join(w.conn.close(), w.db.Close()) })
+	return err
 }
 
 // write is one caller's part of a group.
 type write struct {
 	ctx      context.Context //nolint:containedctx // it belongs to the caller, the transaction to the group
 	do       func(context.Context, *conn) error
-	done     chan struct{} // closed once err and panicked are final
 	err      error
 	panicked any
 }
@@ -55,68 +49,32 @@ type write struct {
 // run calls do inside a write transaction and returns nil once that is on the disk. An error of do undoes what do did,
 // and nothing else. do may be called more than once; only the last call counts.
 func (w *writer) run(ctx context.Context, do func(context.Context, *conn) error) error {
-	own := &write{ctx: ctx, do: do, done: make(chan struct{})}
-	w.mu.Lock()
-	w.waiting = append(w.waiting, own)
-	w.mu.Unlock()
-
-	withdrawn := ctx.Done()
-	for {
-		select {
-		case <-own.done:
-			if own.panicked != nil {
-				panic(own.panicked)
-			}
-			return own.err
-		case w.leading <- struct{}{}:
-			w.lead() //nolint:contextcheck // for all who wait, see commit
-			<-w.leading
-		case <-withdrawn:
-			if w.withdraw(own) {
-				return ctx.Err()
-			}
-			withdrawn = nil // it is being written: whether it counts is known in a moment
-		}
+	own := &write{ctx: ctx, do: do}
+	if err := w.group.Run(ctx, own); err != nil {
+		return err
 	}
+	if own.panicked != nil {
+		panic(own.panicked)
+	}
+	return own.err
 }
 
 // runExclusively is run for a write that is long: it shares its transaction with no other, and do is called once.
 func (w *writer) runExclusively(ctx context.Context, do func(context.Context, *conn) error) error {
-	select {
-	case w.leading <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-w.leading }()
 	own := &write{ctx: ctx, do: do}
-	w.commit([]*write{own}, w.runAlone) //nolint:contextcheck // do uses the caller's
-	w.boundWAL()                        //nolint:contextcheck // for all
+	err := w.group.RunAlone(ctx, func() {
+		w.commit([]*write{own}, w.runAlone) //nolint:contextcheck // do uses the caller's
+		w.boundWAL()                        //nolint:contextcheck // for all
+	})
+	if err != nil {
+		return err
+	}
 	return own.err
 }
 
-// withdraw takes a write back. It reports false when it is too late for that.
-func (w *writer) withdraw(own *write) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i, waiting := range w.waiting {
-		if waiting == own {
-			w.waiting = append(w.waiting[:i], w.waiting[i+1:]...)
-			return true
-		}
-	}
-	return false
-}
-
-// lead commits the writes that wait.
-func (w *writer) lead() {
-	w.mu.Lock()
-	group := w.waiting[:min(len(w.waiting), maxGroup)]
-	w.waiting = append([]*write(nil), w.waiting[len(group):]...)
-	w.mu.Unlock()
-
-	if len(group) == 0 {
-		return // the leader before has written them
-	}
+// write commits a group of writes.
+func (w *writer) write(group []*write) {
+	w.boundWAL()
 	switch {
 	case w.commit(group, w.runAlone): // all of them succeed, as a rule
 	case len(group) > 1 && w.commit(group, w.runAmong):
@@ -126,10 +84,6 @@ func (w *writer) lead() {
 			w.commit(group[i:i+1], w.runAlone)
 		}
 	}
-	for _, member := range group {
-		close(member.done)
-	}
-	w.boundWAL()
 }
 
 // commit runs the group in one transaction and sets the error of each. It reports false when the group may fare better in
