@@ -4,6 +4,13 @@
 // the store keeps the items, and the module ties them together.
 package items
 
+import (
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
 // The permissions that guarded routes ask for, as they are named in the identity provider.
 const (
 	CreateItems = "create:items"
@@ -31,4 +38,35 @@ type Item struct {
 
 	// Version is 1 for a new item and rises with every change. Clients see it in the ETag.
 	Version int64 `json:"-"`
+}
+
+// appendJSON appends what json.Marshal writes, in a third of the time (BenchmarkItem): a menu is encoded anew after every
+// write. It returns an error if a text is not valid UTF-8.
+func (i Item) appendJSON(b []byte) (_ []byte, err error) {
+	const names = 128 // about what is not text
+	b = slices.Grow(b, names+len(i.Name)+len(i.Description)+len(i.Image)+len(i.Tagline)+len(i.Category))
+	b = append(b, `{"id":`...)
+	b = strconv.AppendInt(b, i.ID, 10)
+	text := func(name, value string) {
+		b = append(b, name...)
+		if err == nil {
+			b, err = jsontext.AppendQuote(b, value)
+		}
+	}
+	text(`,"name":`, i.Name)
+	b = append(b, `,"price":`...)
+	b = append(b, i.Price.String()...)
+	text(`,"description":`, i.Description)
+	text(`,"image":`, i.Image)
+	if i.Tagline != "" {
+		text(`,"tagline":`, i.Tagline)
+	}
+	if i.Category != "" {
+		text(`,"category":`, i.Category)
+	}
+	if i.Calories != nil {
+		b = append(b, `,"calories":`...)
+		b = strconv.AppendInt(b, *i.Calories, 10)
+	}
+	return append(b, '}'), err
 }

@@ -36,7 +36,7 @@ func digest(body []byte) string {
 // that nobody touched. The digest stays in the tag: a version can come again, with other content, after a backup was
 // restored.
 func representItem(item Item) (representation, error) {
-	body, err := json.Marshal(item)
+	body, err := item.appendJSON(nil)
 	if err != nil {
 		return representation{}, err
 	}
@@ -58,20 +58,18 @@ func representList[T any](entries []T) (representation, error) {
 
 // representMenu writes an object keyed by id, ids ascending as in menu. It writes the keys itself: those of a Go map
 // would be sorted as text, 10 before 2.
-func representMenu(menu []Item) (representation, error) {
+func representMenu(menu []Item) (_ representation, err error) {
 	body := []byte{'{'}
 	for i, item := range menu {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		value, err := json.Marshal(item)
-		if err != nil {
-			return representation{}, err
-		}
 		body = append(body, '"')
 		body = strconv.AppendInt(body, item.ID, 10)
 		body = append(body, `":`...)
-		body = append(body, value...)
+		if body, err = item.appendJSON(body); err != nil {
+			return representation{}, err
+		}
 	}
 	return represent(append(body, '}')), nil
 }
