@@ -24,14 +24,20 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.
 }
 
 // openMenu opens the database, puts it under the metrics, and puts the default menu into a new one unless it is to stay
-// empty.
-func openMenu(ctx context.Context, cfg config.Config, metrics *server.Metrics, tracing *server.Tracing, log *slog.Logger) (items.Store, error) {
-	store, err := openStore(ctx, cfg, log)
-	if err != nil {
-		return nil, err
-	}
+// empty. check looks for damage that openMenu has not looked for, since that takes as long as the file is large.
+func openMenu(
+	ctx context.Context, cfg config.Config, metrics *server.Metrics, tracing *server.Tracing, log *slog.Logger,
+) (store items.Store, check func(context.Context) error, err error) {
+	check = func(context.Context) error { return nil }
 	if file, ok := cfg.Database.SQLiteFile(); ok {
+		opened, err := sqlite.OpenSoon(ctx, file)
+		if err != nil {
+			return nil, nil, err
+		}
 		metrics.WatchFiles(file, file+"-wal")
+		store, check = opened, opened.Check
+	} else if store, err = openStore(ctx, cfg, log); err != nil {
+		return nil, nil, err
 	}
 	if pooled, ok := store.(interface{ Stat() *pgxpool.Stat }); ok {
 		metrics.WatchPool(pooled.Stat)
@@ -43,9 +49,9 @@ func openMenu(ctx context.Context, cfg config.Config, metrics *server.Metrics, t
 	}
 	if err := store.Seed(ctx, systemStamp(), menu); err != nil {
 		_ = store.Close()
-		return nil, fmt.Errorf("database %s: put in the default menu: %w", cfg.Database, err)
+		return nil, nil, fmt.Errorf("database %s: put in the default menu: %w", cfg.Database, err)
 	}
-	return store, nil
+	return store, check, nil
 }
 
 // systemStamp signs what the program itself writes.

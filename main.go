@@ -176,7 +176,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 		return err
 	}
 	defer tracing.Shutdown(ctx) // after all else has ended, bounded by itself
-	store, err := openMenu(ctx, cfg, metrics, tracing, log)
+	store, check, err := openMenu(ctx, cfg, metrics, tracing, log)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil // told to stop before there was anything to stop
@@ -232,9 +232,23 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 		return listenError("PORT", err)
 	}
 	announce(listeners[0].Addr())
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	damage := make(chan error, 1)
+	running.Go(func() {
+		if err := check(background); err != nil && background.Err() == nil {
+			damage <- err
+			end() // what a damaged database answers is not to be believed
+		}
+	})
 	err = api.Serve(ctx, listeners...)
 	log.Info("stopped")
-	return err
+	select {
+	case found := <-damage:
+		return errors.Join(found, err)
+	default:
+		return err
+	}
 }
 
 // listenError names the setting to change: the port's if another program has it, else the host's.

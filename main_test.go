@@ -30,6 +30,8 @@ import (
 	"menu-api/docs/docstest"
 	"menu-api/items"
 	"menu-api/items/postgres/pgtest"
+	"menu-api/items/sqlite"
+	"menu-api/items/storetest"
 )
 
 // asProgram has the test binary behave as the program, so that a test can look at exit status and standard error.
@@ -689,5 +691,32 @@ func TestSecurityDocumentsNameRealTests(t *testing.T) {
 				t.Errorf("%s: %s does not exist", file, name[1])
 			}
 		}
+	}
+}
+
+// A file that takes long to read is served at once, and no longer once it is found to be damaged.
+func TestDamageEndsTheServer(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "menu.db")
+	store, err := sqlite.Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(store.Import(t.Context(), items.Stamp{}, false, storetest.Many(2500)), store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	settings := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": "sqlite:" + file}
+	sound := start(t, "dev", settings)
+	if status := sound.get("/items/2500"); status != http.StatusOK {
+		t.Errorf("got status %d from a sound file", status)
+	}
+	if err := sound.stop(); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Damage(t, file)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := run(ctx, []string{"dev"}, settings.get, &syncBuffer{}); err == nil || !strings.Contains(err.Error(), file+": it is damaged") {
+		t.Errorf("got error %v, want one that names the file and says that it is damaged", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,7 @@ func OpenCopy(ctx context.Context, file, folder string) (*Store, error) {
 	err := copyDatabase(ctx, file, copied)
 	if err == nil {
 		var store *Store
-		if store, err = open(ctx, copied); err == nil {
+		if store, err = open(ctx, copied, math.MaxInt64); err == nil {
 			return store, nil
 		}
 	}
@@ -58,7 +59,7 @@ func copyDatabase(ctx context.Context, file, to string) error {
 	if err := copyFile(file, to); err != nil {
 		return err
 	}
-	version, err := inspect(ctx, to)
+	version, err := inspect(ctx, to, math.MaxInt64)
 	if err == nil && version == 0 {
 		err = errors.New("it is empty, which no backup is")
 	}

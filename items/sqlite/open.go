@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -29,8 +30,19 @@ var files embed.FS
 // It returns an error that names the file if the file cannot be written, is damaged, is not a database of this program,
 // or was written by a newer version of it. The file is then as it was.
 func Open(ctx context.Context, file string) (*Store, error) {
+	return openWithin(ctx, file, math.MaxInt64)
+}
+
+// OpenSoon is Open for those who call Check afterwards: it looks for damage only where that takes a moment, in a small file.
+func OpenSoon(ctx context.Context, file string) (*Store, error) { return openWithin(ctx, file, soon) }
+
+// soon is the size in bytes of a file that is read in some milliseconds.
+const soon = 1 << 20
+
+// openWithin opens the file, and looks for damage first if the file is not larger than so many bytes.
+func openWithin(ctx context.Context, file string, checked int64) (*Store, error) {
 	for began := time.Now(); ; {
-		store, err := open(ctx, file)
+		store, err := open(ctx, file, checked)
 		if err == nil {
 			return store, nil
 		}
@@ -45,11 +57,11 @@ func Open(ctx context.Context, file string) (*Store, error) {
 // together on a new file, one can be out of luck for longer than a single wait.
 const startPatience = 15 * time.Second
 
-func open(ctx context.Context, file string) (_ *Store, err error) {
+func open(ctx context.Context, file string, checked int64) (_ *Store, err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return nil, fmt.Errorf("its folder cannot be made: %w", err)
 	}
-	version, err := inspect(ctx, file)
+	version, err := inspect(ctx, file, checked)
 	if err != nil {
 		return nil, err
 	}
@@ -98,10 +110,11 @@ func dsn(file string, options ...string) string {
 	return "file:" + url.PathEscape(file) + "?" + strings.Join(options, "&")
 }
 
-// inspect looks at the file before anything in it is changed, and returns the version of its schema, 0 for a new file. It
-// reads the whole file once, so that damage stops the start and not, some day, a request.
-func inspect(ctx context.Context, file string) (version int64, err error) {
-	if info, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+// inspect looks at the file before anything in it is changed, and returns the version of its schema, 0 for a new file. If it
+// is not larger than so many bytes, it is read whole, so that damage stops the start and not, some day, a request.
+func inspect(ctx context.Context, file string, checked int64) (version int64, err error) {
+	info, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return 0, nil
 	}
 	db, err := sql.Open("sqlite", dsn(file, patience, "_pragma=query_only(1)", "mode=rw"))
@@ -109,12 +122,10 @@ func inspect(ctx context.Context, file string) (version int64, err error) {
 		return 0, err
 	}
 	defer func() { _ = db.Close() }()
-	var verdict string
-	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
-		return 0, err
-	}
-	if verdict != "ok" {
-		return 0, fmt.Errorf("%w (%s)", errDamaged, strings.Join(strings.Fields(verdict), " "))
+	if err == nil && info.Size() <= checked {
+		if err := check(ctx, db); err != nil {
+			return 0, err
+		}
 	}
 	var tables, ours int
 	err = db.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema`).Scan(&tables, &ours)
@@ -131,6 +142,25 @@ func inspect(ctx context.Context, file string) (version int64, err error) {
 		return 0, fmt.Errorf("it has schema version %d, this program knows up to %d: run the newer menu-api that wrote it", version, newestVersion())
 	}
 	return version, nil
+}
+
+// Check reads the whole file and returns an error that names it if it is damaged.
+func (s *Store) Check(ctx context.Context) error {
+	if err := check(ctx, s.read.DB); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("database %s: %w", s.file, explain(err))
+	}
+	return ctx.Err()
+}
+
+func check(ctx context.Context, db *sql.DB) error {
+	var verdict string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
+		return err
+	}
+	if verdict != "ok" {
+		return fmt.Errorf("%w (%s)", errDamaged, strings.Join(strings.Fields(verdict), " "))
+	}
+	return nil
 }
 
 // migration is a file of SQL that raises the schema to a version.

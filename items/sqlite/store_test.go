@@ -264,3 +264,29 @@ func TestImportLeavesTheIndexes(t *testing.T) {
 		t.Errorf("got %d items, %v, want 20", len(menu), err)
 	}
 }
+
+// A large file is opened before it was read whole, and read then.
+func TestCheckFindsDamage(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "menu.db")
+	store := mustOpen(t, file)
+	if err := store.Import(context.Background(), items.Stamp{}, false, storetest.Many(2500)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Check(context.Background()); err != nil {
+		t.Errorf("Check of a sound file: %v", err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Damage(t, file)
+	store, err := sqlite.OpenSoon(context.Background(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	err = store.Check(context.Background())
+	if err == nil || !strings.Contains(err.Error(), file+": it is damaged") {
+		t.Errorf("got error %v, want one that names the file and says that it is damaged", err)
+	}
+}
