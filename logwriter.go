@@ -15,7 +15,8 @@ const (
 	logBuffer = 64 << 10
 )
 
-// logWriter writes lines that come in quick succession together, instead of asking the kernel for each. A line after a pause is written at once, so that an idle server has nothing to lose.
+// logWriter writes lines that come in quick succession together, instead of asking the kernel for each. A line after a
+// pause is written at once, so that an idle server has nothing to lose.
 type logWriter struct {
 	mu      sync.Mutex
 	to      io.Writer

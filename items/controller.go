@@ -276,8 +276,8 @@ func send(c *gin.Context, status int, rep representation) {
 	_, _ = c.Writer.Write(rep.body) // the client has hung up
 }
 
-// fail hands an error to the renderer, as its namesake in server does: neither package can import it from the other. The status is set here already, so that a forgotten renderer cannot make a
-// failure look like a success.
+// fail hands an error to the renderer, as its namesake in server does: neither package can import it from the other. The
+// status is set here already, so that a forgotten renderer cannot make a failure look like a success.
 func fail(c *gin.Context, err error) {
 	c.Status(http.StatusInternalServerError)
 	_ = c.Error(err)
