@@ -119,7 +119,7 @@ func (b *bench) connections(ctx context.Context) error {
 	defer stop()
 	lines := map[string][]point{}
 	b.report.add("\n| connections | requests per second | p50 | p99 | failed | memory |\n|---|---|---|---|---|---|")
-	for _, n := range []int{1, 10, 100, 1000, 9000} {
+	for _, n := range []int{1, 10, 100, 1000, 10_000} {
 		l := read("/items", n)
 		l.duration = max(b.duration, 3*time.Second)
 		r, err := b.measure(ctx, ours, l)
@@ -143,7 +143,7 @@ func (b *bench) connections(ctx context.Context) error {
 		}
 	}()
 	b.report.add("\n| idle event streams | requests per second on 32 others | memory | each stream |\n|---|---|---|---|")
-	for _, n := range []int{1, 10, 100, 1000, 9000} {
+	for _, n := range []int{1, 10, 100, 1000, 10_000} {
 		for len(streams) < n {
 			c, err := net.Dial("tcp", streaming.url[len("http://"):])
 			if err != nil {

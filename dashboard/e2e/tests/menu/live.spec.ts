@@ -14,6 +14,8 @@ test('what one changes, another sees without a reload', async ({ dashboard, anot
   await dashboard.button('Save').click()
   await expect(reader.card('Burger')).toContainText('7.77')
 
+  // The other one may hear of it before this one has its answer.
+  await expect(page.getByRole('dialog', { name: 'Burger', exact: true })).toBeVisible()
   await page.keyboard.press('Escape')
   await dashboard.openItem('Pizza')
   await dashboard.button('Delete').click()
