@@ -3,9 +3,6 @@ package dashboard
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,13 +16,12 @@ import (
 )
 
 // asset is a file whose name holds a digest of its content, so that it never changes. The binary has it compressed
-// alone; for a client that takes no compression it is unpacked.
+// alone, by two codings; for a client that takes neither it is unpacked. It is read when somebody asks for it: a copy of
+// all of them would take more memory than the menu.
 type asset struct {
-	path        string
+	built       fs.FS
+	name        string
 	contentType string
-	brotli      []byte
-	gzip        []byte
-	digest      string
 }
 
 // readAssets returns the assets of a build: for each a file that ends in .br and one that ends in .gz.
@@ -37,18 +33,13 @@ func readAssets(built fs.FS) ([]asset, error) {
 	assets := make([]asset, 0, len(packed))
 	for _, file := range packed {
 		name := strings.TrimSuffix(file, ".gz")
-		a := asset{path: "/" + name, contentType: contentTypes[path.Ext(name)]}
+		a := asset{built, name, contentTypes[path.Ext(name)]}
 		if a.contentType == "" {
 			return nil, fmt.Errorf("dashboard: nobody said what type %s has", name)
 		}
-		var brotliErr, gzipErr error
-		a.brotli, brotliErr = fs.ReadFile(built, name+".br")
-		a.gzip, gzipErr = fs.ReadFile(built, file)
-		if err := errors.Join(brotliErr, gzipErr); err != nil {
+		if _, err := fs.Stat(built, name+".br"); err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(a.gzip)
-		a.digest = base64.RawURLEncoding.EncodeToString(sum[:15])
 		assets = append(assets, a)
 	}
 	return assets, nil
@@ -63,7 +54,7 @@ var contentTypes = map[string]string{
 
 func (a asset) serve(c *gin.Context) {
 	coding := choose(c.Request.Header.Values("Accept-Encoding"), "br", "gzip")
-	etag := `"` + a.digest + coding + `"`
+	etag := `"` + path.Base(a.name) + "-" + coding + `"`
 	c.Header("Cache-Control", "public, max-age=31536000, immutable")
 	c.Header("ETag", etag)
 	c.Writer.Header().Add("Vary", "Accept-Encoding")
@@ -71,24 +62,30 @@ func (a asset) serve(c *gin.Context) {
 		c.Status(http.StatusNotModified)
 		return
 	}
-	body := a.gzip
-	switch coding {
-	case "br":
-		c.Header("Content-Encoding", "br")
-		body = a.brotli
-	case "gzip":
-		c.Header("Content-Encoding", "gzip")
-	default:
-		var err error
-		if body, err = unpack(a.gzip); err != nil {
-			c.Status(http.StatusInternalServerError)
-			_ = c.Error(err)
-			c.Abort()
-			return
-		}
+	body, err := a.read(coding)
+	if err != nil {
+		c.Status(http.StatusInternalServerError)
+		_ = c.Error(err)
+		c.Abort()
+		return
+	}
+	if coding != "" {
+		c.Header("Content-Encoding", coding)
 	}
 	c.Header("Content-Length", strconv.Itoa(len(body)))
 	c.Data(http.StatusOK, a.contentType, body)
+}
+
+// read returns the file in the coding, br, gzip or "".
+func (a asset) read(coding string) ([]byte, error) {
+	if coding == "br" {
+		return fs.ReadFile(a.built, a.name+".br")
+	}
+	packed, err := fs.ReadFile(a.built, a.name+".gz")
+	if err != nil || coding == "gzip" {
+		return packed, err
+	}
+	return unpack(packed)
 }
 
 func unpack(packed []byte) ([]byte, error) {

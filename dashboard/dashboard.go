@@ -81,7 +81,7 @@ func (d *Dashboard) Mount(router gin.IRouter) {
 		router.Handle(method, "/profile", d.headers, d.serveMenu)
 		router.Handle(method, "/callback", d.headers, d.serveBare)
 		for _, asset := range d.assets {
-			router.Handle(method, asset.path, d.headers, asset.serve)
+			router.Handle(method, "/"+asset.name, d.headers, asset.serve)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 	swaggerui "github.com/swaggest/swgui/v5/static"
@@ -22,10 +23,21 @@ type page struct {
 	assets    map[string]asset
 }
 
-// asset is a file in the form in which it is embedded.
+// asset is a file in the form in which it is embedded. It is read when somebody asks for it: few do, and a copy of all of
+// them would take more memory than the menu.
 type asset struct {
-	rendition
-	gzipped bool
+	contentType string
+	gzipped     bool
+	read        func() []byte
+	etag        func() string
+}
+
+func newAsset(contentType string, files fs.FS, name string) asset {
+	read := func() []byte { return mustRead(files, name) }
+	return asset{
+		contentType: contentType, gzipped: path.Ext(name) == ".gz", read: read,
+		etag: sync.OnceValue(func() string { return newRendition(contentType, read()).etag }),
+	}
 }
 
 //go:embed page
@@ -34,12 +46,12 @@ var own embed.FS
 func newPage(settings Settings, d *document) *page {
 	p := &page{provider: d.provider, assets: map[string]asset{}}
 	for _, name := range []string{"init.js", "callback.js", "page.css"} {
-		p.assets[name] = asset{rendition: newRendition(typeOf(name), mustRead(own, "page/"+name))}
+		p.assets[name] = newAsset(typeOf(name), own, "page/"+name)
 	}
 	for _, name := range []string{"swagger-ui-bundle.js", "swagger-ui.css"} {
-		p.assets[name] = asset{rendition: newRendition(typeOf(name), mustRead(swaggerui.FS, name+".gz")), gzipped: true}
+		p.assets[name] = newAsset(typeOf(name), swaggerui.FS, name+".gz")
 	}
-	p.assets["favicon.png"] = asset{rendition: newRendition("image/png", mustRead(swaggerui.FS, "favicon-32x32.png"))}
+	p.assets["favicon.png"] = newAsset("image/png", swaggerui.FS, "favicon-32x32.png")
 	// This encoder escapes what would end the element that the settings stand in.
 	bootstrap, err := json.Marshal(map[string]string{"clientId": settings.ClientID, "audience": settings.Audience})
 	if err != nil {
@@ -86,18 +98,19 @@ func (p *page) callback(c *gin.Context) {
 }
 
 func (a asset) serve(c *gin.Context) {
+	embedded := rendition{a.read(), a.contentType, a.etag()}
 	if !a.gzipped {
-		send(c, a.rendition)
+		send(c, embedded)
 		return
 	}
 	c.Header("Vary", "Accept-Encoding")
 	if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
 		c.Header("Content-Encoding", "gzip")
-		send(c, a.rendition)
+		send(c, embedded)
 		return
 	}
 	var plain []byte
-	unzip, err := gzip.NewReader(bytes.NewReader(a.body))
+	unzip, err := gzip.NewReader(bytes.NewReader(embedded.body))
 	if err == nil {
 		plain, err = io.ReadAll(unzip)
 	}

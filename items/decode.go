@@ -82,8 +82,9 @@ func parseObject(body []byte, like string) (object, error) {
 // membersOf lists the members of an object that has been read before, so that no error is left to come.
 func membersOf(value jsontext.Value) object {
 	var members object
-	// A buffer, other than a reader, is neither copied nor changed by the decoder.
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(value))
+	// A buffer, other than a reader, is neither copied nor changed by the decoder. What was looked for when the object was
+	// read is not looked for again.
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(value), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	_, err := decoder.ReadToken() // the opening brace
 	for err == nil && decoder.PeekKind() == jsontext.KindString {
 		var m member
