@@ -68,6 +68,13 @@ func (g *Group[T]) RunAlone(ctx context.Context, do func()) error {
 	return nil
 }
 
+// RunLast calls do once no job is being done, however long that takes.
+func (g *Group[T]) RunLast(do func()) {
+	g.leading <- struct{}{}
+	defer func() { <-g.leading }()
+	do()
+}
+
 // withdraw takes a job back. It reports false when it is too late for that.
 func (g *Group[T]) withdraw(own *queued[T]) bool {
 	g.mu.Lock()

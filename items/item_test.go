@@ -1,6 +1,7 @@
 package items
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -18,7 +19,7 @@ func TestItemJSON(t *testing.T) {
 		}
 		got, failed := item.appendJSON(nil)
 		want, err := json.Marshal(item)
-		if (failed == nil) != (err == nil) || err == nil && string(got) != string(want) {
+		if (failed == nil) != (err == nil) || err == nil && !bytes.Equal(got, want) {
 			t.Fatalf("got %s, %v, want %s, %v", got, failed, want, err)
 		}
 	})

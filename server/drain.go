@@ -102,7 +102,7 @@ func (c *connections) track(conn net.Conn, state http.ConnState) {
 		c.byConn.Store(conn, &connection{opened: time.Now()}) // StateNew is 0
 	case http.StateActive, http.StateIdle:
 		if known, ok := c.byConn.Load(conn); ok {
-			known.(*connection).state.Store(int32(state)) //nolint:forcetypeassert // there is nothing else in it
+			known.(*connection).state.Store(int32(state)) //nolint:forcetypeassert,gosec // there is nothing else in it, and the states are few
 		}
 	case http.StateClosed, http.StateHijacked:
 		c.byConn.Delete(conn)

@@ -34,7 +34,7 @@ func newWriter(ctx context.Context, file string, db *sql.DB) (*writer, error) {
 }
 
 func (w *writer) close() (err error) {
-	_ = w.group.RunAlone(context.Background(), func() { err = errors.Join(w.conn.close(), w.db.Close()) })
+	w.group.RunLast(func() { err = errors.Join(w.conn.close(), w.db.Close()) })
 	return err
 }
 
@@ -62,9 +62,9 @@ func (w *writer) run(ctx context.Context, do func(context.Context, *conn) error)
 // runExclusively is run for a write that is long: it shares its transaction with no other, and do is called once.
 func (w *writer) runExclusively(ctx context.Context, do func(context.Context, *conn) error) error {
 	own := &write{ctx: ctx, do: do}
-	err := w.group.RunAlone(ctx, func() {
-		w.commit([]*write{own}, w.runAlone) //nolint:contextcheck // do uses the caller's
-		w.boundWAL()                        //nolint:contextcheck // for all
+	err := w.group.RunAlone(ctx, func() { //nolint:contextcheck // do uses the caller's, and the log is of all
+		w.commit([]*write{own}, w.runAlone)
+		w.boundWAL()
 	})
 	if err != nil {
 		return err

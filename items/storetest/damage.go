@@ -10,7 +10,7 @@ import (
 func Damage(tb testing.TB, file string) {
 	tb.Helper()
 	const page = 4096
-	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	f, err := os.OpenFile(file, os.O_RDWR, 0) //nolint:gosec // of a test
 	if err != nil {
 		tb.Fatal(err)
 	}
