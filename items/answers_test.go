@@ -56,6 +56,14 @@ func counted() *shelf {
 	return &shelf{get: func(context.Context) (items.Item, error) { reads++; return items.Item{Price: reads}, nil }}
 }
 
+// slow is counted with a second for each read.
+func slow() *shelf {
+	s := counted()
+	plain := s.get
+	s.get = func(ctx context.Context) (items.Item, error) { time.Sleep(time.Second); return plain(ctx) }
+	return s
+}
+
 func assertPrice(t *testing.T, store items.Store, want items.Price) {
 	t.Helper()
 	item, err := store.Get(t.Context(), 1)
@@ -167,10 +175,7 @@ func TestAnswersNeverGoBack(t *testing.T) {
 func TestAnswersAfterOneWhoGaveUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		inner := counted()
-		plain := inner.get
-		inner.get = func(ctx context.Context) (items.Item, error) { time.Sleep(time.Second); return plain(ctx) }
-		store := items.NewReplica().See(inner)
+		store := items.NewReplica().See(slow())
 		go assertPrice(t, store, 1)
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -189,10 +194,7 @@ func TestAnswersAfterOneWhoGaveUp(t *testing.T) {
 func TestAnswersAreAskedForOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		inner := counted()
-		plain := inner.get
-		inner.get = func(ctx context.Context) (items.Item, error) { time.Sleep(time.Second); return plain(ctx) }
-		store := items.NewReplica().See(inner)
+		store := items.NewReplica().See(slow())
 		go assertPrice(t, store, 1)
 		synctest.Wait()
 		for range 100 {

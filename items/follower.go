@@ -127,11 +127,11 @@ func (f *Follower) read(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, followerTimeout)
 	defer cancel()
 	started := time.Now()
-	if f.newest != nil && !f.isWatched() {
+	if !f.isWatched() {
 		return false, f.pass(ctx, started)
 	}
 	if f.newest == nil || time.Since(f.checked) > checkPause {
-		if err := f.check(ctx); err != nil {
+		if _, err := f.check(ctx); err != nil {
 			return false, err
 		}
 	}
@@ -153,11 +153,11 @@ func (f *Follower) read(ctx context.Context) (more bool, err error) {
 }
 
 // check begins at the end of the feed. Later it makes sure that the feed reaches as far as it was read: if it does not,
-// the store was set back to an earlier state, and everything may have changed.
-func (f *Follower) check(ctx context.Context) error {
+// the store was set back to an earlier state, and everything may have changed. It returns the end of the feed.
+func (f *Follower) check(ctx context.Context) (Cursor, error) {
 	_, now, err := f.store.Changes(ctx, nil, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	f.checked = time.Now()
 	switch {
@@ -170,21 +170,17 @@ func (f *Follower) check(ctx context.Context) error {
 		f.log.Warn("the store was set back to an earlier state")
 		f.restart(now)
 	}
-	return nil
+	return now, nil
 }
 
 // pass goes to the end of the feed past changes that nobody has subscribed to: their rows need not be read, nor events made
 // of them. That something has changed is told all the same. One who subscribes later, and wants them, reads them from the
 // store.
 func (f *Follower) pass(ctx context.Context, started time.Time) error {
-	_, now, err := f.store.Changes(ctx, nil, 0)
+	now, err := f.check(ctx)
 	if err != nil {
 		return err
 	}
-	if len(now) != len(f.newest) || !now.reaches(f.newest) {
-		return f.check(ctx)
-	}
-	f.checked = started
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.subscribers > 0 {

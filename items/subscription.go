@@ -23,8 +23,8 @@ type Subscription struct {
 // Subscribe subscribes to all events after the cursor, or after now if it is nil. If the follower does not know the cursor,
 // or too much has happened since, the first event says that everything may have changed.
 //
-// It waits for the follower to begin. The subscription must be closed. Returns ErrUnavailable if that takes long, ErrFollowerEnded, and the context's error
-// when the context ends first.
+// It waits for the follower to begin. The subscription must be closed. Returns ErrUnavailable if that takes long,
+// ErrFollowerEnded, and the context's error when the context ends first.
 func (f *Follower) Subscribe(ctx context.Context, after Cursor) (*Subscription, error) {
 	timer := time.NewTimer(followerTimeout)
 	defer timer.Stop()
