@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -44,10 +43,23 @@ func newAPI(tb testing.TB, change func(*server.Options)) *api {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ts := httptest.NewServer(s.Handler())
-	tb.Cleanup(ts.Close)
-	a.url = ts.URL
+	a.url = run(tb, s)
+	tb.Cleanup(a.client.CloseIdleConnections) // the server would wait for them a little
 	return a
+}
+
+// run has the server listen until the test is over.
+func run(tb testing.TB, s *server.Server) (url string) {
+	tb.Helper()
+	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = s.Serve(ctx, listeners...) })
+	tb.Cleanup(func() { cancel(); serving.Wait() })
+	return "http://" + listeners[0].Addr().String()
 }
 
 // mustFollow returns a follower of the store that runs until the test is over.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -166,21 +167,31 @@ func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 // securityHeaders are those of an API: nothing in an answer is to be run, framed or guessed at. Like all headers that are
 // the same in every answer, they are shared by all: net/http reads them, and whoever sets one anew replaces it.
 func securityHeaders(c *gin.Context) {
-	h := c.Writer.Header()
-	h["X-Content-Type-Options"] = noSniff
-	h["Content-Security-Policy"] = nothingAllowed
-	h["Referrer-Policy"] = noReferrer
-	h["Cross-Origin-Resource-Policy"] = sameOrigin // governs embedding alone; fetches that CORS allows still work
+	sendFixedFields(c.Writer, c.Request)
+	c.Writer.Header()["Content-Security-Policy"] = nothingAllowed // some pages have another
 	if overTLS(c) {
 		c.Header("Strict-Transport-Security", "max-age=31536000") // RFC 6797; over plain HTTP it must not be sent
 	}
 }
 
+// fixedFields are header fields of every answer.
+var fixedFields = http.Header{
+	"X-Content-Type-Options":       {"nosniff"},
+	"Referrer-Policy":              {"no-referrer"},
+	"Cross-Origin-Resource-Policy": {"same-origin"}, // governs embedding alone; fetches that CORS allows still work
+}
+
+// fixedFieldsText is how they are written.
+var fixedFieldsText = func() []byte {
+	var text bytes.Buffer
+	if err := fixedFields.Write(&text); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	return text.Bytes()
+}()
+
 var (
-	noSniff        = []string{"nosniff"}
 	nothingAllowed = []string{"default-src 'none'; frame-ancestors 'none'"}
-	noReferrer     = []string{"no-referrer"}
-	sameOrigin     = []string{"same-origin"}
 	everyOrigin    = []string{"*"}
 	exposed        = []string{strings.Join(exposedHeaders, ",")}
 )
