@@ -50,8 +50,8 @@ func main() {
 func tune(getenv func(string) string) (ballast []byte) {
 	if getenv("GOGC") == "" {
 		// A heap of two megabytes would be collected dozens of times a second. With this beside it, which is never touched and
-		// so takes no memory, it may grow by twelve more before it is: a quarter more requests for 12 MB.
-		ballast = make([]byte, 12<<20)
+		// so takes no memory, it may grow by four more before it is: a tenth more requests for 4 MB.
+		ballast = make([]byte, 4<<20)
 	}
 	if getenv("GOMAXPROCS") == "" {
 		// One more than there are cores: a commit that waits for the disk keeps its place for a while.

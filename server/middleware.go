@@ -25,14 +25,14 @@ const requestIDHeader = "X-Request-Id"
 // requestID names the request, after the client's own wish where that is usable, so that its answer, its log lines and
 // the client's report find each other. The header of the answer is where it is kept.
 func requestID(c *gin.Context) {
-	id := c.GetHeader(requestIDHeader)
-	if !isUsableID(id) {
-		id = newID()
+	id := c.Request.Header[requestIDHeader]
+	if len(id) == 0 || !isUsableID(id[0]) {
+		id = []string{newID()}
 	}
-	c.Writer.Header()[requestIDHeader] = []string{id}
+	c.Writer.Header()[requestIDHeader] = id[:1]
 }
 
-func idOf(c *gin.Context) string { return c.Writer.Header().Get(requestIDHeader) }
+func idOf(c *gin.Context) string { return c.Writer.Header()[requestIDHeader][0] }
 
 // isUsableID says what a client's own request id may look like: it goes into the log and into answers.
 func isUsableID(id string) bool {
