@@ -59,7 +59,12 @@ func copyDatabase(ctx context.Context, file, to string) error {
 	if err := copyFile(file, to); err != nil {
 		return err
 	}
-	version, err := inspect(ctx, to, math.MaxInt64)
+	db, err := openReaders(to)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	version, err := inspect(ctx, db, to, math.MaxInt64)
 	if err == nil && version == 0 {
 		err = errors.New("it is empty, which no backup is")
 	}

@@ -61,11 +61,21 @@ func open(ctx context.Context, file string, checked int64) (_ *Store, err error)
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return nil, fmt.Errorf("its folder cannot be made: %w", err)
 	}
-	version, err := inspect(ctx, file, checked)
+	read, err := openReaders(file)
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn(file, pragmas, "_txlock=immediate"))
+	defer func() {
+		if err != nil {
+			_ = read.Close()
+		}
+	}()
+	version, err := inspect(ctx, read, file, checked)
+	if err != nil {
+		return nil, err
+	}
+	// With synchronous=FULL a commit is on the disk before it is answered.
+	db, err := sql.Open("sqlite", dsn(file, patience, "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_txlock=immediate"))
 	if err != nil {
 		return nil, err
 	}
@@ -84,13 +94,6 @@ func open(ctx context.Context, file string, checked int64) (_ *Store, err error)
 	if err != nil {
 		return nil, err
 	}
-	read, err := sql.Open("sqlite", dsn(file, pragmas, "_pragma=query_only(1)"))
-	if err != nil {
-		return nil, err
-	}
-	readers := max(4, runtime.GOMAXPROCS(0))
-	read.SetMaxOpenConns(readers)
-	read.SetMaxIdleConns(readers)
 	s := &Store{file: file, writer: writer, read: pool{read}}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -98,13 +101,19 @@ func open(ctx context.Context, file string, checked int64) (_ *Store, err error)
 	return s, nil
 }
 
-const (
-	// patience comes before all else, so that what follows waits for a lock as well.
-	patience = "_pragma=busy_timeout(5000)"
-	// pragmas are what every pooled connection is set to. With synchronous=FULL a commit is on the disk before it is
-	// answered.
-	pragmas = patience + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
-)
+// openReaders returns a pool of connections that only read. They need a file.
+func openReaders(file string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(file, patience, "_pragma=query_only(1)", "mode=rw"))
+	if err == nil {
+		readers := max(4, runtime.GOMAXPROCS(0))
+		db.SetMaxOpenConns(readers)
+		db.SetMaxIdleConns(readers)
+	}
+	return db, err
+}
+
+// patience comes before all other options, so that they wait for a lock as well.
+const patience = "_pragma=busy_timeout(5000)"
 
 func dsn(file string, options ...string) string {
 	return "file:" + url.PathEscape(file) + "?" + strings.Join(options, "&")
@@ -112,30 +121,25 @@ func dsn(file string, options ...string) string {
 
 // inspect looks at the file before anything in it is changed, and returns the version of its schema, 0 for a new file. If it
 // is not larger than so many bytes, it is read whole, so that damage stops the start and not, some day, a request.
-func inspect(ctx context.Context, file string, checked int64) (version int64, err error) {
+func inspect(ctx context.Context, read *sql.DB, file string, checked int64) (version int64, err error) {
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
 		return 0, nil
 	}
-	db, err := sql.Open("sqlite", dsn(file, patience, "_pragma=query_only(1)", "mode=rw"))
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = db.Close() }()
 	if err == nil && info.Size() <= checked {
-		if err := check(ctx, db); err != nil {
+		if err := check(ctx, read); err != nil {
 			return 0, err
 		}
 	}
 	var tables, ours int
-	err = db.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema`).Scan(&tables, &ours)
+	err = read.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema`).Scan(&tables, &ours)
 	switch {
 	case err != nil || tables == 0:
 		return 0, err
 	case ours == 0:
 		return 0, errors.New("it belongs to another program; name another file in DATABASE_URL")
 	}
-	if err := db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version`).Scan(&version); err != nil {
+	if err := read.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version`).Scan(&version); err != nil {
 		return 0, err
 	}
 	if version > newestVersion() {
