@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -160,12 +161,11 @@ func (c *conn) writeWithFixedFields(p []byte) (int, error) {
 	statusLine, rest, _ := bytes.Cut(p, []byte("\r\n"))
 	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // there is nothing else in it
 	defer buffers.Put(buf)
-	text := append((*buf)[:0], statusLine...)
-	text = append(text, "\r\n"...)
-	text = append(text, fixedFieldsText...)
-	text = append(text, rest...)
-	*buf = text
-	n, err := c.Conn.Write(text)
+	*buf = append((*buf)[:0], statusLine...)
+	*buf = append(*buf, "\r\n"...)
+	*buf = append(*buf, fixedFieldsText...)
+	*buf = append(*buf, rest...)
+	n, err := c.Conn.Write(*buf)
 	return min(n, len(p)), err
 }
 
@@ -204,7 +204,5 @@ func sendFixedFields(w http.ResponseWriter, r *http.Request) {
 		c.fixedFields = true
 		return
 	}
-	for name, values := range fixedFields {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), fixedFields)
 }
