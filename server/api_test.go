@@ -34,32 +34,7 @@ type api struct {
 // newAPI starts an API with the default menu. change may alter its parts before it starts.
 func newAPI(tb testing.TB, change func(*server.Options)) *api {
 	tb.Helper()
-	a, options := newParts(tb)
-	if change != nil {
-		change(&options)
-	}
-	options.Follower = mustFollow(tb, options.Store)
-	s, err := server.New(options)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	a.url = run(tb, s)
-	tb.Cleanup(a.client.CloseIdleConnections) // the server would wait for them a little
-	return a
-}
-
-// run has the server listen until the test is over.
-func run(tb testing.TB, s *server.Server) (url string) {
-	tb.Helper()
-	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = s.Serve(ctx, listeners...) })
-	tb.Cleanup(func() { cancel(); serving.Wait() })
-	return "http://" + listeners[0].Addr().String()
+	return serve(tb, change, nil).api
 }
 
 // mustFollow returns a follower of the store that runs until the test is over.

@@ -60,10 +60,14 @@ func TestHangUpIsNoticed(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond} {
 		t.Run(after.String(), func(t *testing.T) {
 			t.Parallel()
-			store := &endlessStore{asked: make(chan struct{}, 1), left: make(chan struct{}, 1)}
+			asked, left := make(chan struct{}), make(chan struct{})
 			a := newAPI(t, func(o *server.Options) {
-				store.Store = o.Store
-				o.Store = store
+				o.Store = brokenStore{o.Store, func(ctx context.Context) error {
+					close(asked)
+					<-ctx.Done()
+					close(left)
+					return ctx.Err()
+				}}
 			})
 			client, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
 			if err != nil {
@@ -75,27 +79,14 @@ func TestHangUpIsNoticed(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			<-store.asked
+			<-asked
 			time.Sleep(after)
 			_ = client.Close()
 			select {
-			case <-store.left:
+			case <-left:
 			case <-time.After(5 * time.Second):
 				t.Error("the store is still being asked 5 s after the client hung up")
 			}
 		})
 	}
-}
-
-// endlessStore answers a read when nobody wants to know any more.
-type endlessStore struct {
-	items.Store
-	asked, left chan struct{}
-}
-
-func (s *endlessStore) Get(ctx context.Context, _ int64) (items.Item, error) {
-	s.asked <- struct{}{}
-	<-ctx.Done()
-	s.left <- struct{}{}
-	return items.Item{}, ctx.Err()
 }

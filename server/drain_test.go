@@ -54,6 +54,7 @@ func serve(tb testing.TB, change func(*server.Options), silent *atomic.Int64) *r
 		r.err = s.Serve(ctx, listeners...)
 	}()
 	tb.Cleanup(func() {
+		a.client.CloseIdleConnections() // the server would wait for them a little
 		cancel()
 		<-r.done
 	})
