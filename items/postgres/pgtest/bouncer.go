@@ -124,7 +124,8 @@ logfile = log
 	return err
 }
 
-// listens reports whether somebody takes connections at the address before the process has ended.
+// listens reports whether the process takes connections at the address. It may be somebody else who does, having taken the
+// port meanwhile: then the process ends by itself.
 func listens(address string, ended <-chan struct{}) bool {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		select {
@@ -137,7 +138,12 @@ func listens(address string, ended <-chan struct{}) bool {
 		cancel()
 		if err == nil {
 			_ = conn.Close()
-			return true
+			select {
+			case <-ended:
+				return false
+			case <-time.After(time.Second):
+				return true
+			}
 		}
 	}
 	return false

@@ -282,3 +282,21 @@ func leftovers(tb testing.TB, folders []string) []string {
 	}
 	return left
 }
+
+// A port on which somebody else listens is not that of a process which ends because it is taken.
+func TestListensIsOfTheProcess(t *testing.T) {
+	t.Parallel()
+	others, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = others.Close() }()
+	ended := make(chan struct{})
+	time.AfterFunc(50*time.Millisecond, func() { close(ended) })
+	if listens(others.Addr().String(), ended) {
+		t.Error("got true, want false: the process has ended")
+	}
+	if !listens(others.Addr().String(), nil) {
+		t.Error("got false, want true: the process goes on")
+	}
+}
