@@ -75,7 +75,8 @@ func open(ctx context.Context, file string, checked int64) (_ *Store, err error)
 		return nil, err
 	}
 	// With synchronous=FULL a commit is on the disk before it is answered.
-	db, err := sql.Open("sqlite", dsn(file, patience, "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_txlock=immediate"))
+	db, err := sql.Open("sqlite", dsn(file, patience, "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
+		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", foldedPages), "_txlock=immediate"))
 	if err != nil {
 		return nil, err
 	}
