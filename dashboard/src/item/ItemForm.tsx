@@ -42,10 +42,13 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
     if (differing(values, original).length > 0) keepDraft(id, { base, values })
   })
 
-  // The first wrong field has the focus, once it is on the page.
+  // The first wrong field has the focus, once it is on the page. What is not about a field is said above the form, which
+  // may have been scrolled away.
   useEffect(() => {
-    if (errors.length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
-  }, [errors])
+    const wrong = errors.length > 0 && form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')
+    if (wrong) wrong.focus()
+    else if (message || ended) form.current?.scrollIntoView({ block: 'start' })
+  }, [errors, message, ended])
 
   async function submit(values: Values, etag: string | null) {
     setErrors([])

@@ -109,6 +109,21 @@ test('what is wrong is said at its field', async ({ dashboard, page, expected })
   await expect(dashboard.card('Soup')).toContainText('1.99')
 })
 
+test('why nothing was saved is in sight, however far the form was scrolled', async ({ dashboard, context, page, expected }) => {
+  await page.setViewportSize({ width: 360, height: 500 })
+  await dashboard.open()
+  await dashboard.signIn('Avery Admin')
+  await dashboard.button('Add an item').click()
+  await dashboard.field('Name').fill('Soup')
+  await dashboard.field('Price').fill('4.50')
+  await dashboard.field('Picture').scrollIntoViewIfNeeded()
+  expected.push(/net::ERR_INTERNET_DISCONNECTED/)
+  await context.setOffline(true)
+  await dashboard.button('Add to the menu').click()
+  await expect(dashboard.dialog.getByRole('alert')).toBeInViewport({ ratio: 1 })
+  await expect(dashboard.field('Name')).toHaveValue('Soup')
+})
+
 test('the profile says who is signed in and what they may do', async ({ dashboard, page }) => {
   await dashboard.open('/profile')
   await expect(page.getByRole('heading', { name: 'Your profile' })).toBeVisible()
