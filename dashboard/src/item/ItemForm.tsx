@@ -42,13 +42,15 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
     if (differing(values, original).length > 0) keepDraft(id, { base, values })
   })
 
-  // The first wrong field has the focus, once it is on the page. What is not about a field is said above the form, which
-  // may have been scrolled away.
+  // What is said above the form is in sight, however far it was scrolled: unless a wrong field comes into sight below.
   useEffect(() => {
-    const wrong = errors.length > 0 && form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')
-    if (wrong) wrong.focus()
-    else if (message || ended) form.current?.scrollIntoView({ block: 'start' })
-  }, [errors, message, ended])
+    if (message || ended) form.current?.scrollIntoView({ block: 'start' })
+  }, [message, ended])
+
+  // The first wrong field has the focus, once it is on the page.
+  useEffect(() => {
+    if (errors.length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
+  }, [errors])
 
   async function submit(values: Values, etag: string | null) {
     setErrors([])
