@@ -23,7 +23,7 @@ FUZZTIME := 1000x
 # 200 times each.
 ROUNDS := 300
 
-# What to measure, such as BENCH="-only table -rounds 3" (see bench/README.md).
+# What to measure, such as BENCH="-only table -rounds 3" (see test/bench/README.md).
 BENCH :=
 
 SHELL       := /bin/bash
@@ -62,7 +62,7 @@ test: dashboard docs/node_modules/.package-lock.json dashboard/e2e/node_modules/
 	go vet -tags image ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
 	@# What is above the store once more, over the other engine.
-	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m . ./server ./docs
+	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./test ./server ./docs
 	@$(MAKE) fuzz
 
 .PHONY: fuzz
@@ -77,7 +77,7 @@ fuzz: ## Run each fuzz target on a thousand inputs, or for FUZZTIME=10m
 torture: build ## Kill the program and PostgreSQL with SIGKILL while clients write, in ROUNDS=300 rounds an engine
 	@$(need-postgres)
 	@rm -f bin/torture.md
-	go test -count=1 -timeout 6h -run '^TestTorture$$' . -rounds $(ROUNDS) -program bin/menu-api -report bin/torture.md
+	go test -count=1 -timeout 6h -run '^TestTorture$$' ./test -rounds $(ROUNDS) -program bin/menu-api -report bin/torture.md
 	go test -count=1 -timeout 1h -run '^TestServerInTrouble$$' ./items/postgres -outage 1m
 	@cat bin/torture.md
 
@@ -129,10 +129,10 @@ sbom: ## Write the software bill of materials bin/sbom.json (CycloneDX)
 bench: build ## Measure against a bare server, PocketBase and pgbench, and draw the charts
 	@$(need-wrk)
 	@mkdir -p bin/bench
-	cd bench && go build -o ../bin/bench/ . ./bare
+	cd test/bench && go build -o ../../bin/bench/ . ./bare
 	@# PocketBase is a peer to compare with, not something to fail for.
-	cd bench && go build -o ../bin/bench/ ./pocketbase || echo "PocketBase is left out" >&2
-	cd bench && ../bin/bench/bench $(BENCH)
+	cd test/bench && go build -o ../../bin/bench/ ./pocketbase || echo "PocketBase is left out" >&2
+	cd test/bench && ../../bin/bench/bench $(BENCH)
 
 .PHONY: build
 build: dashboard ## Build the static binary bin/menu-api, the dashboard in it
@@ -145,7 +145,7 @@ image: ## Build the container image menu-api
 .PHONY: image-test
 image-test: ## Build the image with buildah, run it, and test it; needs root
 	@$(need-buildah)
-	go test -tags image -run '^TestImage$$' -v -count=1 -timeout 30m .
+	go test -tags image -run '^TestImage$$' -v -count=1 -timeout 30m ./test
 
 .PHONY: clean
 clean: ## Remove what the other targets made; the database stays
@@ -179,12 +179,12 @@ endef
 define need-caddy
 has_caddy() { command -v caddy || [ -x bin/caddy/usr/bin/caddy ]; } &> /dev/null; \
 if ! has_caddy && command -v apt-get > /dev/null; then \
-	echo "The test of compose.yaml needs Caddy: getting it" >&2; \
+	echo "The test of deploy/compose.yaml needs Caddy: getting it" >&2; \
 	mkdir -p bin/caddy; \
 	{ [ "$$(id -u)" != 0 ] || apt-get update; \
 		cd bin && apt-get -o APT::Sandbox::User=root download caddy && dpkg-deb -x caddy_*.deb caddy && rm caddy_*.deb && cd ..; } > /dev/null || true; \
 fi; \
-has_caddy || { echo "The test of compose.yaml needs Caddy. On Debian: apt-get install -y caddy" >&2; exit 1; }
+has_caddy || { echo "The test of deploy/compose.yaml needs Caddy. On Debian: apt-get install -y caddy" >&2; exit 1; }
 endef
 
 # An image is built and run here without a daemon. It takes root: mounts, and users of its own.

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 )
 
-// writeNew has write fill a file that is empty at first, sees it onto the disk, and then puts it under its name: whoever
-// looks there finds the whole file, or what was there before. Only with force may that be another file. The file is for
-// its owner alone.
-func writeNew(name string, force bool, write func(temporary string) error) error {
+// writeAtomically calls write with the name of an empty temporary file, calls fsync, and renames the file to name. A reader
+// of name sees the whole new file or what was there before. Without force, an existing file is an error. Only the owner
+// may read the file.
+func writeAtomically(name string, force bool, write func(temporary string) error) error {
 	if err := mayWrite(name, force); err != nil {
 		return err
 	}
@@ -29,19 +29,19 @@ func writeNew(name string, force bool, write func(temporary string) error) error
 	if err := write(temporary); err != nil {
 		return err
 	}
-	if err := toDisk(temporary); err != nil {
+	if err := fsync(temporary); err != nil {
 		return err
 	}
 	if err := mayWrite(name, force); err != nil {
-		return err // it has come into being meanwhile
+		return err // another program has created it since
 	}
 	if err := os.Rename(temporary, name); err != nil {
 		return err
 	}
-	return toDisk(filepath.Dir(name)) // or the rename may be lost with the power
+	return fsync(filepath.Dir(name)) // or the rename may be lost with the power
 }
 
-// mayWrite refuses what must not be replaced.
+// mayWrite returns an error if the file must not be written: it exists, and force is not set or it is not a plain file.
 func mayWrite(name string, force bool) error {
 	info, err := os.Lstat(name)
 	switch {
@@ -57,8 +57,8 @@ func mayWrite(name string, force bool) error {
 	return nil
 }
 
-// toDisk returns when the file or folder is on the disk.
-func toDisk(name string) error {
+// fsync waits until the file or folder is on the disk.
+func fsync(name string) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func toDisk(name string) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// cause leaves the name of the file out of an error, for a message that has it already.
+// cause removes the file name from an error, for a message that contains it already.
 func cause(err error) error {
 	if named, ok := errors.AsType[*fs.PathError](err); ok {
 		return named.Err

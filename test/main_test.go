@@ -1,4 +1,4 @@
-package main
+package test
 
 import (
 	"bytes"
@@ -17,15 +17,18 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"menu-api/authz/authztest"
+	"menu-api/cli"
 	"menu-api/config"
 	"menu-api/docs/docstest"
 	"menu-api/items"
@@ -39,10 +42,24 @@ const asProgram = "MENU_API_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		main()
+		program()
 		return
 	}
+	// The tests name files from the root of the repository.
+	if err := os.Chdir(".."); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
+}
+
+// program is what main.go does.
+func program() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	if err := cli.Run(ctx, os.Args[1:], os.Getenv, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "menu-api:", err)
+		os.Exit(cli.ExitStatus(err))
+	}
 }
 
 // env is an environment for run.
@@ -90,7 +107,7 @@ func start(tb testing.TB, command string, e env) *instance {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &instance{tb: tb, out: &syncBuffer{}}
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, strings.Fields(command), full.get, p.out) }()
+	go func() { done <- cli.Run(ctx, strings.Fields(command), full.get, p.out) }()
 	p.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-done
@@ -160,7 +177,7 @@ func (p *instance) token(user string) string {
 		p.tb.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := run(context.Background(), []string{"token", user}, env{"DEV_IDP_PORT": issuer.Port()}.get, &out); err != nil {
+	if err := cli.Run(context.Background(), []string{"token", user}, env{"DEV_IDP_PORT": issuer.Port()}.get, &out); err != nil {
 		p.tb.Fatalf("token %s: %v", user, err)
 	}
 	if strings.Count(out.String(), "\n") != 1 {
@@ -489,14 +506,14 @@ func TestHealthcheck(t *testing.T) {
 	}
 	for _, host := range []string{"", "127.0.0.1", "0.0.0.0"} {
 		e := env{"PORT": u.Port(), "HOST": host}
-		if err := run(context.Background(), []string{"healthcheck"}, e.get, io.Discard); err != nil {
+		if err := cli.Run(context.Background(), []string{"healthcheck"}, e.get, io.Discard); err != nil {
 			t.Errorf("HOST=%q: %v", host, err)
 		}
 	}
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(context.Background(), []string{"healthcheck"}, env{"PORT": u.Port()}.get, io.Discard); err == nil {
+	if err := cli.Run(context.Background(), []string{"healthcheck"}, env{"PORT": u.Port()}.get, io.Discard); err == nil {
 		t.Error("got no error from a server that is stopped")
 	}
 }
@@ -505,7 +522,7 @@ func TestVersionAndHelp(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{"version": "menu-api ", "--version": "menu-api ", "--help": "healthcheck", "help dev": "no account is needed"} {
 		var out bytes.Buffer
-		if err := run(context.Background(), strings.Fields(args), env{}.get, &out); err != nil || !strings.Contains(out.String(), want) {
+		if err := cli.Run(context.Background(), strings.Fields(args), env{}.get, &out); err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("%s: got %v %q, want %q", args, err, out.String(), want)
 		}
 	}
@@ -597,14 +614,14 @@ func TestStopDuringStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	e := env{"DATABASE_URL": pgtest.DatabaseURL(t), "PORT": "0", "DEV_IDP_PORT": "0"}
-	if err := run(ctx, []string{"dev"}, e.get, io.Discard); err != nil {
+	if err := cli.Run(ctx, []string{"dev"}, e.get, io.Discard); err != nil {
 		t.Errorf("got %v, want nothing", err)
 	}
 }
 
 func TestExitStatus(t *testing.T) {
 	t.Parallel()
-	if got := exitStatus(fmt.Errorf("wrapped: %w", &config.Error{})); got != 2 {
+	if got := cli.ExitStatus(fmt.Errorf("wrapped: %w", &config.Error{})); got != 2 {
 		t.Errorf("got %d for a configuration, want 2", got)
 	}
 }
@@ -613,7 +630,8 @@ func TestExitStatus(t *testing.T) {
 func TestImportArrows(t *testing.T) {
 	t.Parallel()
 	arrows := map[string]string{
-		"menu-api":                 "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/dashboard menu-api/docs menu-api/items menu-api/items/postgres menu-api/items/sqlite menu-api/items/transfer menu-api/server",
+		"menu-api":                 "menu-api/cli",
+		"menu-api/cli":             "menu-api/authz menu-api/authz/devidp menu-api/config menu-api/dashboard menu-api/docs menu-api/items menu-api/items/postgres menu-api/items/sqlite menu-api/items/transfer menu-api/server",
 		"menu-api/server":          "menu-api/authz menu-api/dashboard menu-api/docs menu-api/items",
 		"menu-api/dashboard":       "",
 		"menu-api/docs":            "",
@@ -716,7 +734,7 @@ func TestDamageEndsTheServer(t *testing.T) {
 	storetest.Damage(t, file)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := run(ctx, []string{"dev"}, settings.get, &syncBuffer{}); err == nil || !strings.Contains(err.Error(), file+": it is damaged") {
+	if err := cli.Run(ctx, []string{"dev"}, settings.get, &syncBuffer{}); err == nil || !strings.Contains(err.Error(), file+": it is damaged") {
 		t.Errorf("got error %v, want one that names the file and says that it is damaged", err)
 	}
 }

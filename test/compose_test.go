@@ -1,4 +1,4 @@
-package main
+package test
 
 import (
 	"bufio"
@@ -27,7 +27,7 @@ import (
 	"menu-api/items/postgres/pgtest"
 )
 
-// loadCompose loads compose.yaml as Docker Compose does, beside a .env as its first lines ask for, with its schema.
+// loadCompose loads deploy/compose.yaml as Docker Compose does, with its schema and the .env that its first lines ask for.
 func loadCompose(tb testing.TB, settings ...string) (*types.Project, error) {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -35,17 +35,20 @@ func loadCompose(tb testing.TB, settings ...string) (*types.Project, error) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	compose, err := os.ReadFile("compose.yaml")
+	compose, err := os.ReadFile("deploy/compose.yaml")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	file := filepath.Join(dir, "compose.yaml")
+	file := filepath.Join(dir, "deploy", "compose.yaml")
+	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
+		tb.Fatal(err)
+	}
 	for name, content := range map[string]string{file: string(compose), filepath.Join(dir, ".env"): string(example) + strings.Join(settings, "\n")} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	options, err := cli.NewProjectOptions([]string{file}, cli.WithWorkingDirectory(dir), cli.WithEnvFiles(), cli.WithDotEnv)
+	options, err := cli.NewProjectOptions([]string{file}, cli.WithEnvFiles(filepath.Join(dir, ".env")), cli.WithDotEnv)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -233,7 +236,7 @@ func startProxy(tb testing.TB, replicas []*replica) proxied {
 	}
 	addr := mustFindAddr(tb)
 	home := tb.TempDir()
-	_, ended, log := startProcess(tb, caddy+" run --config Caddyfile --adapter caddyfile",
+	_, ended, log := startProcess(tb, caddy+" run --config deploy/Caddyfile --adapter caddyfile",
 		"HOME="+home, "SITE=http://"+addr, "REPLICAS="+replicas[0].addr+" "+replicas[1].addr)
 	// Calls come from another address than the proxy's own, which the replicas trust.
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}

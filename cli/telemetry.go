@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -38,7 +38,7 @@ func newLogHandler(cfg config.Config, out io.Writer, terminal bool) slog.Handler
 	if cfg.LogFormat == "text" || cfg.LogFormat == "" && terminal {
 		return slog.NewTextHandler(out, options)
 	}
-	return newJSONHandler(out, options)
+	return slog.NewJSONHandler(out, options)
 }
 
 func isTerminal(out io.Writer) bool {

@@ -1,16 +1,35 @@
-package main
+package cli
 
 import (
 	"bytes"
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"menu-api/config"
 )
+
+// syncBuffer is a buffer that several goroutines may use.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
 
 // A line is written at once, unless others were written just before it: then it waits for 100 ms at the most.
 func TestLogLinesWaitBriefly(t *testing.T) {

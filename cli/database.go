@@ -1,9 +1,11 @@
-package main
+package cli
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -56,3 +58,20 @@ func openMenu(
 
 // systemStamp signs what the program itself writes.
 func systemStamp() items.Stamp { return items.Stamp{By: "menu-api", At: time.Now()} }
+
+// quietLogger keeps standard output free for an export, and leaves to the commands what they say themselves.
+func quietLogger(cfg config.Config, stderr io.Writer) *slog.Logger {
+	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn)
+	return newLogger(cfg, stderr)
+}
+
+// openExisting opens a database that is there. It makes none: one who mistypes the settings would get an empty backup,
+// and trust it.
+func openExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (items.Store, error) {
+	if file, ok := cfg.Database.SQLiteFile(); ok {
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("database %s: %w", file, cause(err))
+		}
+	}
+	return openStore(ctx, cfg, log)
+}

@@ -30,8 +30,8 @@ func main() {
 	log.SetFlags(log.Ltime)
 	s := settings{}
 	var sizes string
-	flag.StringVar(&s.bin, "bin", "../bin", "folder with the programs")
-	flag.StringVar(&s.out, "out", "../bin/bench", "folder for the results")
+	flag.StringVar(&s.bin, "bin", "../../bin", "folder with the programs")
+	flag.StringVar(&s.out, "out", "../../bin/bench", "folder for the results")
 	flag.IntVar(&s.rounds, "rounds", 5, "how often each server is measured in each scenario")
 	flag.DurationVar(&s.duration, "duration", 3*time.Second, "how long each measurement lasts")
 	flag.StringVar(&sizes, "sizes", "10,1000,100000", "the sizes of the menus whose growth is measured")

@@ -1,6 +1,6 @@
 //go:build image
 
-package main
+package test
 
 import (
 	"context"

@@ -1,0 +1,23 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestFailedWriteLeavesNoFile(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	err := writeAtomically(filepath.Join(folder, "half"), false, func(temporary string) error {
+		return errors.Join(os.WriteFile(temporary, []byte("half"), 0o600), context.Canceled)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("got %v (%v) in the folder, want nothing", left, err)
+	}
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"menu-api/authz/devidp"
+	"menu-api/config"
+	"menu-api/items"
+	"menu-api/server"
+)
+
+func (a *app) devCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "dev", Args: cobra.NoArgs,
+		Short: "Serve the API with an identity provider for development; no account is needed",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := a.load(config.Dev)
+			if err != nil {
+				return err
+			}
+			a.tuneGC()
+			return dev(c.Context(), cfg, c.OutOrStdout())
+		},
+	}
+}
+
+// dev runs the API beside an identity provider of its own until the context ends.
+func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+	log, out := newServerLogger(ctx, cfg, stdout)
+	defer out.writeThrough()
+	listeners, err := server.Listen(ctx, "127.0.0.1", cfg.DevIDPPort)
+	if err != nil {
+		return listenError("DEV_IDP_PORT", err)
+	}
+	cfg = cfg.WithDevIDPPort(server.PortOf(listeners))
+	provider, err := devidp.New(devidp.Options{
+		Issuer:      cfg.Issuer,
+		ClientID:    cfg.ClientID,
+		Audiences:   cfg.Audiences,
+		Permissions: items.Permissions(),
+		Logger:      log,
+
+		TokenLifetime: cfg.DevTokenLifetime,
+	})
+	if err != nil {
+		return err
+	}
+	for _, listener := range listeners {
+		defer serveBeside(listener, provider, log)() // ends after the API, which asks it for keys
+	}
+	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
+		printBanner(out, cfg, addr) // in its place among the lines of the log
+		_ = out.flush()
+	})
+}
+
+// printBanner tells a newcomer where everything is and what to paste.
+func printBanner(w io.Writer, cfg config.Config, addr net.Addr) {
+	_, port, _ := net.SplitHostPort(addr.String())
+	api := "http://localhost:" + port
+	settings := ""
+	if cfg.DevIDPPort != 7001 {
+		settings = "DEV_IDP_PORT=" + strconv.Itoa(cfg.DevIDPPort) + " "
+	}
+	_, _ = fmt.Fprintf(w, `
+  Menu API, for DEVELOPMENT: anyone who reaches the identity provider below can sign in as administrator.
+
+    Dashboard           %[1]s/
+    Menu                %[1]s/items
+    API reference       %[1]s/docs
+    Identity provider   %[2]s
+    Database            %[3]s
+
+  Read the menu:
+
+    curl %[1]s/items
+
+  Add an item:
+
+    TOKEN=$(%[4]sgo run . token admin)
+    curl %[1]s/items -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+      -d '{"item":{"name":"Soup","price":4.5,"description":"Warm","image":""}}'
+
+  Ctrl-C stops it.
+
+`, api, cfg.Issuer, cfg.Database, settings)
+}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"menu-api/config"
+	"menu-api/items"
+	"menu-api/items/transfer"
+)
+
+// standard is the argument that names standard input or output.
+const standard = "-"
+
+func fileArgument(args []string) string {
+	if len(args) == 0 {
+		return standard
+	}
+	return args[0]
+}
+
+func formatFor(flag, file string) (transfer.Format, error) {
+	switch format := transfer.Format(flag); format {
+	case transfer.JSONL, transfer.CSV:
+		return format, nil
+	case "":
+		return transfer.FormatOf(file), nil
+	}
+	return "", fmt.Errorf("--format must be jsonl or csv, not %q", flag)
+}
+
+// oneFile checks the argument of the commands that need a file.
+func oneFile(c *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] == "" {
+		return fmt.Errorf("name one file: %s FILE", c.Name())
+	}
+	return nil
+}
+
+// notTheDatabase refuses the file of the database itself, which no command may replace under a server.
+func notTheDatabase(cfg config.Config, name string) error {
+	database, ok := cfg.Database.SQLiteFile()
+	if !ok {
+		return nil
+	}
+	named, err := os.Stat(name)
+	if err != nil {
+		return nil //nolint:nilerr // a file that is not there is another one
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if part, err := os.Stat(database + suffix); err == nil && os.SameFile(part, named) {
+			return fmt.Errorf("%s is the database itself, or a part of it; name another file", name)
+		}
+	}
+	return nil
+}
+
+// interrupted says what became of a command that was told to stop.
+func interrupted(ctx context.Context, err error, outcome string) error {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, items.ErrUncertain) {
+		return errors.New("stopped: " + outcome)
+	}
+	return err
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"menu-api/config"
+)
+
+func (a *app) healthcheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "healthcheck", Args: cobra.NoArgs,
+		Short: "Ask the local server whether it is ready; exit status 0 or 1",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := a.load(config.Client)
+			if err == nil {
+				err = healthcheck(c.Context(), cfg)
+			}
+			if err != nil {
+				// Not wrapped: the status is 1 even for invalid settings, because Docker reserves 2.
+				err = fmt.Errorf("not ready: %v", err) //nolint:errorlint // see above
+			}
+			return err
+		},
+	}
+}
+
+// healthcheck returns nil if the server on this machine is ready. Containers, which have no curl, run it.
+func healthcheck(ctx context.Context, cfg config.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	host := cfg.Host
+	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	target := "http://" + net.JoinHostPort(host, strconv.Itoa(cfg.Port)) + "/readyz"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s", target, response.Status)
+	}
+	return nil
+}

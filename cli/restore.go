@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"menu-api/config"
+	"menu-api/items"
+	"menu-api/items/sqlite"
+	"menu-api/items/transfer"
+)
+
+func (a *app) restoreCommand() *cobra.Command {
+	var replace bool
+	c := &cobra.Command{
+		Use: "restore FILE", Args: oneFile,
+		Short: "Put the menu of a backup, with its history, into the database",
+		Long: "Put the menu of a backup, with its history, into the database, which may be of another engine: all of it, or nothing. " +
+			"The server may be running. Idempotency keys are not restored.",
+	}
+	c.Flags().BoolVar(&replace, "replace", false, "remove the menu and its history from the database first")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cfg, err := a.load(config.Client)
+		if err != nil {
+			return err
+		}
+		if err := notTheDatabase(cfg, args[0]); err != nil {
+			return err
+		}
+		return interrupted(c.Context(), restore(c.Context(), cfg, args[0], replace, c.ErrOrStderr()), "the database is as it was")
+	}
+	return c
+}
+
+func restore(ctx context.Context, cfg config.Config, name string, replace bool, stderr io.Writer) (err error) {
+	folder, err := os.MkdirTemp("", "menu-api-restore-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	saved, err := sqlite.OpenCopy(ctx, name, folder)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, saved.Close()) }()
+	store, err := openStore(ctx, cfg, quietLogger(cfg, stderr))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if !replace {
+		if err := mustBeEmpty(ctx, cfg, store); err != nil {
+			return err
+		}
+	}
+	p := byRecords(stderr, "restore")
+	defer p.end()
+	count, err := transfer.Copy(ctx, saved, store, systemStamp(), replace, p.moved)
+	if err == nil {
+		p.done(fmt.Sprintf("restored %s into %s", count, cfg.Database))
+	}
+	return err
+}
+
+// mustBeEmpty refuses a database that holds an item, or the history of one.
+func mustBeEmpty(ctx context.Context, cfg config.Config, store items.Store) error {
+	var held transfer.Count
+	enough := errors.New("enough")
+	err := store.Export(ctx, true, func(rec items.Record) error {
+		if rec.Change != nil {
+			held.Changes++
+			return enough
+		}
+		held.Items++
+		return nil
+	})
+	switch {
+	case err != nil && !errors.Is(err, enough):
+		return err
+	case held.Items > 0:
+		held.Changes = 0
+		return fmt.Errorf("the database %s holds %s; restore --replace removes them first", cfg.Database, held)
+	case held.Changes > 0:
+		return fmt.Errorf("the database %s holds the history of deleted items; restore --replace removes it first", cfg.Database)
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+// Package cli is the program: one file per command, and Run, which picks the command.
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"menu-api/config"
+)
+
+// app is what the commands share.
+type app struct {
+	envFile string
+	getenv  func(string) string
+}
+
+// load reads the settings. It returns a *config.Error that lists every invalid one.
+func (a *app) load(mode config.Mode) (config.Config, error) {
+	return config.Load(mode, a.envFile, a.getenv)
+}
+
+// Run runs the command that args name and returns when it is done or the context ends. getenv returns the value of an
+// environment variable. Output goes to stdout; an error is for the caller to print, see ExitStatus.
+func Run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	a := &app{getenv: getenv}
+	serve := a.serveCommand()
+	root := &cobra.Command{
+		Use: "menu-api", Args: cobra.NoArgs,
+		Short:         "A restaurant menu as a secure REST API",
+		Long:          "A restaurant menu as a secure REST API. Without a command it serves the API (see serve).",
+		RunE:          serve.RunE,
+		Version:       strings.TrimPrefix(version(), "menu-api "), // the library adds the name
+		SilenceErrors: true,                                       // main prints them
+		SilenceUsage:  true,
+	}
+	root.AddCommand(
+		serve, a.devCommand(), a.tokenCommand(), a.healthcheckCommand(), versionCommand(),
+		a.backupCommand(), a.restoreCommand(), a.exportCommand(), a.importCommand(),
+	)
+	root.PersistentFlags().StringVar(&a.envFile, "env-file", config.DefaultEnvFile, "file with settings; environment variables override it")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetOut(stdout)
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}
+
+// ExitStatus returns 2 for an invalid configuration, and 1 for any other error.
+func ExitStatus(err error) int {
+	if _, ok := errors.AsType[*config.Error](err); ok {
+		return 2
+	}
+	return 1
+}

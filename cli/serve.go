@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"menu-api/authz"
+	"menu-api/config"
+	"menu-api/dashboard"
+	"menu-api/docs"
+	"menu-api/items"
+	"menu-api/server"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Args: cobra.NoArgs,
+		Short: "Serve the API for the tokens of an Auth0 tenant (the default)",
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := a.load(config.Serve)
+			if err != nil {
+				return err
+			}
+			a.tuneGC()
+			return serve(c.Context(), cfg, c.OutOrStdout())
+		},
+	}
+}
+
+// tuneGC lets the heap grow to five times its live size before a collection, unless GOGC is set: the live heap is a few
+// megabytes, and Go would collect it dozens of times a second under load. GOMEMLIMIT still bounds the memory.
+func (a *app) tuneGC() {
+	if a.getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
+// serve runs the API until the context ends.
+func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+	log, out := newServerLogger(ctx, cfg, stdout)
+	defer out.writeThrough()
+	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
+		log.Info("listening", "addr", addr.String(), "issuer", cfg.Issuer, "database", cfg.Database, "version", version())
+		if !cfg.RequirePermissions {
+			log.Warn("AUTHZ_REQUIRE_PERMISSIONS is false: every valid access token may change the menu")
+		}
+		_ = out.flush() // whoever started it waits for these lines
+	})
+}
+
+// serveAPI builds the API from its parts, says where it listens, and serves it until the context ends.
+func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce func(net.Addr)) (err error) {
+	metrics := server.NewMetrics()
+	tracing, err := newTracing(ctx, cfg, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer tracing.Shutdown(ctx) // after all else has ended, bounded by itself
+	store, check, err := openMenu(ctx, cfg, metrics, tracing, log)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to stop before there was anything to stop
+	case err != nil:
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }() // last: requests need it to the end
+
+	// The keys outlive ctx: requests that are in progress when it ends still have their tokens checked.
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	guard, err := authz.NewGuard(authz.Options{
+		Issuer:             cfg.Issuer,
+		Audiences:          cfg.Audiences,
+		ClockSkew:          cfg.ClockSkew,
+		Keys:               authz.NewKeys(background, cfg.JWKSURL, tracing.Transport(nil), log),
+		RequirePermissions: cfg.RequirePermissions,
+	})
+	if err != nil {
+		return err
+	}
+	follower := items.NewFollower(store, log)
+	var running sync.WaitGroup
+	running.Go(func() { follower.Run(background) })
+	defer func() { stopBackground(); running.Wait() }()
+	metrics.WatchKeys(guard.KeyStats)
+	api, err := server.New(server.Options{
+		Store: store, Follower: follower, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
+		Docs:                  docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
+		Dashboard:             dashboard.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
+		CORSOrigins:           cfg.CORSOrigins,
+		TrustedProxies:        prefixes(cfg),
+		WritesPerMinute:       cfg.WritesPerMinute,
+		AuthFailuresPerMinute: cfg.AuthFailuresPerMinute,
+		MaxConcurrent:         cfg.MaxConcurrent,
+		MaxEventClients:       cfg.MaxEventClients,
+		HideErrorDetails:      cfg.HideErrorDetails,
+		ShutdownGrace:         cfg.ShutdownGrace,
+	})
+	if err != nil {
+		return err
+	}
+	metrics.GaugeFunc("event_clients", "Clients that follow the menu.", func() float64 { return float64(api.EventClients()) })
+	if cfg.MetricsAddr != "" {
+		stop, err := serveMetrics(ctx, cfg.MetricsAddr, metrics, log)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	listeners, err := server.Listen(ctx, cfg.Host, cfg.Port)
+	if err != nil {
+		return listenError("PORT", err)
+	}
+	announce(listeners[0].Addr())
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	damage := make(chan error, 1)
+	running.Go(func() {
+		if err := check(background); err != nil && background.Err() == nil {
+			damage <- err
+			end() // what a damaged database answers is not to be believed
+		}
+	})
+	err = api.Serve(ctx, listeners...)
+	log.Info("stopped")
+	select {
+	case found := <-damage:
+		return errors.Join(found, err)
+	default:
+		return err
+	}
+}
+
+// listenError names the setting to change: the port's if another program has it, else the host's.
+func listenError(portKey string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
+		return fmt.Errorf("%s: %w", portKey, err)
+	}
+	return fmt.Errorf("HOST: %w", err)
+}
+
+func prefixes(cfg config.Config) []string {
+	networks := make([]string, len(cfg.TrustedProxies))
+	for i, network := range cfg.TrustedProxies {
+		networks[i] = network.String()
+	}
+	return networks
+}
