@@ -1,4 +1,5 @@
-// Package config reads the settings of the service: the environment first, then a .env file, then the defaults.
+// Package config loads the settings of the service. Environment variables override the .env file, which overrides the
+// defaults.
 package config
 
 import (
@@ -15,88 +16,55 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Config is every setting of the service, checked and normalised. .env.example explains each key.
+// Config holds every setting, checked and normalised. The table in settings.go says what each one means.
 type Config struct {
-	// Host is the address to listen on. Empty means all interfaces.
-	Host string
-	// Port is the TCP port of the API, 0 to 65535; 0 asks the operating system for a free one.
-	Port int
+	Host string // empty means all interfaces
+	Port int    // 0 means any free port
 
-	// Issuer is the exact value that a token's iss claim must have (RFC 7519 section 4.1.1).
-	Issuer string
-	// Audiences are the API identifiers of which a token's aud claim must hold at least one (RFC 7519 section 4.1.3).
-	Audiences []string
-	// JWKSURL is where the issuer publishes its signing keys (RFC 7517).
-	JWKSURL string
-	// ClientID is the client_id of the dashboard, a public single-page application.
-	ClientID string
-	// RequirePermissions is false when any valid access token may write.
+	Issuer             string   // the exact iss claim of a token (RFC 7519 section 4.1.1)
+	Audiences          []string // a token's aud claim must contain one of them (RFC 7519 section 4.1.3)
+	JWKSURL            string   // the issuer's signing keys (RFC 7517)
+	ClientID           string   // the dashboard's client_id
 	RequirePermissions bool
-	// ClockSkew is how far the issuer's clock may be from ours, 0 to 5 minutes.
-	ClockSkew time.Duration
+	ClockSkew          time.Duration
 
-	// Database says where the menu is kept.
-	Database DatabaseURL
-	// DatabaseNotify lets replicas tell each other of changes through PostgreSQL's NOTIFY. Without it they find them by
-	// looking.
+	Database       DatabaseURL
 	DatabaseNotify bool
-	// SeedMenu fills a new database with the default menu.
-	SeedMenu bool
+	SeedMenu       bool
 
-	// CORSOrigins are the origins whose pages may call the API. Nil means every origin.
-	CORSOrigins []string
-	// TrustedProxies are the networks whose X-Forwarded-For header is believed.
-	TrustedProxies []netip.Prefix
-	// WritesPerMinute bounds the writes of one token subject. 0 means no bound.
-	WritesPerMinute int
-	// MaxConcurrent bounds the requests that are served at the same time. 0 means no bound.
-	MaxConcurrent int
-	// MaxEventClients bounds the clients that follow the menu live at the same time. 0 means no bound.
-	MaxEventClients int
-	// AuthFailuresPerMinute bounds the failed authentications from one client address. 0 means no bound.
+	CORSOrigins           []string // nil means every origin
+	TrustedProxies        []netip.Prefix
+	WritesPerMinute       int // 0 means no limit, here and below
 	AuthFailuresPerMinute int
-	// HideErrorDetails leaves field-level messages out of error answers.
-	HideErrorDetails bool
+	MaxConcurrent         int
+	MaxEventClients       int
+	HideErrorDetails      bool
 
-	// LogLevel is the least level that is logged.
-	LogLevel slog.Level
-	// LogFormat is "text", "json", or "" for text on a terminal and JSON elsewhere.
-	LogFormat string
-	// MetricsAddr is the host:port of the metrics listener. Empty means that there is none.
-	MetricsAddr string
-	// TracesEndpoint is the base URL of an OpenTelemetry collector, which takes OTLP over HTTP. Empty means that nothing is
-	// traced.
-	TracesEndpoint string
-	// TracesHeaders go with everything that is sent to the collector.
-	TracesHeaders Headers
-	// ShutdownGrace is how long requests in progress may take to finish after a stop signal.
-	ShutdownGrace time.Duration
+	LogLevel       slog.Level
+	LogFormat      string // text, json, or empty for text on a terminal and JSON elsewhere
+	MetricsAddr    string // host:port; empty means off
+	TracesEndpoint string // the base URL of an OTLP collector; empty means off
+	TracesHeaders  Headers
+	ShutdownGrace  time.Duration
 
-	// DevIDPPort is the TCP port of the development identity provider.
-	DevIDPPort int
-	// DevTokenLifetime is how long the access tokens of that provider are good for, 1 second to 30 days.
+	DevIDPPort       int
 	DevTokenLifetime time.Duration
 }
 
-// DevIssuer is the issuer of the development identity provider. It always says localhost, never an address: a browser
-// treats the two as different sites, and a login across sites fails.
-func (c Config) DevIssuer() string {
-	return fmt.Sprintf("http://localhost:%d/", c.DevIDPPort)
-}
-
-// WithDevIDPPort returns the settings with the development identity provider, and so the issuer, on another port.
+// WithDevIDPPort returns the settings with the development identity provider, and therefore the issuer, on another port.
+// The issuer names localhost, not an address: browsers treat the two as different sites, and a login across sites fails.
 func (c Config) WithDevIDPPort(port int) Config {
 	c.DevIDPPort = port
-	c.Issuer = c.DevIssuer()
+	c.Issuer = fmt.Sprintf("http://localhost:%d/", port)
 	c.JWKSURL = jwksURL(c.Issuer)
 	return c
 }
 
-// DatabaseURL names a database. It prints without its password.
+// DatabaseURL names a database. It never prints its password.
 type DatabaseURL string
 
-// String returns the file, or the user, host and name of a database, and nothing else of a URL: passwords stand in more
-// than one place.
+// String returns the file, or the user, host and name of the database. It leaves out the rest of a URL, because a
+// password can be in several places.
 func (d DatabaseURL) String() string {
 	if strings.HasPrefix(string(d), "sqlite:") {
 		return string(d)
@@ -109,20 +77,26 @@ func (d DatabaseURL) String() string {
 	return "postgres://" + c.ConnConfig.User + "@" + host + "/" + c.ConnConfig.Database
 }
 
-// GoString keeps %#v from printing the password.
-func (d DatabaseURL) GoString() string { return fmt.Sprintf("%q", d.String()) }
+// GoString hides the password from %#v.
+func (d DatabaseURL) GoString() string { return strconv.Quote(d.String()) }
 
-// LogValue keeps a log from printing the password.
+// LogValue hides the password from the log.
 func (d DatabaseURL) LogValue() slog.Value { return slog.StringValue(d.String()) }
 
-// Headers are HTTP headers that may hold a secret. They print without their values.
+// SQLiteFile returns the file name of an SQLite database. It returns false for other databases.
+func (d DatabaseURL) SQLiteFile() (file string, ok bool) {
+	file, ok = strings.CutPrefix(string(d), "sqlite:")
+	return strings.TrimPrefix(file, "//"), ok // sqlite:///data/menu.db is the absolute path /data/menu.db
+}
+
+// Headers are HTTP headers whose values can be secret. They print only their names.
 type Headers map[string]string
 
 // String returns the names.
 func (h Headers) String() string { return fmt.Sprint(slices.Sorted(maps.Keys(h))) }
 
-// GoString keeps %#v from printing the values.
+// GoString hides the values from %#v.
 func (h Headers) GoString() string { return h.String() }
 
-// LogValue keeps a log from printing the values.
+// LogValue hides the values from the log.
 func (h Headers) LogValue() slog.Value { return slog.StringValue(h.String()) }

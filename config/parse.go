@@ -1,317 +1,246 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/spf13/viper"
 	"golang.org/x/net/http/httpguts"
 )
 
-// parser turns the text of each setting into its value and collects what is wrong on the way.
-type parser struct {
-	values   *viper.Viper
-	problems []Problem
+// Each function below parses the text of a setting, which is neither empty nor surrounded by blanks. Its error completes
+// a sentence that begins with the key. It quotes the text only if that cannot be secret.
+
+func plain(text string) (string, error) { return text, nil }
+
+// optional also accepts "off" and "none" for no value.
+func optional[T any](parse func(string) (T, error)) func(string) (T, error) {
+	return func(text string) (value T, err error) {
+		if strings.EqualFold(text, "off") || strings.EqualFold(text, "none") {
+			return value, nil
+		}
+		return parse(text)
+	}
 }
 
-func (p *parser) fail(key, format string, args ...any) {
-	p.problems = append(p.problems, Problem{Key: key, Message: fmt.Sprintf(format, args...)})
-}
-
-func (p *parser) text(key string) string { return strings.TrimSpace(p.values.GetString(key)) }
-
-// off reports whether a setting is spelled as switched off.
-func off(s string) bool {
-	s = strings.ToLower(s)
-	return s == "" || s == "off" || s == "none"
-}
-
-func (p *parser) bool(key string) bool {
-	b, err := strconv.ParseBool(p.text(key))
+func boolean(text string) (bool, error) {
+	b, err := strconv.ParseBool(text)
 	if err != nil {
-		p.fail(key, "must be true or false, not %q", p.text(key))
+		return false, fmt.Errorf("must be true or false, not %q", text)
 	}
-	return b
+	return b, nil
 }
 
-func (p *parser) port(key string) int {
-	n, err := strconv.ParseUint(p.text(key), 10, 16)
-	if err != nil {
-		p.fail(key, "must be a port number from 0 to 65535, not %q", p.text(key))
+func number(bits int, must string) func(string) (int, error) {
+	return func(text string) (int, error) {
+		n, err := strconv.ParseUint(text, 10, bits)
+		if err != nil {
+			return 0, fmt.Errorf("must be %s, not %q", must, text)
+		}
+		return int(n), nil
 	}
-	return int(n)
 }
 
-func (p *parser) count(key string) int {
-	n, err := strconv.ParseUint(p.text(key), 10, 31)
-	if err != nil {
-		p.fail(key, "must be a whole number, 0 for no limit, not %q", p.text(key))
+var (
+	port  = number(16, "a port number from 0 to 65535")
+	count = number(31, "a whole number, or 0 for no limit")
+)
+
+func duration(least, most time.Duration) func(string) (time.Duration, error) {
+	return func(text string) (time.Duration, error) {
+		d, err := time.ParseDuration(text)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("must be a duration with a unit, such as 30s, not %q", text)
+		case d < least || d > most:
+			return 0, fmt.Errorf("must be from %s to %s, not %s", least, most, d)
+		}
+		return d, nil
 	}
-	return int(n)
 }
 
-func (p *parser) duration(key string, least, most time.Duration) time.Duration {
-	d, err := time.ParseDuration(p.text(key))
-	switch {
-	case err != nil:
-		p.fail(key, "must be a duration with its unit, such as 30s, not %q", p.text(key))
-	case d < least || d > most:
-		p.fail(key, "must be from %s to %s, not %s", least, most, d)
+func oneOf[T any](names string, values map[string]T) func(string) (T, error) {
+	return func(text string) (T, error) {
+		value, ok := values[strings.ToLower(text)]
+		if !ok {
+			return value, fmt.Errorf("must be %s, not %q", names, text)
+		}
+		return value, nil
 	}
-	return d
 }
 
-func (p *parser) level(key string) slog.Level {
-	switch strings.ToLower(p.text(key)) {
-	case "debug":
-		return slog.LevelDebug
-	case "info":
-		return slog.LevelInfo
-	case "warn":
-		return slog.LevelWarn
-	case "error":
-		return slog.LevelError
-	}
-	p.fail(key, "must be debug, info, warn or error, not %q", p.text(key))
-	return slog.LevelInfo
-}
+var (
+	logLevel = oneOf("debug, info, warn or error", map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	})
+	logFormat = oneOf("text, json or empty", map[string]string{"text": "text", "json": "json"})
+)
 
-func (p *parser) oneOf(key string, allowed ...string) string {
-	text := strings.ToLower(p.text(key))
-	if text == "" || slices.Contains(allowed, text) {
-		return text
-	}
-	p.fail(key, "must be %s or empty, not %q", strings.Join(allowed, ", "), text)
-	return ""
-}
-
-// list splits a comma separated setting; blanks and empty parts fall away.
-func (p *parser) list(key string) []string {
-	var parts []string
-	for part := range strings.SplitSeq(p.text(key), ",") {
+// list splits at commas and ignores empty parts, but not all of them.
+func list(text string) (parts []string, err error) {
+	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part != "" {
 			parts = append(parts, part)
 		}
 	}
-	return parts
-}
-
-// names is a list that, where it is set, has an entry.
-func (p *parser) names(key string) []string {
-	names := p.list(key)
-	if len(names) == 0 && p.text(key) != "" {
-		p.fail(key, "must name at least one")
+	if len(parts) == 0 {
+		return nil, errors.New("must contain at least one value")
 	}
-	return names
+	return parts, nil
 }
 
-// host takes an IP address or a host name, in brackets or not.
-func (p *parser) host(key string) string {
-	host := strings.Trim(p.text(key), "[]")
+// host accepts an IP address, with or without brackets, or a host name.
+func host(text string) (string, error) {
+	host := strings.Trim(text, "[]")
 	if _, err := netip.ParseAddr(host); err != nil && strings.ContainsAny(host, ":/ \t@") {
-		p.fail(key, "must be an IP address or a host name without a port, not %q", host)
+		return "", fmt.Errorf("must be an IP address or a host name without a port, not %q", text)
 	}
-	return host
+	return host, nil
 }
 
-func (p *parser) address(key string) string {
-	text := p.text(key)
-	if off(text) {
-		return ""
-	}
-	_, port, err := net.SplitHostPort(text)
+func address(text string) (string, error) {
+	_, number, err := net.SplitHostPort(text)
 	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
+		_, err = port(number)
 	}
 	if err != nil {
-		p.fail(key, "must be host:port, such as 127.0.0.1:9090, not %q", text)
+		return "", fmt.Errorf("must be host:port, such as 127.0.0.1:9090, not %q", text)
 	}
-	return text
+	return text, nil
 }
 
-// collector takes the base URL of a collector, plain http included: it often runs beside the program.
-func (p *parser) collector(key string) string {
-	text := p.text(key)
-	if off(text) {
-		return ""
-	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		p.fail(key, "must be the URL of a collector that takes OTLP over HTTP, such as http://localhost:4318")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		p.fail(key, "must not hold a user name, a query or a fragment; an API key goes into OTEL_EXPORTER_OTLP_HEADERS")
-	}
-	return text
-}
-
-// headers takes name=value pairs, separated by commas, the values percent-encoded. They may be secrets, so they are not
-// quoted.
-func (p *parser) headers(key string) Headers {
-	var headers Headers
-	for _, part := range p.list(key) {
-		name, encoded, ok := strings.Cut(part, "=")
-		name = strings.TrimSpace(name)
-		value, err := url.PathUnescape(strings.TrimSpace(encoded))
-		if !ok || err != nil || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-			p.fail(key, "must be pairs such as x-api-key=value, separated by commas, with commas and percent signs in a value as %%2C and %%25")
-			return nil
-		}
-		if headers == nil {
-			headers = Headers{}
-		}
-		headers[name] = value
-	}
-	return headers
-}
-
-func (p *parser) networks(key string) []netip.Prefix {
-	if off(p.text(key)) {
-		return nil
-	}
-	var networks []netip.Prefix
-	for _, part := range p.list(key) {
+func networks(text string) (networks []netip.Prefix, err error) {
+	parts, err := list(text)
+	for _, part := range parts {
 		network, err := netip.ParsePrefix(part)
 		if addr, addrErr := netip.ParseAddr(part); addrErr == nil {
 			network, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil {
-			p.fail(key, "must be IP addresses or networks such as 10.0.0.0/8, separated by commas; %q is neither", part)
-			continue
+			return nil, fmt.Errorf("must be IP addresses or networks such as 10.0.0.0/8, separated by commas; %q is neither", part)
 		}
 		networks = append(networks, network)
 	}
-	return networks
+	return networks, err
 }
 
-// origins takes serialised origins (RFC 6454 section 6.1), or * alone. Nil means every origin.
-func (p *parser) origins(key string) []string {
-	parts := p.names(key)
-	if len(parts) == 1 && parts[0] == "*" {
-		return nil
+// origins accepts serialised origins (RFC 6454 section 6.1), or only *, for which it returns nil.
+func origins(text string) ([]string, error) {
+	origins, err := list(text)
+	if len(origins) == 1 && origins[0] == "*" {
+		return nil, nil
 	}
-	origins := make([]string, 0, len(parts))
-	for _, part := range parts {
+	for i, part := range origins {
+		part = strings.TrimSuffix(part, "/")
 		u, err := url.Parse(part)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Contains(u.Host, "*") ||
-			strings.TrimSuffix(part, "/") != u.Scheme+"://"+u.Host {
-			p.fail(key, "must be * alone, or origins such as https://menu.example.com separated by commas; %q is not one", part)
-			continue
+		if err != nil || !isWebURL(u) || strings.Contains(u.Host, "*") || part != u.Scheme+"://"+u.Host {
+			return nil, fmt.Errorf("must be only *, or origins such as https://menu.example.com separated by commas; %q is not an origin", part)
 		}
-		// Browsers send the host in lower case, and the port only where it is not the scheme's own (RFC 6454 section 4).
-		origin := strings.ToLower(strings.TrimSuffix(part, "/"))
-		origins = append(origins, strings.TrimSuffix(origin, map[string]string{"http": ":80", "https": ":443"}[u.Scheme]))
+		// Browsers send the host in lower case, and the port only if it is not the scheme's default (RFC 6454 section 4).
+		origins[i] = strings.TrimSuffix(strings.ToLower(part), map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
 	}
-	return origins
+	return origins, err
 }
 
-// issuer accepts an Auth0 domain as people copy it: bare, with https://, with or without the trailing slash. Auth0's iss
-// claim ends in a slash; an issuer with a path belongs to another provider and is kept as it is written, since iss is
-// compared to the letter.
-func (p *parser) issuer(key string) string {
-	text := p.text(key)
-	if text == "" {
-		return ""
+// headers accepts name=value pairs with percent-encoded values. The values can be secret.
+func headers(text string) (Headers, error) {
+	pairs, err := list(text)
+	headers := Headers{}
+	for _, pair := range pairs {
+		name, encoded, ok := strings.Cut(pair, "=")
+		name = strings.TrimSpace(name)
+		value, err := url.PathUnescape(strings.TrimSpace(encoded))
+		if !ok || err != nil || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return nil, errors.New("must be pairs such as x-api-key=value, separated by commas, with commas and percent signs in a value as %2C and %25")
+		}
+		headers[name] = value
 	}
+	return headers, err
+}
+
+// collector also accepts plain http, because a collector often runs beside the program.
+func collector(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || !isWebURL(u) || !isBare(u) {
+		return "", errors.New("must be a URL without user name, query and fragment, such as http://localhost:4318; an API key belongs in OTEL_EXPORTER_OTLP_HEADERS")
+	}
+	return text, nil
+}
+
+// issuer accepts an Auth0 domain as people copy it: with or without https:// and the trailing slash, which Auth0's iss
+// claim has. An issuer with a path belongs to another provider and stays as it is, because iss must match exactly.
+func issuer(text string) (string, error) {
 	if !strings.Contains(text, "://") {
 		text = "https://" + text
 	}
-	u, ok := p.secureURL(key, text)
-	if !ok {
-		return ""
+	u, err := secureURL(text)
+	if err != nil {
+		return "", err
 	}
 	if strings.Contains(u.Path, "//") || strings.Contains(u.Path, ".well-known") {
-		p.fail(key, "must be the issuer alone, such as https://tenant.eu.auth0.com/")
+		return "", errors.New("must be only the issuer, such as https://tenant.eu.auth0.com/")
 	}
 	u.Host = strings.ToLower(u.Host)
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	return u.String()
+	return u.String(), nil
 }
 
-func (p *parser) jwksURL(key, issuer string) string {
-	text := p.text(key)
-	if text == "" {
-		return jwksURL(issuer)
+func keySet(text string) (string, error) {
+	u, err := secureURL(text)
+	if err != nil {
+		return "", err
 	}
-	u, ok := p.secureURL(key, text)
-	if !ok {
-		return ""
-	}
-	return u.String()
+	return u.String(), nil
 }
 
-// jwksURL is where Auth0 and most OpenID providers publish their keys.
-func jwksURL(issuer string) string {
-	if issuer == "" {
-		return ""
-	}
-	return strings.TrimSuffix(issuer, "/") + "/.well-known/jwks.json"
-}
-
-// secureURL parses an address from which trust is drawn: https, or http to this machine alone.
-func (p *parser) secureURL(key, text string) (*url.URL, bool) {
+// secureURL parses a URL that trust depends on: https, or http to this machine.
+func secureURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		p.fail(key, "must be an https URL, such as https://tenant.eu.auth0.com/")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		p.fail(key, "must not hold a user name, a query or a fragment")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		p.fail(key, "must use https: over http anyone on the way could swap the signing keys (http is for localhost alone)")
-	default:
-		return u, true
+	if err != nil || !isWebURL(u) || !isBare(u) {
+		return nil, errors.New("must be an https URL without user name, query and fragment, such as https://tenant.eu.auth0.com/")
 	}
-	return nil, false
+	addr, err := netip.ParseAddr(u.Hostname())
+	isLoopback := u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
+	if u.Scheme == "http" && !isLoopback {
+		return nil, errors.New("must use https: with http, an attacker on the network could replace the signing keys (only localhost may use http)")
+	}
+	return u, nil
 }
 
-func isLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || (err == nil && addr.IsLoopback())
+func isWebURL(u *url.URL) bool {
+	return u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
-// database takes an SQLite file or a PostgreSQL URL. The value may hold a password, so it is not quoted.
-func (p *parser) database(key string) DatabaseURL {
-	text := p.text(key)
+func isBare(u *url.URL) bool { return u.User == nil && u.RawQuery == "" && u.Fragment == "" }
+
+// database accepts an SQLite file or a PostgreSQL URL, which can contain a password.
+func database(text string) (DatabaseURL, error) {
 	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") {
-		// The driver's own parser, since it takes more than a URL: several hosts, for one. Its error hides the password.
+		// The driver's parser accepts more than URLs, such as several hosts. Its error hides the password.
 		if _, err := pgxpool.ParseConfig(text); err != nil {
-			p.fail(key, "must be a URL such as postgres://user:password@host:5432/database; the driver says: %s", firstLine(err))
+			reason, _, _ := strings.Cut(err.Error(), "\n")
+			return "", fmt.Errorf("must be a URL such as postgres://user:password@host:5432/database; the driver says: %s", reason)
 		}
-		return DatabaseURL(text)
+		return DatabaseURL(text), nil
 	}
 	file, ok := strings.CutPrefix(text, "sqlite:")
 	switch {
-	// What looks like a URI, a home folder or a host would become a strange file name.
+	// A URI, a home folder or a host would become a strange file name.
 	case !ok, strings.ContainsAny(file, "?#"), strings.HasPrefix(file, "~"), strings.HasPrefix(file, "file:"),
 		strings.HasPrefix(file, "//") && !strings.HasPrefix(file, "///"):
-		p.fail(key, "must be sqlite: and a plain file name, such as sqlite:data/menu.db or sqlite:/data/menu.db, or a postgres:// URL")
+		return "", errors.New("must be sqlite: and a plain file name, such as sqlite:data/menu.db or sqlite:/data/menu.db, or a postgres:// URL")
 	case file == "" || strings.HasSuffix(file, "/") || path.Base(file) == "." || strings.Contains(file, ":memory:"):
-		p.fail(key, "must name a file, such as sqlite:data/menu.db; a menu kept in memory would be lost at every restart")
+		return "", errors.New("must name a file, such as sqlite:data/menu.db; a menu in memory would be lost at every restart")
 	}
-	return DatabaseURL(text)
-}
-
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
-}
-
-// SQLiteFile returns the file name of an SQLite database. It is false for a database of another kind.
-func (d DatabaseURL) SQLiteFile() (file string, ok bool) {
-	file, ok = strings.CutPrefix(string(d), "sqlite:")
-	if rest, isURL := strings.CutPrefix(file, "//"); isURL {
-		return rest, ok // sqlite:///data/menu.db is the absolute /data/menu.db
-	}
-	return file, ok
+	return DatabaseURL(text), nil
 }

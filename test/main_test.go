@@ -593,7 +593,11 @@ func TestStartThatFails(t *testing.T) {
 				t.Errorf("got %v, want exit status %d", err, test.status)
 			}
 			message := stderr.String()
-			if !strings.HasPrefix(message, "menu-api: ") || strings.Count(message, "\n") != 1 {
+			lines := strings.Count(message, "\n")
+			if test.status == 2 { // one line for each invalid key
+				lines -= strings.Count(message, "\n  ")
+			}
+			if !strings.HasPrefix(message, "menu-api: ") || lines != 1 {
 				t.Errorf("got %q on standard error, want one line", message)
 			}
 			for _, want := range test.want {
