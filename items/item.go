@@ -21,23 +21,25 @@ const (
 // Permissions lists every permission of this package.
 func Permissions() []string { return []string{CreateItems, UpdateItems, DeleteItems} }
 
-// Item is one item of the menu. The order of its fields is the order of the JSON, which clients of the NestJS
-// application see byte for byte.
+// Item is one item of the menu, and the one list of its fields. The tags play the role of the decorators of a NestJS DTO:
+// they declare the JSON name (also the CSV heading), the column and the validation rules. Everything else derives from
+// them, see fields. The order of the fields is the order of the JSON, which clients of the NestJS application compare byte
+// for byte.
 type Item struct {
 	// ID is positive, assigned by the store, and never reused.
-	ID          int64  `json:"id"`
-	Name        string `json:"name"`
-	Price       Price  `json:"price"`
-	Description string `json:"description"`
+	ID          int64  `json:"id"                 db:"id"`
+	Name        string `json:"name"               db:"name"        validate:"required,min=1,max=200"`
+	Price       Price  `json:"price"              db:"price"       validate:"required,min=0,max=100000000"`
+	Description string `json:"description"        db:"description" validate:"required,max=2000"`
 	// Image is an absolute http or https URL, or empty.
-	Image    string `json:"image"`
-	Tagline  string `json:"tagline,omitempty"`
-	Category string `json:"category,omitempty"`
-	// Calories is in kilocalories. Nil when unset, since 0 is a fair value.
-	Calories *int64 `json:"calories,omitempty"`
+	Image    string `json:"image"              db:"image"       validate:"required,max=2048,image_url"`
+	Tagline  string `json:"tagline,omitempty"  db:"tagline"     validate:"omitempty,max=200"`
+	Category string `json:"category,omitempty" db:"category"    validate:"omitempty,max=100"`
+	// Calories is in kilocalories. Nil when unset, because 0 is a valid value.
+	Calories *int64 `json:"calories,omitempty" db:"calories"    validate:"omitempty,min=0,max=100000"`
 
 	// Version is 1 for a new item and rises with every change. Clients see it in the ETag.
-	Version int64 `json:"-"`
+	Version int64 `json:"-" db:"version"`
 }
 
 // appendJSON appends what json.Marshal writes, in a third of the time (BenchmarkItem): a menu is encoded anew after every
