@@ -1,49 +1,87 @@
-// Package docs serves the description of the API: the OpenAPI document, and a reference page that shows it, tries requests
-// and signs in for them.
+// Package docs serves the documentation of the API: the OpenAPI document, and a reference page that shows it, sends
+// requests and signs users in.
 package docs
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 )
 
-// OpenAPI is the OpenAPI document, as it was written. What is served has the addresses of the identity provider put in.
+// OpenAPI is the OpenAPI document as it is in the repository. The served document has the endpoints of the configured
+// identity provider.
 //
 //go:embed openapi.yaml
 var OpenAPI string
 
-// Settings are what the document and the page have to know of the identity provider.
+// Settings describe the identity provider to the document and the page.
 type Settings struct {
-	// Issuer is where people sign in, with a slash at the end.
+	// Issuer is the URL of the provider.
 	Issuer string
-	// ClientID is the single-page application that the page signs in as. Without one it asks for it.
+	// ClientID is the single-page application that the page signs in as. If it is empty, the page asks for it.
 	ClientID string
-	// Audience is the API identifier that tokens are asked for.
+	// Audience is the API identifier for which the page requests tokens.
 	Audience string
 }
 
-// Module is the routes of this package.
+// Module holds the routes of this package.
 type Module struct {
-	document *document
-	page     *page
+	provider *provider
+	index    content
+	callback content
+	assets   map[string]asset
 }
 
 // NewModule returns the document and the page for an identity provider.
 func NewModule(settings Settings) *Module {
-	d := newDocument(settings.Issuer)
-	return &Module{document: d, page: newPage(settings, d)}
+	return &Module{
+		provider: newProvider(settings.Issuer),
+		index:    newIndex(settings),
+		callback: newContent("text/html; charset=utf-8", mustRead(page, "page/callback.html")),
+		assets:   newAssets(),
+	}
 }
 
-// Mount adds the routes. All of them are for anyone.
+// Mount adds the routes. They need no token.
 func (m *Module) Mount(public gin.IRouter) {
-	for _, method := range []string{"GET", "HEAD"} {
-		public.Handle(method, "/openapi.yaml", m.document.yaml)
-		public.Handle(method, "/openapi.json", m.document.json)
-		public.Handle(method, "/docs", m.page.index)
-		public.Handle(method, "/docs/callback", m.page.callback)
-		for name, asset := range m.page.assets {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		public.Handle(method, "/openapi.yaml", func(c *gin.Context) { m.provider.document(c.Request.Context()).yaml().serve(c) })
+		public.Handle(method, "/openapi.json", func(c *gin.Context) { m.provider.document(c.Request.Context()).json().serve(c) })
+		public.Handle(method, "/docs", m.serveIndex)
+		public.Handle(method, "/docs/callback", m.serveCallback)
+		for name, asset := range m.assets {
 			public.Handle(method, "/docs/assets/"+name, asset.serve)
 		}
 	}
+}
+
+// content is a response body with its media type and its ETag.
+type content struct {
+	mediaType string
+	body      []byte
+	etag      string
+}
+
+func newContent(mediaType string, body []byte) content {
+	sum := sha256.Sum256(body)
+	return content{mediaType, body, `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`}
+}
+
+// serve responds to a GET or HEAD, with 304 if the client already has the content (RFC 9110 section 15.4.5).
+func (s content) serve(c *gin.Context) {
+	c.Header("Cache-Control", "no-cache") // caches may store it, but must revalidate it before each use
+	c.Header("ETag", s.etag)
+	for tag := range strings.SplitSeq(strings.Join(c.Request.Header.Values("If-None-Match"), ","), ",") {
+		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == s.etag || tag == "*" {
+			c.Status(http.StatusNotModified)
+			return
+		}
+	}
+	c.Header("Content-Length", strconv.Itoa(len(s.body))) // net/http does not know it for a HEAD
+	c.Data(http.StatusOK, s.mediaType, s.body)
 }

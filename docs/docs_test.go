@@ -3,13 +3,14 @@ package docs_test
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,14 +21,13 @@ import (
 	"menu-api/docs"
 )
 
-// get answers a request to the routes of this package.
-func get(settings docs.Settings, path string, headers ...string) *httptest.ResponseRecorder {
+func newHandler(settings docs.Settings) http.Handler {
 	engine := gin.New()
 	docs.NewModule(settings).Mount(engine)
-	return getFrom(engine, path, headers...)
+	return engine
 }
 
-func getFrom(h http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
+func get(h http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(http.MethodGet, path, http.NoBody)
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
@@ -37,13 +37,13 @@ func getFrom(h http.Handler, path string, headers ...string) *httptest.ResponseR
 	return recorder
 }
 
-// provider is an identity provider that answers the question for its metadata.
-func provider(tb testing.TB, metadata func(issuer string) (status int, body string)) (issuer string, asked *atomic.Int64) {
+// startProvider returns the issuer of an identity provider with the metadata, and the number of requests to it.
+func startProvider(tb testing.TB, metadata func(issuer string) (status int, body string)) (issuer string, requests *atomic.Int64) {
 	tb.Helper()
-	asked = &atomic.Int64{}
+	requests = &atomic.Int64{}
 	var ts *httptest.Server
 	ts = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		if r.URL.Path != "/realm/.well-known/openid-configuration" {
 			http.NotFound(w, r)
 			return
@@ -54,82 +54,95 @@ func provider(tb testing.TB, metadata func(issuer string) (status int, body stri
 		_, _ = io.WriteString(w, body)
 	}))
 	tb.Cleanup(ts.Close)
-	return ts.URL + "/realm/", asked
+	return ts.URL + "/realm/", requests
 }
 
-// flow is what the document says of signing in.
-func flow(tb testing.TB, document []byte) (authorize, token, refresh string) {
-	tb.Helper()
-	var parsed struct {
-		Components struct {
-			SecuritySchemes struct {
-				SignIn struct {
-					Flows struct {
-						AuthorizationCode struct{ AuthorizationURL, TokenURL, RefreshURL string }
-					}
-				}
-			}
-		}
+// endpointsIn returns the authorization, token and refresh URLs in the YAML document.
+func endpointsIn(document *httptest.ResponseRecorder) (endpoints []string) {
+	for _, m := range regexp.MustCompile(`(?m)^ +(?:authorization|token|refresh)Url: (.*)$`).FindAllStringSubmatch(document.Body.String(), -1) {
+		endpoints = append(endpoints, m[1])
 	}
-	if err := json.Unmarshal(document, &parsed); err != nil {
-		tb.Fatal(err)
-	}
-	f := parsed.Components.SecuritySchemes.SignIn.Flows.AuthorizationCode
-	return f.AuthorizationURL, f.TokenURL, f.RefreshURL
+	return endpoints
 }
 
-// TestDocumentHasTheProvidersEndpoints: those that the provider tells or, where it tells none that are to be used, those
-// that an Auth0 tenant has.
-func TestDocumentHasTheProvidersEndpoints(t *testing.T) {
+// TestEndpoints: the document and the page's policy have the endpoints in the provider's metadata. If the metadata is
+// missing or invalid, they have those of an Auth0 tenant.
+func TestEndpoints(t *testing.T) {
 	t.Parallel()
-	const told = `{"issuer":%q,"authorization_endpoint":"https://login.example.com/auth","token_endpoint":"https://login.example.com/token"}`
+	const valid = `{"issuer":%q,"authorization_endpoint":"https://login.example.com/auth","token_endpoint":"https://login.example.com/token"}`
 	for _, test := range []struct {
 		name     string
 		metadata func(issuer string) (int, string)
-		told     bool
+		isValid  bool
 	}{
-		{"metadata", func(issuer string) (int, string) { return 200, fmt.Sprintf(told, issuer) }, true},
-		{"none", func(string) (int, string) { return 404, "" }, false},
-		{"a redirect", func(issuer string) (int, string) { return 302, fmt.Sprintf(told, issuer) }, false},
-		{"no JSON", func(string) (int, string) { return 200, "<html>" }, false},
-		{"another issuer's", func(string) (int, string) { return 200, fmt.Sprintf(told, "https://evil.example.com/") }, false},
-		{"a script", func(issuer string) (int, string) {
-			return 200, strings.Replace(fmt.Sprintf(told, issuer), "https://login.example.com/auth", "javascript:alert(1)", 1)
+		{"valid metadata", func(issuer string) (int, string) { return 200, fmt.Sprintf(valid, issuer) }, true},
+		{"no metadata", func(string) (int, string) { return 404, "" }, false},
+		{"redirect", func(issuer string) (int, string) { return 302, fmt.Sprintf(valid, issuer) }, false},
+		{"not JSON", func(string) (int, string) { return 200, "<html>" }, false},
+		{"another issuer", func(string) (int, string) { return 200, fmt.Sprintf(valid, "https://evil.example.com/") }, false},
+		{"script", func(issuer string) (int, string) {
+			return 200, strings.Replace(fmt.Sprintf(valid, issuer), "https://login.example.com/auth", "javascript:alert(1)", 1)
 		}, false},
-		{"a second directive", func(issuer string) (int, string) {
-			return 200, strings.Replace(fmt.Sprintf(told, issuer), "https://login.example.com/token", "https://a.example; script-src *", 1)
+		{"second directive", func(issuer string) (int, string) {
+			return 200, strings.Replace(fmt.Sprintf(valid, issuer), "https://login.example.com/token", "https://a.example; script-src *", 1)
 		}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			issuer, asked := provider(t, test.metadata)
-			engine := gin.New()
-			docs.NewModule(docs.Settings{Issuer: issuer}).Mount(engine)
+			issuer, requests := startProvider(t, test.metadata)
+			h := newHandler(docs.Settings{Issuer: issuer})
 			wantAuthorize, wantToken := issuer+"authorize", issuer+"oauth/token"
-			if test.told {
+			if test.isValid {
 				wantAuthorize, wantToken = "https://login.example.com/auth", "https://login.example.com/token"
 			}
-			for range 3 { // later answers must not ask again
-				authorize, token, refresh := flow(t, getFrom(engine, "/openapi.json").Body.Bytes())
-				if authorize != wantAuthorize || token != wantToken || refresh != wantToken {
-					t.Errorf("got %s, %s, %s, want %s and twice %s", authorize, token, refresh, wantAuthorize, wantToken)
+			for range 3 {
+				want := []string{wantAuthorize, wantToken, wantToken}
+				if got := endpointsIn(get(h, "/openapi.yaml")); !slices.Equal(got, want) {
+					t.Errorf("got %q, want %q", got, want)
 				}
 			}
 			origin := wantToken[:strings.Index(wantToken[8:], "/")+8]
-			if got := getFrom(engine, "/docs").Header().Get("Content-Security-Policy"); !strings.Contains(got, "connect-src 'self' "+origin+";") {
-				t.Errorf("got the policy %q, want that it lets the page connect to %s", got, origin)
+			if got := get(h, "/docs").Header().Get("Content-Security-Policy"); !strings.Contains(got, "connect-src 'self' "+origin+";") {
+				t.Errorf("got the policy %q, want it to allow connections to %s", got, origin)
 			}
-			if got := asked.Load(); got != 1 {
-				t.Errorf("the provider was asked %d times, want once", got)
+			if got := requests.Load(); got != 1 {
+				t.Errorf("got %d requests to the provider, want 1", got)
 			}
 		})
 	}
 }
 
-// TestDocumentsAreTheSame: the JSON says what the YAML says, in the same order, and both can be kept.
-func TestDocumentsAreTheSame(t *testing.T) {
+// TestSlowProvider: a client that disconnects does not wait for the provider, and does not cancel the call for others.
+func TestSlowProvider(t *testing.T) {
 	t.Parallel()
-	asYAML, asJSON := get(docs.Settings{}, "/openapi.yaml"), get(docs.Settings{}, "/openapi.json")
+	called, respond := make(chan struct{}), make(chan struct{})
+	issuer, requests := startProvider(t, func(issuer string) (int, string) {
+		close(called)
+		<-respond
+		return 200, fmt.Sprintf(`{"issuer":%q,"authorization_endpoint":"https://a.example/a","token_endpoint":"https://a.example/t"}`, issuer)
+	})
+	h := newHandler(docs.Settings{Issuer: issuer})
+	ctx, disconnect := context.WithCancel(t.Context())
+	go func() { <-called; disconnect() }()
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, httptest.NewRequestWithContext(ctx, http.MethodGet, "/openapi.yaml", http.NoBody))
+	if got := endpointsIn(recorder); !slices.Contains(got, issuer+"oauth/token") {
+		t.Errorf("disconnected client: got %q, want the default token endpoint", got)
+	}
+	close(respond)
+	if got := endpointsIn(get(h, "/openapi.yaml")); !slices.Contains(got, "https://a.example/t") {
+		t.Errorf("next client: got %q, want the token endpoint in the metadata", got)
+	}
+	if got := requests.Load(); got != 1 {
+		t.Errorf("got %d requests to the provider, want 1", got)
+	}
+}
+
+// TestFormats: the JSON has the same content as the YAML, in the same order, and both can be cached.
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	h, other := newHandler(docs.Settings{}), newHandler(docs.Settings{Issuer: "https://tenant.invalid/"})
+	asYAML, asJSON := get(h, "/openapi.yaml"), get(h, "/openapi.json")
 	var fromYAML, fromJSON any
 	if err := yaml.Unmarshal(asYAML.Body.Bytes(), &fromYAML); err != nil {
 		t.Fatal(err)
@@ -143,24 +156,25 @@ func TestDocumentsAreTheSame(t *testing.T) {
 	if got := asJSON.Body.String(); !strings.HasPrefix(got, `{"openapi":"3.1`) || strings.Index(got, `"/items/{id}"`) > strings.Index(got, `"/api/menu/items"`) {
 		t.Errorf("got %.100s, want the order of the YAML", got)
 	}
-	for path, answer := range map[string]*httptest.ResponseRecorder{"/openapi.yaml": asYAML, "/openapi.json": asJSON} {
-		etag := answer.Header().Get("ETag")
-		again := get(docs.Settings{}, path, "If-None-Match", `"other", W/`+etag)
+	for path, response := range map[string]*httptest.ResponseRecorder{"/openapi.yaml": asYAML, "/openapi.json": asJSON} {
+		etag := response.Header().Get("ETag")
+		again := get(h, path, "If-None-Match", `"other", W/`+etag)
 		if etag == "" || again.Code != http.StatusNotModified || again.Body.Len() != 0 || again.Header().Get("ETag") != etag {
 			t.Errorf("%s: got %d with %d bytes for the ETag %s, want 304 with none", path, again.Code, again.Body.Len(), etag)
 		}
-		if got := get(docs.Settings{Issuer: "https://tenant.invalid/"}, path, "If-None-Match", etag); got.Code != http.StatusOK {
+		if got := get(other, path, "If-None-Match", etag); got.Code != http.StatusOK {
 			t.Errorf("%s: got %d with another provider, want 200", path, got.Code)
 		}
 	}
 }
 
-// TestPageNeedsNothingFromElsewhere: everything that the page loads is served beside it, and its policy allows no more.
-func TestPageNeedsNothingFromElsewhere(t *testing.T) {
+// TestPageIsSelfContained: the server serves everything that the page loads, and the page's policy allows nothing more.
+func TestPageIsSelfContained(t *testing.T) {
 	t.Parallel()
 	settings := docs.Settings{Issuer: "https://tenant.invalid/", ClientID: "a</script>b", Audience: "https://menu.example.com"}
+	h := newHandler(settings)
 	for _, path := range []string{"/docs", "/docs/callback"} {
-		page := get(settings, path)
+		page := get(h, path)
 		policy := page.Header().Get("Content-Security-Policy")
 		if page.Code != http.StatusOK || !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; ") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: got %d with the policy %q", path, page.Code, policy)
@@ -170,21 +184,22 @@ func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 			t.Errorf("%s loads nothing: %s", path, page.Body)
 		}
 		for _, m := range loaded {
-			if asset := get(settings, m[1]); asset.Code != http.StatusOK || asset.Body.Len() == 0 {
+			if asset := get(h, m[1]); asset.Code != http.StatusOK || asset.Body.Len() == 0 {
 				t.Errorf("%s: got %d with %d bytes", m[1], asset.Code, asset.Body.Len())
 			}
 		}
 		if strings.Contains(page.Body.String(), settings.ClientID) {
-			t.Errorf("%s: a setting ends the element that it stands in: %s", path, page.Body)
+			t.Errorf("%s: a setting ends the script element: %s", path, page.Body)
 		}
 	}
 }
 
-// TestAssetsAreCompressed for clients that take that, and for those alone.
-func TestAssetsAreCompressed(t *testing.T) {
+// TestCompression: a client that accepts gzip gets gzip, and another client gets the same file without it.
+func TestCompression(t *testing.T) {
 	t.Parallel()
 	const path = "/docs/assets/swagger-ui-bundle.js"
-	plain, zipped := get(docs.Settings{}, path), get(docs.Settings{}, path, "Accept-Encoding", "gzip, br")
+	h := newHandler(docs.Settings{})
+	plain, zipped := get(h, path), get(h, path, "Accept-Encoding", "gzip, br")
 	if got := zipped.Header().Get("Content-Encoding"); got != "gzip" {
 		t.Errorf("got Content-Encoding %q, want gzip", got)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
-	"path"
 	"strings"
 	"sync"
 
@@ -15,107 +14,89 @@ import (
 	swaggerui "github.com/swaggest/swgui/v5/static"
 )
 
-// page is the reference page: Swagger UI, whose files come from a Go module, and a few of our own that start it under a
-// strict policy.
-type page struct {
-	provider  *provider
-	indexHTML rendition
-	assets    map[string]asset
-}
-
-// asset is a file in the form in which it is embedded. It is read when somebody asks for it: few do, and a copy of all of
-// them would take more memory than the menu.
-type asset struct {
-	contentType string
-	gzipped     bool
-	read        func() []byte
-	etag        func() string
-}
-
-func newAsset(contentType string, files fs.FS, name string) asset {
-	read := func() []byte { return mustRead(files, name) }
-	return asset{
-		contentType: contentType, gzipped: path.Ext(name) == ".gz", read: read,
-		etag: sync.OnceValue(func() string { return newRendition(contentType, read()).etag }),
-	}
-}
-
+// page holds our part of the reference page: it starts Swagger UI, which a Go module contains, under a strict policy.
+//
 //go:embed page
-var own embed.FS
+var page embed.FS
 
-func newPage(settings Settings, d *document) *page {
-	p := &page{provider: d.provider, assets: map[string]asset{}}
-	for _, name := range []string{"init.js", "callback.js", "page.css"} {
-		p.assets[name] = newAsset(typeOf(name), own, "page/"+name)
-	}
-	for _, name := range []string{"swagger-ui-bundle.js", "swagger-ui.css"} {
-		p.assets[name] = newAsset(typeOf(name), swaggerui.FS, name+".gz")
-	}
-	p.assets["favicon.png"] = newAsset("image/png", swaggerui.FS, "favicon-32x32.png")
-	// This encoder escapes what would end the element that the settings stand in.
+func newIndex(settings Settings) content {
+	// This encoder escapes the characters that would end the script element around the settings.
 	bootstrap, err := json.Marshal(map[string]string{"clientId": settings.ClientID, "audience": settings.Audience})
 	if err != nil {
-		panic(err) // strings do encode
+		panic(err) // impossible: strings can be encoded
 	}
-	html := bytes.Replace(mustRead(own, "page/index.html"), []byte("{}"), bootstrap, 1)
-	p.indexHTML = newRendition(typeOf(".html"), html)
-	return p
+	html := bytes.Replace(mustRead(page, "page/index.html"), []byte("{}"), bootstrap, 1)
+	return newContent("text/html; charset=utf-8", html)
 }
 
-func mustRead(files fs.FS, name string) []byte {
-	content, err := fs.ReadFile(files, name)
-	if err != nil {
-		panic("docs: " + err.Error()) // it is embedded
-	}
-	return content
-}
-
-// typeOf has a table of its own: that of the mime package depends on the machine.
-func typeOf(name string) string {
-	switch path.Ext(name) {
-	case ".js":
-		return "text/javascript; charset=utf-8"
-	case ".css":
-		return "text/css; charset=utf-8"
-	default:
-		return "text/html; charset=utf-8"
-	}
-}
-
-// index is the page. Nothing on it comes from elsewhere, and all that it calls is this API and the provider's token
+// serveIndex responds with the page. It loads nothing from elsewhere, and calls only this API and the provider's token
 // endpoint.
-func (p *page) index(c *gin.Context) {
-	token := originOf(p.provider.endpoints(c.Request.Context()).Token)
+func (m *Module) serveIndex(c *gin.Context) {
+	token := m.provider.document(c.Request.Context()).endpoints.tokenOrigin()
 	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
 		"connect-src 'self' "+token+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	send(c, p.indexHTML)
+	m.index.serve(c)
 }
 
-// callback is where the identity provider sends the browser back to, in the window that the page has opened.
-func (p *page) callback(c *gin.Context) {
+// serveCallback responds with the page to which the identity provider redirects the window that the index page opened.
+func (m *Module) serveCallback(c *gin.Context) {
 	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	send(c, newRendition(typeOf(".html"), mustRead(own, "page/callback.html")))
+	m.callback.serve(c)
+}
+
+// asset is a file of the page. It is read at the first request and then kept, so that no later request copies or
+// compresses it. Most processes serve no assets.
+type asset struct {
+	identity func() content
+	gzip     func() content // nil if the file is not compressed
+}
+
+func newAssets() map[string]asset {
+	const script, style = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
+	plain := func(files fs.FS, name, mediaType string) asset {
+		return asset{identity: sync.OnceValue(func() content { return newContent(mediaType, mustRead(files, name)) })}
+	}
+	compressed := func(name, mediaType string) asset {
+		zipped := sync.OnceValue(func() content { return newContent(mediaType, mustRead(swaggerui.FS, name)) })
+		return asset{gzip: zipped, identity: sync.OnceValue(func() content { return newContent(mediaType, mustUnzip(zipped().body)) })}
+	}
+	return map[string]asset{
+		"init.js":              plain(page, "page/init.js", script),
+		"callback.js":          plain(page, "page/callback.js", script),
+		"page.css":             plain(page, "page/page.css", style),
+		"favicon.png":          plain(swaggerui.FS, "favicon-32x32.png", "image/png"),
+		"swagger-ui-bundle.js": compressed("swagger-ui-bundle.js.gz", script),
+		"swagger-ui.css":       compressed("swagger-ui.css.gz", style),
+	}
 }
 
 func (a asset) serve(c *gin.Context) {
-	embedded := rendition{a.read(), a.contentType, a.etag()}
-	if !a.gzipped {
-		send(c, embedded)
-		return
+	body := a.identity
+	if a.gzip != nil {
+		c.Header("Vary", "Accept-Encoding")
+		if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+			c.Header("Content-Encoding", "gzip")
+			body = a.gzip
+		}
 	}
-	c.Header("Vary", "Accept-Encoding")
-	if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
-		c.Header("Content-Encoding", "gzip")
-		send(c, embedded)
-		return
+	body().serve(c)
+}
+
+func mustRead(files fs.FS, name string) []byte {
+	body, err := fs.ReadFile(files, name)
+	if err != nil {
+		panic("docs: " + err.Error()) // impossible: the file is embedded
 	}
-	var plain []byte
-	unzip, err := gzip.NewReader(bytes.NewReader(embedded.body))
+	return body
+}
+
+func mustUnzip(zipped []byte) (body []byte) {
+	reader, err := gzip.NewReader(bytes.NewReader(zipped))
 	if err == nil {
-		plain, err = io.ReadAll(unzip)
+		body, err = io.ReadAll(reader)
 	}
 	if err != nil {
-		panic("docs: " + err.Error()) // it is embedded
+		panic("docs: " + err.Error()) // impossible: the file is embedded
 	}
-	send(c, newRendition(a.contentType, plain))
+	return body
 }

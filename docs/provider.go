@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
-// endpoints are where people sign in, and where the code that they come back with is exchanged for a token.
+// endpoints are the URLs at which users sign in and at which the page exchanges the code for a token.
 type endpoints struct {
 	Authorization string `json:"authorization_endpoint"`
 	Token         string `json:"token_endpoint"`
@@ -21,51 +23,63 @@ type endpoints struct {
 
 const (
 	discoveryTimeout = 3 * time.Second
-	// discoveryPause is how long the provider is left in peace after it gave no answer.
-	discoveryPause = time.Minute
-	// maxDiscovery bounds the metadata that is read, in bytes.
-	maxDiscovery = 1 << 20
+	discoveryPause   = time.Minute // after a failure
+	maxMetadata      = 1 << 20     // bytes
 )
 
-// provider knows the endpoints of an identity provider. It asks for them when they are first needed, since this process
-// may be the provider itself, and is still starting.
+// provider finds the endpoints of an identity provider. It asks when a request first needs them, because this process
+// can be the provider and still be starting.
 type provider struct {
 	issuer string
 	client *http.Client
-
-	mu     sync.Mutex
-	found  endpoints // zero until the provider has told
-	nextAt time.Time // not asked again before
+	calls  singleflight.Group
+	latest atomic.Pointer[discovery]
 }
+
+// discovery is the result of asking the provider for its metadata.
+type discovery struct {
+	document *document
+	expires  time.Time // zero: never, because the metadata does not change
+}
+
+func (d *discovery) isFresh() bool { return d.expires.IsZero() || time.Now().Before(d.expires) }
 
 func newProvider(issuer string) *provider {
-	// The metadata is at this address or it is not the issuer's.
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &provider{issuer: issuer, client: &http.Client{Timeout: discoveryTimeout, CheckRedirect: stay}}
+	// A redirect could lead to the metadata of another issuer.
+	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	p := &provider{issuer: issuer, client: &http.Client{Timeout: discoveryTimeout, CheckRedirect: noRedirect}}
+	auth0 := endpoints{Authorization: issuer + "authorize", Token: issuer + "oauth/token"}
+	p.latest.Store(&discovery{newDocument(auth0), time.Now()})
+	return p
 }
 
-// endpoints returns those of the provider's metadata (OpenID Connect Discovery 1.0 section 4) or, while it cannot be had,
-// those that an Auth0 tenant has.
-func (p *provider) endpoints(ctx context.Context) endpoints {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.found.Token == "" && time.Now().After(p.nextAt) {
-		if found, err := p.discover(ctx); err == nil {
-			p.found = found
-		} else {
-			p.nextAt = time.Now().Add(discoveryPause)
+// document returns the document with the endpoints in the provider's metadata (OpenID Connect Discovery 1.0 section 4).
+// Until the provider supplies valid metadata, it returns the document with the endpoints of an Auth0 tenant. Concurrent
+// requests share one call, and each waits for it no longer than its own context allows.
+func (p *provider) document(ctx context.Context) *document {
+	if latest := p.latest.Load(); latest.isFresh() {
+		return latest.document
+	}
+	call := p.calls.DoChan("", func() (any, error) {
+		latest := p.latest.Load()
+		if latest.isFresh() {
+			return nil, nil
 		}
+		next := &discovery{latest.document, time.Now().Add(discoveryPause)}
+		if found, err := p.discover(context.WithoutCancel(ctx)); err == nil {
+			next = &discovery{document: newDocument(found)}
+		}
+		p.latest.Store(next)
+		return nil, nil
+	})
+	select {
+	case <-call:
+	case <-ctx.Done():
 	}
-	if p.found.Token != "" {
-		return p.found
-	}
-	return endpoints{Authorization: p.issuer + "authorize", Token: p.issuer + "oauth/token"}
+	return p.latest.Load().document
 }
 
 func (p *provider) discover(ctx context.Context) (endpoints, error) {
-	// One who does not wait for the answer does not spoil it for those who come after.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discoveryTimeout)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.issuer+".well-known/openid-configuration", http.NoBody)
 	if err != nil {
 		return endpoints{}, err
@@ -82,31 +96,27 @@ func (p *provider) discover(ctx context.Context) (endpoints, error) {
 		endpoints
 		Issuer string `json:"issuer"`
 	}
-	if err := json.NewDecoder(io.LimitReader(response.Body, maxDiscovery)).Decode(&metadata); err != nil {
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxMetadata)).Decode(&metadata); err != nil {
 		return endpoints{}, err
 	}
-	if metadata.Issuer != p.issuer { // section 4.3: metadata of somebody else's is not to be used
-		return endpoints{}, fmt.Errorf("the metadata is of the issuer %q", metadata.Issuer)
-	}
-	for _, endpoint := range []string{metadata.Authorization, metadata.Token} {
-		if !isEndpoint(endpoint) {
-			return endpoints{}, fmt.Errorf("%q is no endpoint", endpoint)
-		}
+	// Section 4.3: a client must not use the metadata of another issuer.
+	if metadata.Issuer != p.issuer || !isEndpoint(metadata.Authorization) || !isEndpoint(metadata.Token) {
+		return endpoints{}, fmt.Errorf("invalid metadata of issuer %q", metadata.Issuer)
 	}
 	return metadata.endpoints, nil
 }
 
-// isEndpoint keeps out of the document and of the page's policy what is no plain URL: both are text that it is put into.
+// isEndpoint accepts only plain URLs, because endpoints become part of the document and of the page's policy.
 func isEndpoint(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil &&
 		!strings.ContainsAny(s, " \t\r\n\"'<>;,`\\#{}|^")
 }
 
-// originOf returns the scheme and host of an endpoint, "" if it is none.
-func originOf(endpoint string) string {
-	u, err := url.Parse(endpoint)
-	if err != nil || !isEndpoint(endpoint) {
+// tokenOrigin returns the origin of the token endpoint, or "" if that is not a valid endpoint.
+func (e endpoints) tokenOrigin() string {
+	u, err := url.Parse(e.Token)
+	if err != nil || !isEndpoint(e.Token) {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
