@@ -43,13 +43,13 @@ test.each([
   expect(screen.queryByRole('button', { name: 'Add an item' }) !== null).toBe(mayAdd)
 })
 
-test('a picture that does not load leaves the drawing that stands in for it', () => {
+test('a picture that does not load leaves the placeholder', () => {
   const { container } = renderPage(<MenuPage />, { items: [item(1, 'Burger', { image: 'https://x.example/burger.png' })] })
   const picture = container.querySelector('img') as HTMLImageElement
-  expect(container.querySelector('.stand-in')).toBeTruthy()
+  expect(container.querySelector('.placeholder')).toBeTruthy()
   fireEvent.error(picture)
   expect(container.querySelector('img')).toBeNull()
-  expect(container.querySelector('.stand-in')).toBeTruthy()
+  expect(container.querySelector('.placeholder')).toBeTruthy()
 })
 
 test('a menu that is empty says so', () => {

@@ -1,23 +1,23 @@
 import { useState } from 'react'
 
 import type { Item } from './item'
-import { StandIn } from './StandIn'
+import { PlaceholderImage } from './PlaceholderImage'
 
-/** The picture of an item. Until it has loaded, and if it never does, a drawing stands in for it. */
+/** The picture of an item. A placeholder shows until the picture has loaded, and stays if it never does. */
 export function Picture({ item, eager = false }: { item: Item; eager?: boolean }) {
-  // The address is kept with the outcome: when an item gets another picture, that one has its own chance.
+  // The outcome belongs to one address: when the item gets another picture, the browser tries that one.
   const [outcome, setOutcome] = useState({ image: '', ok: false })
   const failed = outcome.image === item.image && !outcome.ok
   const loaded = outcome.image === item.image && outcome.ok
   return (
     <div className="picture" data-testid="picture">
-      <StandIn item={item} />
+      <PlaceholderImage name={item.name} />
       {item.image && !failed && (
         <img
           key={item.image}
           className={loaded ? 'loaded' : undefined}
           src={item.image}
-          alt="" // the name stands beside it
+          alt="" // the name is beside it
           loading={eager ? 'eager' : 'lazy'}
           decoding="async"
           referrerPolicy="no-referrer"
