@@ -23,8 +23,8 @@ test('a write carries its token, its condition and its body', async () => {
     seen = { method: request.method, url: request.url, ...pick(request.headers), body: await bodyOf(request) }
     response.writeHead(200, { 'Content-Type': 'application/json', ETag: '"2-b"' }).end(JSON.stringify({ id: 3, ...soup }))
   })
-  const saved = await createAPI(async () => 'token').replace(3, soup, '"1-a"')
-  expect(seen).toEqual({ method: 'PUT', url: '/items/3', authorization: 'Bearer token', 'if-match': '"1-a"', body: { item: soup } })
+  const saved = await createAPI(async () => 'token').update(3, { price: 4.5 }, '"1-a"')
+  expect(seen).toEqual({ method: 'PATCH', url: '/items/3', authorization: 'Bearer token', 'if-match': '"1-a"', body: { item: { price: 4.5 } } })
   expect(saved).toEqual({ item: { id: 3, ...soup }, etag: '"2-b"' })
 })
 

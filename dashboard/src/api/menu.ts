@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch'
 
-import type { Change, Item, ItemInput } from '../menu/item'
+import type { Change, Item, ItemInput, ItemPatch } from '../menu/item'
 import type { Query } from '../menu/query'
 import { patientFetch } from './patience'
 import { Problem, problemOf, SessionEnded } from './problem'
@@ -95,10 +95,11 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
         return tagged(data, response)
       }),
 
-    replace: (id: number, item: ItemInput, etag: string) =>
+    /** Changes these fields of the item and no others. Throws a Problem with status 412 if the tag is not current. */
+    update: (id: number, patch: ItemPatch, etag: string) =>
       authorized(async (headers) => {
-        const { data, response } = await client.PUT('/items/{id}', {
-          body: { item },
+        const { data, response } = await client.PATCH('/items/{id}', {
+          body: { item: patch },
           params: { path: { id }, header: { 'If-Match': etag } },
           headers,
         })

@@ -1,8 +1,7 @@
 import { useEffect, useRef } from 'react'
 
-import { fields, labels, type Field } from '../menu/item'
-import { formatPrice } from '../ui/format'
-import { differing, type Values } from './values'
+import { fields, formatField } from '../menu/fields'
+import { differing, parse, type Values } from './values'
 
 interface Props {
   mine: Values
@@ -44,12 +43,13 @@ export function Conflict({ mine, theirs, busy, message, mayRestore, onKeepMine, 
           </thead>
           <tbody>
             {fields
-              .filter((field) => mine[field] || theirs[field])
+              .filter(({ name }) => mine[name] || theirs[name])
               .map((field) => (
-                <tr key={field} className={different.includes(field) ? 'different' : 'same'}>
-                  <th scope="row">{labels[field]}</th>
-                  <td>{show(field, mine[field])}</td>
-                  <td>{show(field, theirs[field])}</td>
+                <tr key={field.name} className={different.includes(field) ? 'different' : 'same'}>
+                  <th scope="row">{field.label}</th>
+                  {[mine, theirs].map((values, column) => (
+                    <td key={column}>{formatField(field, parse(field, values[field.name])) || <span className="none">none</span>}</td>
+                  ))}
                 </tr>
               ))}
           </tbody>
@@ -72,9 +72,4 @@ export function Conflict({ mine, theirs, busy, message, mayRestore, onKeepMine, 
       </p>
     </section>
   )
-}
-
-function show(field: Field, value: string) {
-  if (value.trim() === '') return <span className="none">none</span>
-  return field === 'price' && Number.isFinite(Number(value)) ? formatPrice(Number(value)) : value
 }

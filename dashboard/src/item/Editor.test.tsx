@@ -77,7 +77,7 @@ test('a conflict shows both versions; to keep mine is to save it over theirs', a
   await serveItem(
     ({ item }, headers) => {
       conditions.push(headers['if-match'])
-      if (headers['if-match'] === theirs.etag) return [200, { ...item, id: 3 }, '"3-c"']
+      if (headers['if-match'] === theirs.etag) return [200, { ...theirs.item, ...item }, '"3-c"']
       now = theirs
       return [412, { detail: 'Changed.' }]
     },
@@ -95,6 +95,25 @@ test('a conflict shows both versions; to keep mine is to save it over theirs', a
   await press('Keep mine')
   await screen.findByText('Tea is saved.')
   expect(conditions).toEqual(['"1-a"', '"2-b"'])
+})
+
+test('a field that the page does not know keeps its value', async () => {
+  let stored = { ...tea, origin: 'Ceylon' }
+  const bodies: unknown[] = []
+  await serveItem(
+    (body) => {
+      bodies.push(body)
+      stored = { ...stored, ...body.item } // a merge patch
+      return [200, stored, '"2-b"']
+    },
+    () => ({ item: stored, etag: '"1-a"' }),
+  )
+  renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
+  await userEvent.type(await field('Name'), ' with milk')
+  await press('Save')
+  await screen.findByText('Tea with milk is saved.')
+  expect(bodies).toEqual([{ item: { name: 'Tea with milk' } }])
+  expect(stored).toEqual({ ...tea, name: 'Tea with milk', origin: 'Ceylon' })
 })
 
 test('to edit on after a conflict is to have the changes of both', async () => {

@@ -3,10 +3,11 @@ import { useEffect, useState } from 'react'
 import { messageOf, SessionEnded } from '../api/problem'
 import { closeToMenu, navigate } from '../app/route'
 import { useMay, useSession } from '../auth/session'
-import { fields, labels, sameItem, type Change, type Field, type Item } from '../menu/item'
+import { fields, formatField, sameItem } from '../menu/fields'
+import type { Change, Item } from '../menu/item'
 import { useMenu } from '../menu/MenuProvider'
 import { Dialog } from '../ui/Dialog'
-import { formatAgo, formatMoment, formatNumber, formatPrice } from '../ui/format'
+import { formatAgo, formatMoment, formatPrice } from '../ui/format'
 import { useActions } from './useActions'
 
 /** What happened to an item: who did what, and when. */
@@ -72,30 +73,25 @@ const who = (subject: string) => subject || 'the server'
 
 /** What a change changed. */
 function What({ change: { before, after } }: { change: Change }) {
-  const changed = fields.filter((field) => before?.[field] !== after?.[field])
   if (!before || !after) {
     const item = after ?? before
     return item && <p className="what">{[item.name, formatPrice(item.price), item.category].filter(Boolean).join(' · ')}</p>
   }
-  if (changed.length === 0) return <p className="what">Nothing is different.</p>
+  const changed = fields.filter(({ name }) => before[name] !== after[name])
+  if (changed.length === 0) return <p className="what">Nothing that this page shows has changed.</p>
   return (
     <dl className="what">
       {changed.map((field) => (
-        <div key={field}>
-          <dt>{labels[field]}</dt>
+        <div key={field.name}>
+          <dt>{field.label}</dt>
           <dd>
-            <del>{show(field, before)}</del> <span aria-hidden="true">→</span> <ins>{show(field, after)}</ins>
+            <del>{formatField(field, before[field.name]) || 'none'}</del> <span aria-hidden="true">→</span>{' '}
+            <ins>{formatField(field, after[field.name]) || 'none'}</ins>
           </dd>
         </div>
       ))}
     </dl>
   )
-}
-
-function show(field: Field, item: Item): string {
-  if (field === 'price') return formatPrice(item.price)
-  if (field === 'calories') return item.calories === undefined ? 'none' : formatNumber(item.calories)
-  return item[field] || 'none'
 }
 
 /** The history, from the newest change on. It is read again when the item changes. */

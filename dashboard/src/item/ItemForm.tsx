@@ -1,9 +1,9 @@
-import { useEffect, useId, useRef, useState, type FormEvent } from 'react'
+import { useEffect, useRef, useState, type FormEvent } from 'react'
 
 import type { Tagged } from '../api/menu'
 import { messageOf, type FieldError } from '../api/problem'
 import { useMay, useSession } from '../auth/session'
-import { fields, sameItem, type Field } from '../menu/item'
+import { fields, sameItem, type Field } from '../menu/fields'
 import { useMenu, useView } from '../menu/MenuProvider'
 import { Conflict } from './Conflict'
 import { keepDraft, type Draft } from './draft'
@@ -33,7 +33,6 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
   const [ended, setEnded] = useState(false)
   const [theirs, setTheirs] = useState<{ now: Tagged | null } | null>(null)
   const form = useRef<HTMLFormElement>(null)
-  const listId = useId()
   const may = useMay()
   const others = useOthersChange(id, base)
 
@@ -52,11 +51,11 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
     if (errors.length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
   }, [errors])
 
-  async function submit(values: Values, etag: string | null) {
+  async function submit(base: Tagged | null) {
     setErrors([])
     setMessage('')
     setRefused(values)
-    settle(await save(values, etag))
+    settle(await save(values, base))
   }
 
   function settle(outcome: Outcome) {
@@ -88,7 +87,7 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
             const over = now ?? (await bringBack(id as number))
             setBase(over)
             setTheirs(null)
-            await submit(values, over.etag)
+            await submit(over)
           } catch (error) {
             setMessage(messageOf(error))
           }
@@ -105,14 +104,13 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
     )
   }
 
-  // What is being put right is not called wrong any more.
-  const wrong = (field: Field) => (values[field] === refused[field] ? errors.find((error) => error.field === field)?.message : undefined)
-  const elsewhere = errors.filter(({ field }) => !(fields as readonly string[]).includes(field))
+  // An error disappears as soon as the user edits the field.
+  const errorOf = ({ name }: Field) => (values[name] === refused[name] ? errors.find(({ field }) => field === name)?.message : undefined)
+  const elsewhere = errors.filter(({ field }) => !fields.some(({ name }) => name === field))
   function send(event: FormEvent) {
     event.preventDefault()
-    if (!busy) void submit(values, base?.etag ?? null)
+    if (!busy) void submit(base)
   }
-  const set = (field: Field) => (value: string) => setValues((values) => ({ ...values, [field]: value }))
 
   return (
     <form ref={form} className="form" onSubmit={send} noValidate aria-busy={busy}>
@@ -147,19 +145,18 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
         </p>
       )}
       <div className="fields">
-        <FormField field="name" value={values.name} onChange={set('name')} error={wrong('name')} required autoFocus />
-        <FormField field="price" value={values.price} onChange={set('price')} error={wrong('price')} required inputMode="decimal" hint="For example 4.50" />
-        <FormField field="category" value={values.category} onChange={set('category')} error={wrong('category')} list={listId} />
-        <FormField field="calories" value={values.calories} onChange={set('calories')} error={wrong('calories')} inputMode="numeric" />
-        <FormField field="tagline" value={values.tagline} onChange={set('tagline')} error={wrong('tagline')} hint="One line under the name" />
-        <FormField field="description" value={values.description} onChange={set('description')} error={wrong('description')} multiline />
-        <FormField field="image" value={values.image} onChange={set('image')} error={wrong('image')} inputMode="url" hint="Starts with https://. Without one a drawing is shown." />
-      </div>
-      <datalist id={listId}>
-        {categories.map((category) => (
-          <option key={category} value={category} />
+        {fields.map((field, index) => (
+          <FormField
+            key={field.name}
+            field={field}
+            value={values[field.name]}
+            onChange={(value) => setValues((values) => ({ ...values, [field.name]: value }))}
+            error={errorOf(field)}
+            suggestions={field.name === 'category' ? categories : []}
+            autoFocus={index === 0}
+          />
         ))}
-      </datalist>
+      </div>
       <p className="actions">
         <button type="button" onClick={onCancel}>
           Cancel

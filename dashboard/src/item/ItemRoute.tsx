@@ -5,8 +5,8 @@ import { closeToMenu } from '../app/route'
 import { useMay, useSession } from '../auth/session'
 import { useMenu, useView } from '../menu/MenuProvider'
 import { Dialog } from '../ui/Dialog'
+import { ItemNotFound } from './ItemNotFound'
 import { ItemView } from './ItemView'
-import { Gone } from './Gone'
 
 // Most visitors never change the menu.
 const Editor = lazy(() => import('./Editor'))
@@ -35,7 +35,7 @@ export function ItemRoute({ id, view }: { id: number; view: 'item' | 'edit' | 'h
     )
   }
   if (item) return <ItemView item={item} />
-  if (state === 'missing') return <Gone id={id} />
+  if (state === 'missing') return <ItemNotFound id={id} />
   return <Waiting title="Item" problem={state === 'failed' ? messageOf(error) : ''} />
 }
 
@@ -77,7 +77,7 @@ function useItem(id: number) {
     const asking = new AbortController()
     api
       .get(id, asking.signal)
-      .then((tagged) => store.learn(tagged.item))
+      .then((tagged) => store.upsert(tagged.item))
       .catch((error: unknown) => asking.signal.aborted || setAnswer({ id, error }))
     return () => asking.abort()
   }, [api, store, id, known])

@@ -1,14 +1,19 @@
 import { closeToMenu } from '../app/route'
 import { Link } from '../app/Link'
 import { useMay } from '../auth/session'
+import { fields, formatField } from '../menu/fields'
 import type { Item } from '../menu/item'
 import { Picture } from '../menu/Picture'
 import { Dialog } from '../ui/Dialog'
-import { formatNumber, formatPrice } from '../ui/format'
+import { formatPrice } from '../ui/format'
 import { useToasts } from '../ui/toasts'
 import { useActions } from './useActions'
 
-/** All there is to say about an item, and what may be done to it. */
+// The other fields follow the price, each with its label.
+const placed = ['name', 'image', 'category', 'tagline', 'description', 'price']
+const otherFields = fields.filter(({ name }) => !placed.includes(name))
+
+/** The page of an item, with the actions that the user may take. */
 export function ItemView({ item }: { item: Item }) {
   const may = useMay()
   const { remove } = useActions()
@@ -22,7 +27,14 @@ export function ItemView({ item }: { item: Item }) {
         {item.description && <p className="description">{item.description}</p>}
         <p className="facts">
           <span className="price">{formatPrice(item.price)}</span>
-          {item.calories !== undefined && <span className="calories">{formatNumber(item.calories)} kcal</span>}
+          {otherFields.map(
+            (field) =>
+              formatField(field, item[field.name]) && (
+                <span key={field.name}>
+                  {field.label}: {formatField(field, item[field.name])}
+                </span>
+              ),
+          )}
         </p>
         <p className="actions">
           <CopyLink path={`/menu/${item.id}`} />

@@ -1,5 +1,5 @@
 import type { Tagged } from '../api/menu'
-import type { Values } from './values'
+import { empty, type Values } from './values'
 
 /** What was typed and not saved. `base` is what it was typed over, null for a new item. */
 export interface Draft {
@@ -23,7 +23,8 @@ export function keepDraft(id: number | null, draft: Draft) {
 
 export function readDraft(id: number | null): Draft | null {
   try {
-    return JSON.parse(sessionStorage.getItem(nameOf(id)) ?? 'null') as Draft | null
+    const draft = JSON.parse(sessionStorage.getItem(nameOf(id)) ?? 'null') as Draft | null
+    return draft && { ...draft, values: { ...empty, ...draft.values } } // an older page may have had fewer fields
   } catch {
     return null
   }

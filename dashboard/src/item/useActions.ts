@@ -1,9 +1,11 @@
 import { messageOf, Problem, SessionEnded } from '../api/problem'
 import { closeToMenu, navigate } from '../app/route'
 import { useMay, useSession } from '../auth/session'
-import { sameItem, type Item } from '../menu/item'
+import { sameItem } from '../menu/fields'
+import type { Item } from '../menu/item'
 import { useMenu } from '../menu/MenuProvider'
 import { useToasts } from '../ui/toasts'
+import { patchOf, valuesOf } from './values'
 
 /** What a person may do to an item without typing anything. Nothing throws: the outcome is a toast. */
 export function useActions() {
@@ -24,11 +26,11 @@ export function useActions() {
   async function remove(item: Item) {
     const { id, name } = item
     closeToMenu()
-    const undo = store.pretend(id, null)
+    const undo = store.applyOptimistic(id, null)
     try {
       const current = await api.get(id)
       if (!sameItem(current.item, item)) {
-        store.learn(current.item)
+        store.upsert(current.item)
         return lookFirst(item)
       }
       await api.remove(id, current.etag)
@@ -64,7 +66,7 @@ export function useActions() {
   async function restore(id: number, name: string) {
     try {
       const { item } = await api.restore(id, crypto.randomUUID())
-      store.learn(item)
+      store.upsert(item)
       show({ text: `${item.name} is back on the menu.`, id: `item-${id}` })
     } catch (error) {
       if (error instanceof Problem && error.status === 409) show({ text: `${name} is on the menu already.` })
@@ -72,14 +74,13 @@ export function useActions() {
     }
   }
 
-  /** Makes the item what it was before. */
+  /** Changes the item back to an earlier version. */
   async function revert(item: Item) {
     try {
-      const { etag } = await api.get(item.id)
-      const { id, ...input } = item
-      const saved = await api.replace(id, input, etag)
-      store.learn(saved.item)
-      show({ text: `${saved.item.name} is as it was then.`, id: `item-${id}` })
+      const current = await api.get(item.id)
+      const saved = await api.update(item.id, patchOf(current.item, valuesOf(item)), current.etag)
+      store.upsert(saved.item)
+      show({ text: `${saved.item.name} is as it was then.`, id: `item-${item.id}` })
     } catch (error) {
       fail(`${item.name} was not changed`, error)
     }

@@ -2,10 +2,10 @@ import { useRef, useState } from 'react'
 
 import type { Tagged } from '../api/menu'
 import { messageOf, Problem, SessionEnded, type FieldError } from '../api/problem'
-import { sameItem } from '../menu/item'
+import { sameItem } from '../menu/fields'
 import { useMenu } from '../menu/MenuProvider'
 import { useToasts } from '../ui/toasts'
-import { inputOf, previewOf, type Values } from './values'
+import { inputOf, patchOf, previewOf, type Values } from './values'
 
 /** How an attempt to save ended. `theirs` is null when the item was deleted. */
 export type Outcome =
@@ -15,20 +15,23 @@ export type Outcome =
   | { kind: 'ended' }
   | { kind: 'failed'; message: string }
 
-/** Saves an item. The menu shows it at once, and takes it back if the server refuses. */
+/**
+ * Saves an item: a new one whole, an existing one as the changes to its base version. So fields that this page does not know
+ * keep their values. The menu shows the result at once and rolls it back if the server rejects it.
+ */
 export function useSave(id: number | null) {
   const { api, store } = useMenu()
   const { show } = useToasts()
   const [busy, setBusy] = useState(false)
   const attempt = useRef({ key: '', body: '' })
 
-  async function save(values: Values, etag: string | null): Promise<Outcome> {
+  async function save(values: Values, base: Tagged | null): Promise<Outcome> {
     setBusy(true)
     const preview = previewOf(id ?? -1, values)
-    const undo = preview ? store.pretend(preview.id, preview) : () => {}
+    const undo = preview ? store.applyOptimistic(preview.id, preview) : () => {}
     try {
-      const { item } = id === null || etag === null ? await create(values) : await api.replace(id, inputOf(values), etag)
-      store.learn(item)
+      const { item } = id === null || !base ? await create(values) : await api.update(id, patchOf(base.item, values), base.etag)
+      store.upsert(item)
       show({ text: id === null ? `${item.name} is on the menu.` : `${item.name} is saved.`, id: `item-${item.id}` })
       return { kind: 'saved' }
     } catch (error) {
@@ -65,7 +68,7 @@ export function useSave(id: number | null) {
   async function compare(id: number, values: Values): Promise<Outcome> {
     try {
       const theirs = await api.get(id)
-      store.learn(theirs.item)
+      store.upsert(theirs.item)
       // Our own write arrived and its answer did not: the retry finds what it meant to write.
       if (sameItem(theirs.item, previewOf(id, values))) return { kind: 'saved' }
       return { kind: 'conflict', theirs }
@@ -78,7 +81,7 @@ export function useSave(id: number | null) {
   /** Puts the item back on the menu and returns it, to be saved over. */
   async function bringBack(id: number): Promise<Tagged> {
     const restored = await api.restore(id, crypto.randomUUID())
-    store.learn(restored.item)
+    store.upsert(restored.item)
     return restored
   }
 

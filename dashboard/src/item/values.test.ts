@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { empty, inputOf, merge, valuesOf } from './values'
+import { empty, inputOf, merge, patchOf, valuesOf } from './values'
 
 test.each([
   ['4.50', 4.5],
@@ -16,16 +16,30 @@ test.each([
   expect(inputOf({ ...empty, price: typed }).price).toBe(sent)
 })
 
-test('what is optional and empty is left out', () => {
-  expect(inputOf({ ...empty, name: 'Tea', price: '1', tagline: ' ' })).toEqual({ name: 'Tea', price: 1, description: '', image: '' })
+test('a new item has no value for an empty field', () => {
+  expect(inputOf({ ...empty, name: 'Tea', price: '1', tagline: ' ' })).toEqual({
+    name: 'Tea', price: 1, category: '', tagline: '', description: '', image: '',
+  })
 })
 
-test('an item survives its form', () => {
+test.each([
+  ['nothing', {}, {}],
+  ['only spaces', { name: ' Tea ' }, {}],
+  ['a number', { price: '2,50' }, { price: 2.5 }],
+  ['a text', { category: 'Drinks' }, { category: 'Drinks' }],
+  ['a text to nothing', { tagline: '' }, { tagline: '' }],
+  ['a number to nothing', { calories: '' }, { calories: null }],
+])('the patch has what the user changed: %s', (_, changes, patch) => {
+  const tea = { id: 3, name: 'Tea', price: 1.99, description: '', image: '', tagline: 'Hot', calories: 2 }
+  expect(patchOf(tea, { ...valuesOf(tea), ...changes })).toEqual(patch)
+})
+
+test('an item does not change when it passes through the form', () => {
   const item = { name: 'Tea', price: 1.99, description: 'Hot\nwet', image: 'https://x/y.png', tagline: 'T', category: 'C', calories: 0 }
   expect(inputOf(valuesOf(item))).toEqual(item)
 })
 
-test('a merge keeps the changes of both, and of one field those of the person', () => {
+test('a merge keeps both changes, and mine where both changed a field', () => {
   const base = valuesOf({ name: 'Tea', price: 1, tagline: 'old' })
   const mine = { ...base, name: 'My tea' }
   const theirs = { ...base, name: 'Their tea', price: '2' }

@@ -1,58 +1,54 @@
-import { fields, type Field, type Item, type ItemInput } from '../menu/item'
+import { fields, type Field, type FieldName } from '../menu/fields'
+import type { Item, ItemInput, ItemPatch } from '../menu/item'
 
-/** An item as it stands in a form. */
-export type Values = Record<Field, string>
+/** The text in each field of the form. */
+export type Values = Record<FieldName, string>
 
-export const empty: Values = { name: '', price: '', category: '', tagline: '', description: '', calories: '', image: '' }
-
-/** Writes an item into a form. */
 export function valuesOf(item: Partial<Item>): Values {
-  return Object.fromEntries(fields.map((field) => [field, String(item[field] ?? '')])) as Values
+  return Object.fromEntries(fields.map(({ name }) => [name, String(item[name] ?? '')])) as Values
 }
 
+export const empty = valuesOf({})
+
 /**
- * Reads a form for a request. What is no number is sent as it was typed: the API knows best what is wrong with it, and
- * says so at the field.
+ * Reads the text of one field for a request. Empty text unsets an optional text field. Text that is not a number is sent as
+ * it is, because the API explains best what is wrong with it.
  */
+export function parse({ kind }: Field, typed: string): string | number | null {
+  const text = typed.trim()
+  if (kind !== 'price' && kind !== 'integer') return text
+  if (text === '') return null
+  const number = text.replace(/^(\d+),(\d{1,2})$/, '$1.$2') // half the world writes 4,50 for 4.50
+  return /^-?\d+(\.\d+)?$/.test(number) ? Number(number) : text
+}
+
+/** The body of a request that adds an item. */
 export function inputOf(values: Values): ItemInput {
-  const { name, price, description, image, tagline, category, calories } = values
-  return {
-    name,
-    ...(price.trim() !== '' && { price: numberOr(price) }),
-    description,
-    image: image.trim(),
-    ...(tagline.trim() && { tagline }),
-    ...(category.trim() && { category }),
-    ...(calories.trim() && { calories: numberOr(calories) }),
-  } as ItemInput
+  const entries = fields.map((field) => [field.name, parse(field, values[field.name])] as const)
+  return Object.fromEntries(entries.filter(([, value]) => value !== null)) as unknown as ItemInput
+}
+
+/** The merge patch that turns the item into what the form says. It leaves out what the user did not change. */
+export function patchOf(item: Item, values: Values): ItemPatch {
+  return Object.fromEntries(differing(valuesOf(item), values).map((field) => [field.name, parse(field, values[field.name])]))
 }
 
 /**
- * The item that the form describes, as it will look, or null while it has no price. A picture that the API would refuse is
- * left out: a browser would look for it among our own addresses.
+ * The item as it will look once it is saved, or null without a price. An image that the API would reject is left out:
+ * a browser would resolve it against our own address.
  */
 export function previewOf(id: number, values: Values): Item | null {
   const input = inputOf(values)
   if (typeof input.price !== 'number') return null
-  const image = /^https?:\/\//i.test(input.image) ? input.image : ''
-  return { ...input, id, image, name: input.name.trim() } as Item
+  return { ...input, id, image: /^https?:\/\//i.test(input.image) ? input.image : '' } as Item
 }
 
-// 4,50 is how half the world writes 4.50.
-function numberOr(typed: string): number | string {
-  const text = typed.trim().replace(/^(\d+),(\d{1,2})$/, '$1.$2')
-  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : typed.trim()
-}
-
-/**
- * What to go on editing with after a conflict: the fields that the person changed are theirs, the others are as the other
- * left them.
- */
+/** Combines two changes of the same base. Where both changed a field, mine wins. */
 export function merge(base: Values, mine: Values, theirs: Values): Values {
-  return Object.fromEntries(fields.map((field) => [field, mine[field] === base[field] ? theirs[field] : mine[field]])) as Values
+  return Object.fromEntries(fields.map(({ name }) => [name, mine[name] === base[name] ? theirs[name] : mine[name]])) as Values
 }
 
 /** The fields in which the two differ. */
 export function differing(a: Values, b: Values): Field[] {
-  return fields.filter((field) => a[field].trim() !== b[field].trim())
+  return fields.filter(({ name }) => a[name].trim() !== b[name].trim())
 }

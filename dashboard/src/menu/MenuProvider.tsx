@@ -34,7 +34,7 @@ export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; ch
   )
   const [store] = useState(() => {
     const menu = new MenuStore(api, bootstrap.menu, parseQuery(search))
-    if (bootstrap.item) menu.learn(bootstrap.item)
+    if (bootstrap.item) menu.upsert(bootstrap.item)
     return menu
   })
   const [connection, setConnection] = useState<Connection>('connecting')

@@ -74,7 +74,7 @@ test('a change of others is shown, and marked for a while', () => {
 
 test('hearing of what one did oneself marks nothing', () => {
   const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
-  store.learn(item(2, { price: 9 }))
+  store.upsert(item(2, { price: 9 }))
   store.apply({ id: 2, version: 2, action: 'update', item: item(2, { price: 9 }) })
   expect(store.getView().fresh.size).toBe(0)
 })
@@ -89,14 +89,14 @@ test('in a large menu a change goes to its place, unless that is not loaded yet'
 
 test('what the server refuses was never there, and what came meanwhile is', () => {
   const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
-  const undo = store.pretend(1, item(1, { name: 'Mine' }))
+  const undo = store.applyOptimistic(1, item(1, { name: 'Mine' }))
   expect(store.getView().items[0]?.name).toBe('Mine')
   expect([...store.getView().pending]).toEqual([1])
   store.apply({ id: 1, version: 2, action: 'update', item: item(1, { name: 'Theirs' }) })
   expect(store.getView().items[0]?.name).toBe('Mine')
   undo()
   expect(store.getView().items[0]?.name).toBe('Theirs')
-  const undoDelete = store.pretend(2, null)
+  const undoDelete = store.applyOptimistic(2, null)
   expect(ids(store)).toEqual([1])
   undoDelete()
   expect(ids(store)).toEqual([1, 2])

@@ -1,6 +1,7 @@
 import { largestPage, pageSize, type API } from '../api/menu'
 import type { Overview } from '../bootstrap'
-import { sameItem, type ChangeEvent, type Item } from './item'
+import { sameItem } from './fields'
+import type { ChangeEvent, Item } from './item'
 import { categoriesOf, comparer, everything, formatQuery, matcher, select, type Query } from './query'
 
 /** What the page shows of the menu at one moment. */
@@ -124,7 +125,7 @@ export class MenuStore {
   }
 
   /** Takes in an item that the server gave. */
-  learn(item: Item) {
+  upsert(item: Item) {
     if (sameItem(this.known.get(item.id), item)) return
     this.etag = ''
     this.put(item)
@@ -139,7 +140,7 @@ export class MenuStore {
   }
 
   /** Shows the item, or with null its absence, as if the server had said so. Call the result when it has answered. */
-  pretend(id: number, item: Item | null): () => void {
+  applyOptimistic(id: number, item: Item | null): () => void {
     this.overlay.set(id, item)
     this.emit()
     return () => {

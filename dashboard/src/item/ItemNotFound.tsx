@@ -4,13 +4,13 @@ import { useMay } from '../auth/session'
 import { Dialog } from '../ui/Dialog'
 import { useActions } from './useActions'
 
-/** Shown for an item that is not, or no longer, on the menu. */
-export function Gone({ id }: { id: number }) {
+/** The page for a missing or deleted item. */
+export function ItemNotFound({ id }: { id: number }) {
   const may = useMay()
   const { restore } = useActions()
   return (
     <Dialog title="Not on the menu" onClose={closeToMenu}>
-      <p>There is no item with the number {id}, or it was taken off the menu.</p>
+      <p>There is no item with the number {id}, or it was deleted.</p>
       <p className="actions">
         <button type="button" onClick={closeToMenu}>
           See the menu

@@ -1,0 +1,49 @@
+import { formatNumber, formatPrice } from '../ui/format'
+import type { Item, ItemInput } from './item'
+
+interface FieldSettings {
+  /** The field's name in the API. */
+  name: Exclude<keyof ItemInput, 'id'>
+  label: string
+  /** The kind of input. `price` and `integer` are numbers in the API, every other kind is text. */
+  kind: 'text' | 'multiline' | 'url' | 'price' | 'integer'
+  required?: true
+  /** A line of help below the input. */
+  hint?: string
+  /** The unit that follows the value. */
+  unit?: string
+}
+
+// The list has no limits: the API checks every value and names the invalid fields, so that each rule has one place.
+const list = [
+  { name: 'name', label: 'Name', kind: 'text', required: true },
+  { name: 'price', label: 'Price', kind: 'price', required: true, hint: 'For example 4.50' },
+  { name: 'category', label: 'Category', kind: 'text' },
+  { name: 'calories', label: 'Calories', kind: 'integer', unit: 'kcal' },
+  { name: 'tagline', label: 'Tagline', kind: 'text', hint: 'One line under the name' },
+  { name: 'description', label: 'Description', kind: 'multiline' },
+  { name: 'image', label: 'Picture (address)', kind: 'url', hint: 'Starts with https://. An item without a picture gets a placeholder.' },
+] as const satisfies readonly FieldSettings[]
+
+/** The name of a field that this page shows and edits. */
+export type FieldName = (typeof list)[number]['name']
+
+export type Field = FieldSettings & { name: FieldName }
+
+/**
+ * Every field that this page shows and edits, in the order of the form. The form, the request that saves, the history, the
+ * item's page and the comparison of two versions derive from this list. A new optional text field is one line here.
+ */
+export const fields: readonly Field[] = list
+
+/** The value as a person reads it, or "" if there is none. */
+export function formatField({ kind, unit }: Field, value: string | number | null | undefined): string {
+  const text = typeof value !== 'number' ? (value ?? '') : kind === 'price' ? formatPrice(value) : formatNumber(value)
+  return text && unit ? `${text} ${unit}` : text
+}
+
+/** Whether two versions of an item have the same values. An optional field may be absent or empty. */
+export function sameItem(a: Item | null | undefined, b: Item | null | undefined): boolean {
+  if (!a || !b) return !a && !b
+  return fields.every(({ name }) => (a[name] ?? '') === (b[name] ?? ''))
+}
