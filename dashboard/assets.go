@@ -1,10 +1,7 @@
 package dashboard
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
-	"io"
 	"io/fs"
 	"mime"
 	"net/http"
@@ -15,105 +12,67 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// asset is a file whose name holds a digest of its content, so that it never changes. The binary has it compressed
-// alone, by two codings; for a client that takes neither it is unpacked. It is read when somebody asks for it: a copy of
-// all of them would take more memory than the menu.
+// asset is a built file whose name contains a hash of its content, so it never changes. The build compresses it in advance:
+// beside the file itself there is one that ends in .br and one that ends in .gz.
 type asset struct {
 	built       fs.FS
 	name        string
 	contentType string
+	sizes       map[string]int64 // by content coding
 }
 
-// readAssets returns the assets of a build: for each a file that ends in .br and one that ends in .gz.
-func readAssets(built fs.FS) ([]asset, error) {
-	packed, err := fs.Glob(built, "assets/*.gz")
-	if err != nil {
-		return nil, err
-	}
-	assets := make([]asset, 0, len(packed))
-	for _, file := range packed {
-		name := strings.TrimSuffix(file, ".gz")
-		a := asset{built, name, contentTypes[path.Ext(name)]}
-		if a.contentType == "" {
-			return nil, fmt.Errorf("dashboard: nobody said what type %s has", name)
-		}
-		if _, err := fs.Stat(built, name+".br"); err != nil {
-			return nil, err
-		}
-		assets = append(assets, a)
-	}
-	return assets, nil
-}
+var extensions = map[string]string{"br": ".br", "gzip": ".gz", "": ""}
 
-// contentTypes are fixed: what the mime package says depends on the machine.
+// contentTypes is fixed, because the types that the mime package knows depend on the machine.
 var contentTypes = map[string]string{
 	".js":  "text/javascript; charset=utf-8",
 	".css": "text/css; charset=utf-8",
 	".svg": "image/svg+xml",
 }
 
-func (a asset) serve(c *gin.Context) {
-	coding := choose(c.Request.Header.Values("Accept-Encoding"), "br", "gzip")
-	etag := `"` + path.Base(a.name) + "-" + coding + `"`
-	c.Header("Cache-Control", "public, max-age=31536000, immutable")
-	c.Header("ETag", etag)
-	c.Writer.Header().Add("Vary", "Accept-Encoding")
-	if matches(c.Request, etag) {
-		c.Status(http.StatusNotModified)
-		return
-	}
-	body, err := a.read(coding)
-	if err != nil {
-		c.Status(http.StatusInternalServerError)
-		_ = c.Error(err)
-		c.Abort()
-		return
-	}
-	if coding != "" {
-		c.Header("Content-Encoding", coding)
-	}
-	c.Header("Content-Length", strconv.Itoa(len(body)))
-	c.Data(http.StatusOK, a.contentType, body)
-}
-
-// read returns the file in the coding, br, gzip or "".
-func (a asset) read(coding string) ([]byte, error) {
-	if coding == "br" {
-		return fs.ReadFile(a.built, a.name+".br")
-	}
-	packed, err := fs.ReadFile(a.built, a.name+".gz")
-	if err != nil || coding == "gzip" {
-		return packed, err
-	}
-	return unpack(packed)
-}
-
-func unpack(packed []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(packed))
+// readAssets returns the assets of a build. It returns an error if a compressed form or a content type is missing.
+func readAssets(built fs.FS) ([]asset, error) {
+	compressed, err := fs.Glob(built, "assets/*.gz")
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(z)
-}
-
-// matches reports whether the client has what the tag stands for (RFC 9110 section 13.1.2).
-func matches(r *http.Request, etag string) bool {
-	for _, line := range r.Header.Values("If-None-Match") {
-		for candidate := range strings.SplitSeq(line, ",") {
-			candidate = strings.TrimSpace(candidate)
-			if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(etag, "W/") {
-				return true
-			}
+	assets := make([]asset, 0, len(compressed))
+	for _, file := range compressed {
+		name := strings.TrimSuffix(file, ".gz")
+		a := asset{built, name, contentTypes[path.Ext(name)], map[string]int64{}}
+		if a.contentType == "" {
+			return nil, fmt.Errorf("dashboard: %s has an unknown content type", name)
 		}
+		for coding, extension := range extensions {
+			info, err := fs.Stat(built, name+extension)
+			if err != nil {
+				return nil, err
+			}
+			a.sizes[coding] = info.Size()
+		}
+		assets = append(assets, a)
 	}
-	return false
+	return assets, nil
 }
 
-// choose returns the first of the codings that an Accept-Encoding header takes (RFC 9110 section 12.5.3), or "". What a
-// client likes best is not asked: browsers like all alike, and the first is the smallest.
-func choose(header []string, codings ...string) string {
+func (a asset) serve(c *gin.Context) {
+	coding := acceptedCoding(c.Request, "br", "gzip")
+	c.Header("Cache-Control", "public, max-age=31536000, immutable")
+	c.Header("Content-Type", a.contentType)
+	c.Header("ETag", `"`+path.Base(a.name)+"-"+coding+`"`)
+	c.Writer.Header().Add("Vary", "Accept-Encoding")
+	if coding != "" {
+		c.Header("Content-Encoding", coding)
+		c.Header("Content-Length", strconv.FormatInt(a.sizes[coding], 10)) // net/http leaves it out of encoded responses
+	}
+	http.ServeFileFS(c.Writer, c.Request, a.built, a.name+extensions[coding])
+}
+
+// acceptedCoding returns the first of the codings that the request accepts (RFC 9110 section 12.5.3), or "". It ignores
+// preferences: browsers have none, and the caller puts the smallest form first.
+func acceptedCoding(r *http.Request, codings ...string) string {
 	accepted := map[string]bool{}
-	for entry := range strings.SplitSeq(strings.Join(header, ","), ",") {
+	for entry := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
 		coding, params, err := mime.ParseMediaType(entry)
 		if err != nil {
 			continue
@@ -122,7 +81,7 @@ func choose(header []string, codings ...string) string {
 		accepted[coding] = params["q"] == "" || err == nil && weight > 0
 	}
 	for _, coding := range codings {
-		if taken, named := accepted[coding]; taken || !named && accepted["*"] {
+		if ok, listed := accepted[coding]; ok || !listed && accepted["*"] {
 			return coding
 		}
 	}

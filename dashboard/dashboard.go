@@ -1,36 +1,39 @@
-// Package dashboard serves the menu as a web page: the single-page application whose source is in this folder, built by
-// `make dashboard` and embedded. It knows neither the menu nor who may change it; what the page starts with is handed in.
+// Package dashboard serves the menu as a web page: the single-page application whose source is in this folder. `make
+// dashboard` builds it, and the binary embeds it. The caller provides the menu, so the package needs no other of ours.
 package dashboard
 
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io/fs"
+	"net/url"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 )
 
-// Settings is what the page has to know to let people sign in. They come with every page, not from the build, so that one
-// binary serves any tenant.
+// Settings tell the page how to sign users in. They come with every page and not from the build, so one binary serves any
+// tenant.
 type Settings struct {
 	// Issuer is the identity provider's URL, empty if there is none. The page may connect to its origin and to no other.
 	Issuer string `json:"issuer"`
-	// ClientID is the application's id there. Without it nobody can sign in, and the page says so to its operator.
+	// ClientID is the application's id at the provider. Without it, the page explains that sign-in is not configured.
 	ClientID string `json:"clientId"`
-	// Audience is the identifier of this API, for which the page asks a token.
+	// Audience is the identifier of this API, for which the page requests a token.
 	Audience string `json:"audience"`
 }
 
-// PageSize is how many items the page starts with, and how many it asks for at a time.
+// PageSize is the number of items that the page starts with, and the number that it requests at a time.
 const PageSize = 100
 
-// Options are the parts of a dashboard.
+// Options configure a dashboard.
 type Options struct {
 	Settings Settings
-	// Menu returns the first PageSize items, as something that encodes as JSON. When it fails the page is served without,
-	// and asks itself.
+	// Menu returns the first PageSize items, as something that encodes as JSON. If it fails, the page starts without them and
+	// requests them itself.
 	Menu func(ctx context.Context) (any, error)
-	// Item returns what the page of one item shows, and false if there is no item with this id.
+	// Item returns the item that the page of one item shows, and false if there is no item with this id.
 	Item func(ctx context.Context, id string) (item any, found bool, err error)
 }
 
@@ -42,13 +45,12 @@ type Dashboard struct {
 	assets  []asset
 }
 
-// dist is what the build leaves: index.html, and the assets, compressed. Without a build there is only a placeholder.
+// dist contains the output of the build: index.html and the assets. Without a build, it contains only a placeholder.
 //
 //go:embed all:dist
 var dist embed.FS
 
-// New returns the dashboard that was embedded. It returns an error if the issuer is not a URL or the build is not one of
-// this package's.
+// New returns the embedded dashboard. It returns an error if the issuer is not a URL or the build is incomplete.
 func New(options Options) (*Dashboard, error) {
 	built, err := fs.Sub(dist, "dist")
 	if err != nil {
@@ -72,16 +74,41 @@ func newDashboard(built fs.FS, options Options) (*Dashboard, error) {
 	return d, nil
 }
 
-// Mount adds the routes: those of the application's own paths, which all serve the page, and one for each asset, so that
-// what is no asset is no route.
+// Mount adds the routes. Each asset has its own route, so any other path is unknown to the router.
 func (d *Dashboard) Mount(router gin.IRouter) {
 	for _, method := range []string{"GET", "HEAD"} {
 		router.Handle(method, "/", d.headers, d.serveMenu)
 		router.Handle(method, "/menu/:id", d.headers, d.serveItem)
 		router.Handle(method, "/profile", d.headers, d.serveMenu)
-		router.Handle(method, "/callback", d.headers, d.serveBare)
+		router.Handle(method, "/callback", d.headers, d.serveCallback)
 		for _, asset := range d.assets {
 			router.Handle(method, "/"+asset.name, d.headers, asset.serve)
 		}
 	}
+}
+
+// headers replaces an API's security headers with those of a page. Assets get them too, because a worker runs under the
+// policy of its own script.
+func (d *Dashboard) headers(c *gin.Context) {
+	c.Header("Content-Security-Policy", d.policy)
+	c.Header("Permissions-Policy", "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "+
+		"microphone=(), midi=(), payment=(), usb=()")
+	c.Header("Cross-Origin-Opener-Policy", "same-origin")
+}
+
+// contentPolicy returns the Content-Security-Policy. It allows our own scripts and styles but no inline code, connections to
+// the API and the identity provider, and images from anywhere, since the menu links to them.
+func contentPolicy(issuer string) (string, error) {
+	connect, frame := "'self'", "'none'"
+	if issuer != "" {
+		u, err := url.Parse(issuer)
+		// A host with any of these characters could end a directive and begin another.
+		if err != nil || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"") {
+			return "", fmt.Errorf("dashboard: the issuer %q is not a URL", issuer)
+		}
+		frame = u.Scheme + "://" + u.Host // the SDK renews a session in a hidden frame
+		connect += " " + frame
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; img-src 'self' data: https: http:; " +
+		"connect-src " + connect + "; frame-src " + frame + "; form-action 'none'; base-uri 'none'; frame-ancestors 'none'", nil
 }

@@ -26,7 +26,8 @@ func built(tb testing.TB) fstest.MapFS {
 	_, _ = z.Write([]byte(script))
 	_ = z.Close()
 	return fstest.MapFS{
-		"index.html":             {Data: []byte("<!doctype html><title>Menu</title>" + slot + "<p>end")},
+		"index.html":             {Data: []byte("<!doctype html><title>Menu</title>" + slotStart + "null" + slotEnd + "<p>end")},
+		"assets/index-abc.js":    {Data: []byte(script)},
 		"assets/index-abc.js.gz": {Data: packed.Bytes()},
 		"assets/index-abc.js.br": {Data: []byte("brotli")},
 	}

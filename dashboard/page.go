@@ -16,18 +16,21 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// page is the HTML on either side of what the application starts with.
+// page is the HTML before and after the data that the application starts with.
 type page struct{ before, after []byte }
 
-// slot is where the build leaves room for it. A block of data is no script: the policy on scripts does not concern it.
-const slot = `<script type="application/json" id="bootstrap">null</script>`
+// The element in which the build leaves room for the data. It is not a script, so the policy on scripts does not apply.
+const (
+	slotStart = `<script type="application/json" id="bootstrap">`
+	slotEnd   = `</script>`
+)
 
-// notBuilt is shown when the binary was compiled without the page.
+// notBuilt is the page of a binary that was compiled without the dashboard.
 //
 //go:embed notbuilt.html
 var notBuilt []byte
 
-// readPage returns the page of a build, or one that says how to build it.
+// readPage returns the page of a build, or one that explains how to build it.
 func readPage(built fs.FS) (*page, error) {
 	html, err := fs.ReadFile(built, "index.html")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,101 +39,91 @@ func readPage(built fs.FS) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, after, found := bytes.Cut(html, []byte(slot))
+	before, after, found := bytes.Cut(html, []byte(slotStart+"null"+slotEnd))
 	if !found {
-		return nil, errors.New("dashboard: the built index.html has no place for what the page starts with; run make dashboard")
+		return nil, errors.New("dashboard: the built index.html has no slot for the data; run make dashboard")
 	}
-	return &page{before: before, after: after}, nil
+	return &page{before: append(before, slotStart...), after: append([]byte(slotEnd), after...)}, nil
 }
 
-// render returns the page that starts with the data.
+// bootstrap is the data that the application starts with.
+type bootstrap struct {
+	Settings Settings `json:"settings"`
+	// Menu is the first page of the menu, null if it is not available.
+	Menu any `json:"menu"`
+	// Item is the item of the URL, null if there is none.
+	Item any `json:"item"`
+}
+
+// render returns the page with the data in it.
 func (p *page) render(data bootstrap) ([]byte, error) {
 	if p.after == nil {
 		return p.before, nil
 	}
-	// The encoder writes <, > and & as \u003c, \u003e and \u0026. So no text of an item can end the block of data.
+	// The encoder writes <, > and & as \u003c, \u003e and \u0026, so no text of an item can end the element.
 	encoded, err := json.Marshal(data)
-	if err != nil {
-		return nil, err
-	}
-	opening, closing, _ := strings.Cut(slot, "null")
-	return bytes.Join([][]byte{p.before, []byte(opening), encoded, []byte(closing), p.after}, nil), nil
-}
-
-// bootstrap is what the application starts with.
-type bootstrap struct {
-	Settings Settings `json:"settings"`
-	// Menu is the first page of the menu, null when it could not be had.
-	Menu any `json:"menu"`
-	// Item is the item of the address, null when there is none.
-	Item any `json:"item"`
+	return bytes.Join([][]byte{p.before, encoded, p.after}, nil), err
 }
 
 func (d *Dashboard) serveMenu(c *gin.Context) {
-	d.serve(c, http.StatusOK, bootstrap{Settings: d.options.Settings, Menu: d.menu(c)})
+	d.serve(c, http.StatusOK, bootstrap{Menu: d.menu(c)})
 }
 
-// serveItem serves the page of one item. Of an item that is not there it is the same page, which says so, under the
-// status that says so to those that cannot see it.
+// serveItem serves the page of one item. For a missing item, it serves the same page with status 404: the page tells people,
+// and the status tells programs.
 func (d *Dashboard) serveItem(c *gin.Context) {
 	item, found, err := d.options.Item(c.Request.Context(), c.Param("id"))
 	status := http.StatusOK
-	switch {
-	case err != nil:
-		_ = c.Error(err) // for the log; the page asks again
+	if err != nil {
+		_ = c.Error(err) // for the log; the page requests the item again
 		item = nil
-	case !found:
+	} else if !found {
 		status, item = http.StatusNotFound, nil
 	}
-	d.serve(c, status, bootstrap{Settings: d.options.Settings, Menu: d.menu(c), Item: item})
+	d.serve(c, status, bootstrap{Menu: d.menu(c), Item: item})
 }
 
-// serveBare serves the page to which the identity provider sends people back, and which goes on to another at once.
-func (d *Dashboard) serveBare(c *gin.Context) {
-	d.serve(c, http.StatusOK, bootstrap{Settings: d.options.Settings})
+// serveCallback serves the page to which the identity provider redirects. It shows another page at once, so it has no menu.
+func (d *Dashboard) serveCallback(c *gin.Context) {
+	d.serve(c, http.StatusOK, bootstrap{})
 }
 
 // menu returns the first page of the menu, or nil.
 func (d *Dashboard) menu(c *gin.Context) any {
 	menu, err := d.options.Menu(c.Request.Context())
 	if err != nil {
-		_ = c.Error(err) // for the log; the page asks again
+		_ = c.Error(err) // for the log; the page requests the menu again
 		return nil
 	}
 	return menu
 }
 
 func (d *Dashboard) serve(c *gin.Context, status int, data bootstrap) {
+	data.Settings = d.options.Settings
 	html, err := d.page.render(data)
 	if err != nil {
-		c.Status(http.StatusInternalServerError)
-		_ = c.Error(err)
-		c.Abort()
+		_ = c.AbortWithError(http.StatusInternalServerError, err)
 		return
 	}
 	sum := sha256.Sum256(html)
-	// Weak, since it stands for the compressed page as well (RFC 9110 section 8.8.1).
+	// The tag is weak because it also identifies the compressed page (RFC 9110 section 8.8.1).
 	etag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
-	c.Header("Cache-Control", "no-cache") // kept by browsers, asked for again before each use
+	c.Header("Cache-Control", "no-cache") // browsers keep the page but revalidate it before each use
 	c.Header("ETag", etag)
 	c.Writer.Header().Add("Vary", "Accept-Encoding")
-	if status == http.StatusOK && matches(c.Request, etag) {
+	if status == http.StatusOK && strings.Contains(c.GetHeader("If-None-Match"), etag[2:]) {
 		c.Status(http.StatusNotModified)
 		return
 	}
-	if choose(c.Request.Header.Values("Accept-Encoding"), "gzip") == "gzip" {
+	if acceptedCoding(c.Request, "gzip") == "gzip" {
 		c.Header("Content-Encoding", "gzip")
-		html = compress(html)
+		// Speed matters more than size here, because every request renders the page again.
+		var b bytes.Buffer
+		z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is valid, and a buffer accepts everything
+		_, _ = z.Write(html)
+		_ = z.Close()
+		html = b.Bytes()
 	}
 	c.Header("Content-Length", strconv.Itoa(len(html)))
 	c.Data(status, "text/html; charset=utf-8", html)
-}
-
-// compress is quick rather than thorough: the page is made anew for each request.
-func compress(html []byte) []byte {
-	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is legal
-	_, _ = z.Write(html)                            // a buffer takes everything
-	_ = z.Close()
-	return b.Bytes()
 }
