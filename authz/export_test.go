@@ -1,7 +1,7 @@
 package authz
 
-// Forget has a guard see all tokens for the first time.
-func Forget(g *Guard) { g.seen.byDigest.Purge() }
+// ClearTokenCache removes all tokens from a guard's cache.
+func ClearTokenCache(g *Guard) { g.cache.entries.Purge() }
 
-// Seen returns how many tokens a guard remembers.
-func Seen(g *Guard) int { return g.seen.byDigest.Len() }
+// CachedTokens returns the number of tokens in a guard's cache.
+func CachedTokens(g *Guard) int { return g.cache.entries.Len() }

@@ -1,5 +1,5 @@
-// Package authz decides who gets in: it validates the access tokens of an OpenID provider and checks the permissions
-// they carry. It knows nothing of what it guards.
+// Package authz controls access: it validates the access tokens of an OpenID provider and checks the permissions in them.
+// It does not depend on what it protects.
 package authz
 
 import (
@@ -14,32 +14,34 @@ import (
 	"gopkg.in/go-jose/go-jose.v2/jwt"
 )
 
-// Options say which tokens a Guard accepts.
+// Options configure a Guard.
 type Options struct {
-	// Issuer is what iss must be, to the letter.
+	// Issuer is the exact value of the iss claim.
 	Issuer string
-	// Audiences are the API identifiers of which aud must hold one.
+	// Audiences are the API's identifiers. The aud claim must contain one of them.
 	Audiences []string
-	// ClockSkew is how far the issuer's clock may be from ours.
+	// ClockSkew is the tolerated difference between the issuer's clock and ours.
 	ClockSkew time.Duration
 	// Keys are the issuer's.
 	Keys *Keys
-	// RequirePermissions is false when any valid access token may do everything.
+	// RequirePermissions is false if any valid access token grants everything.
 	RequirePermissions bool
 }
 
-// Guard adapts the validator of go-jwt-middleware to Gin. The library verifies the signature and the claims; what it
-// lacks is added around it (see docs/adr/0003-go-jwt-middleware-v2.md).
+// Guard adapts the validator of go-jwt-middleware to Gin. The library verifies the signature and the claims; the guard adds
+// the checks that it lacks (see docs/adr/0003-go-jwt-middleware-v2.md).
 type Guard struct {
 	keys               *Keys
 	skew               time.Duration
 	validator          *validator.Validator
-	seen               seenTokens
+	cache              tokenCache
 	requirePermissions bool
 }
 
 // NewGuard returns a Guard. It returns an error if the issuer or the audiences are empty.
 func NewGuard(o Options) (*Guard, error) {
+	// The library requests a key without the token's kid. check finds the key first and passes it in the context.
+	keyFromContext := func(ctx context.Context) (any, error) { return ctx.Value(keyContextKey{}), nil }
 	v, err := validator.New(keyFromContext, validator.RS256, o.Issuer, o.Audiences,
 		validator.WithAllowedClockSkew(o.ClockSkew),
 		validator.WithCustomClaims(func() validator.CustomClaims { return &claims{} }))
@@ -47,17 +49,21 @@ func NewGuard(o Options) (*Guard, error) {
 		return nil, err
 	}
 	return &Guard{
-		keys: o.Keys, skew: o.ClockSkew, validator: v, seen: newSeenTokens(), requirePermissions: o.RequirePermissions,
+		keys: o.Keys, skew: o.ClockSkew, validator: v, cache: newTokenCache(), requirePermissions: o.RequirePermissions,
 	}, nil
 }
 
-// Authenticate lets a request pass if it carries a valid access token, and tells the handlers after it who makes the
-// request (see PrincipalOf).
+type keyContextKey struct{}
+
+// KeyStats returns the state of the guard's keys.
+func (g *Guard) KeyStats() KeyStats { return g.keys.Stats() }
+
+// Authenticate aborts a request unless it carries a valid access token. Later handlers get its claims from PrincipalOf.
 func (g *Guard) Authenticate(c *gin.Context) {
-	c.Header("Cache-Control", "no-store") // what follows depends on a token, the refusal too
+	c.Header("Cache-Control", "no-store") // the response depends on a token, even if it is an error
 	principal, err := g.authenticate(c.Request.Context(), c.Request.Header)
 	if err != nil {
-		refuse(c, err)
+		abort(c, err)
 		return
 	}
 	c.Set(principalKey{}, principal)
@@ -68,19 +74,19 @@ func (g *Guard) authenticate(ctx context.Context, h http.Header) (*Principal, er
 	if err != nil {
 		return nil, err
 	}
-	if seen := g.seen.find(token, g.keys, g.skew); seen != nil {
-		return &seen.principal, nil
+	if cached := g.cache.get(token, g.keys, g.skew); cached != nil {
+		return &cached.principal, nil
 	}
 	checked, err := g.check(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	g.seen.remember(token, checked)
+	g.cache.put(token, checked)
 	return &checked.principal, nil
 }
 
 // check is the full check of a token.
-func (g *Guard) check(ctx context.Context, token string) (*seenToken, error) {
+func (g *Guard) check(ctx context.Context, token string) (*cachedToken, error) {
 	kid, err := readKeyID(token)
 	if err != nil {
 		return nil, err
@@ -92,38 +98,25 @@ func (g *Guard) check(ctx context.Context, token string) (*seenToken, error) {
 	validated, err := g.validator.ValidateToken(context.WithValue(ctx, keyContextKey{}, key), token)
 	switch {
 	case errors.Is(err, jwt.ErrExpired):
-		// The library checks the signature before it looks at a claim, so this was a token of the issuer's.
+		// The library verifies the signature before it reads a claim, so the issuer did issue this token.
 		return nil, fmt.Errorf("%w: %w", ErrExpired, err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	registered, custom, err := claimsOf(validated)
-	if err != nil {
-		return nil, err
-	}
-	return &seenToken{
-		principal: Principal{Subject: registered.Subject, Permissions: custom.Permissions},
-		keyID:     kid,
-		key:       key,
-		from:      time.Unix(max(registered.NotBefore, registered.IssuedAt), 0), // 0 where it is missing
-		expiry:    time.Unix(registered.Expiry, 0),
-	}, nil
-}
-
-func claimsOf(validated any) (validator.RegisteredClaims, *claims, error) {
 	v, ok := validated.(*validator.ValidatedClaims)
 	if !ok {
-		return validator.RegisteredClaims{}, nil, fmt.Errorf("%w: the validator returned %T", ErrInvalid, validated)
+		return nil, fmt.Errorf("%w: the validator returned %T", ErrInvalid, validated)
 	}
 	custom, ok := v.CustomClaims.(*claims)
 	if !ok {
-		return validator.RegisteredClaims{}, nil, fmt.Errorf("%w: the validator returned custom claims of type %T", ErrInvalid, v.CustomClaims)
+		return nil, fmt.Errorf("%w: the validator returned custom claims of type %T", ErrInvalid, v.CustomClaims)
 	}
-	return v.RegisteredClaims, custom, nil
+	registered := v.RegisteredClaims
+	return &cachedToken{
+		principal: Principal{Subject: registered.Subject, Permissions: custom.Permissions},
+		keyID:     kid,
+		key:       key,
+		from:      time.Unix(max(registered.NotBefore, registered.IssuedAt), 0), // a missing date is 0
+		expiry:    time.Unix(registered.Expiry, 0),
+	}, nil
 }
-
-type keyContextKey struct{}
-
-// keyFromContext hands the validator the key that was looked up before. The library asks for a key without saying
-// which: it does not pass the token's kid on.
-func keyFromContext(ctx context.Context) (any, error) { return ctx.Value(keyContextKey{}), nil }

@@ -3,24 +3,30 @@ package authz
 import (
 	"context"
 	"crypto/rsa"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
+	"math/big"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/singleflight"
 )
 
 const (
-	freshFor     = 10 * time.Minute // how long a set is used before it is asked for again
-	staleFor     = 24 * time.Hour   // how long a set is used when the issuer cannot be reached
+	freshFor     = 10 * time.Minute // the age at which a set is fetched again
+	staleFor     = 24 * time.Hour   // the age up to which a set is used while the issuer is down
 	fetchTimeout = 5 * time.Second
 	maxKeySet    = 1 << 20 // bytes
 
-	// An unknown kid has the set fetched again, at most refetches times in any refetchWindow: anyone can make one up.
+	// An unknown kid triggers a fetch, at most refetches times in any refetchWindow: anyone can make up a kid.
 	refetches     = 5
 	refetchWindow = time.Minute
 
@@ -29,8 +35,8 @@ const (
 	maxPause = 10 * time.Second
 )
 
-// Keys is the issuer's set of signing keys, kept fresh in the background. A request waits for the network only while
-// there are no keys yet, and when its token names a key that is not in the set.
+// Keys is the issuer's set of signing keys. It refreshes itself in the background. A request waits for the network only
+// while there are no keys yet, and when its token names a key that is not in the set.
 type Keys struct {
 	url    string
 	client *http.Client
@@ -39,23 +45,22 @@ type Keys struct {
 
 	refetch singleflight.Group
 
-	background, unknownKid fetchCounts
-
 	mu        sync.Mutex
 	set       *keySet
-	refetched []time.Time   // when unknown kids had the set fetched, the last ones
-	attempt   chan struct{} // closed when the background fetch in progress ends; nil when there is none
-	next      time.Time     // when the next background fetch begins
-	failure   error         // why the last background fetch failed
+	refetched []time.Time   // the last fetches for unknown kids
+	attempt   chan struct{} // closed when the background fetch in progress ends; nil if there is none
+	next      time.Time     // of the next background fetch
+	failure   error         // of the last background fetch
+	stats     KeyStats      // the counters only
 }
 
 type keySet struct {
 	keys  map[string]*rsa.PublicKey
-	asked time.Time // when the request for it went out: what the issuer did later is not in it
+	asked time.Time // when the request was sent: the set contains no later change of the issuer
 }
 
-// NewKeys returns the keys that the issuer publishes at url and starts to fetch them. It does not wait for them. The
-// work ends with the context. The transport is http.DefaultTransport when nil.
+// NewKeys returns the keys that the issuer publishes at url, and starts to fetch them without waiting for them. The
+// background work ends with the context. If the transport is nil, it is http.DefaultTransport.
 func NewKeys(ctx context.Context, url string, transport http.RoundTripper, log *slog.Logger) *Keys {
 	k := &Keys{
 		url: url, log: log, ctx: ctx,
@@ -64,7 +69,7 @@ func NewKeys(ctx context.Context, url string, transport http.RoundTripper, log *
 		client: &http.Client{
 			Transport: transport,
 			Timeout:   fetchTimeout,
-			// A redirect would let whoever controls it choose the keys. The answer to it is an error like any other.
+			// Whoever controls a redirect would choose the keys. A redirect is an error like any other status.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -77,17 +82,16 @@ var errUnknownKey = errors.New("its kid is not in the issuer's key set")
 
 // Find returns the key with the kid.
 //
-// Returns ErrInvalid if the issuer has no such key, a KeysUnavailableError if that cannot be told or not within the
+// Returns ErrInvalid if the issuer has no such key, a KeysUnavailableError if that is unknown or takes longer than the
 // context's deadline, and the context's error if it was cancelled.
 func (k *Keys) Find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	arrived := time.Now()
-	set, err := k.current(ctx)
+	set, err := k.wait(ctx)
 	for err == nil {
 		if key, ok := set.keys[kid]; ok {
 			return key, nil
 		}
-		if !set.asked.Before(arrived) {
-			// The issuer was asked after the token came, and does not know the kid either.
+		if !set.asked.Before(arrived) { // the set is newer than the token
 			return nil, fmt.Errorf("%w: %w", ErrInvalid, errUnknownKey)
 		}
 		set, err = k.refetchSet(ctx)
@@ -95,25 +99,23 @@ func (k *Keys) Find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	return nil, err
 }
 
-// current returns the set at hand. Without one it waits for the fetch in progress, if there is one.
-func (k *Keys) current(ctx context.Context) (*keySet, error) {
-	set, attempt, err := k.state()
-	if set == nil && attempt != nil {
-		select {
-		case <-attempt:
-		case <-ctx.Done():
-			return nil, gaveUp(ctx)
-		}
-		set, _, err = k.state()
+// wait returns the current set. If there is none, it waits for the background fetch in progress.
+func (k *Keys) wait(ctx context.Context) (*keySet, error) {
+	set, attempt, err := k.current()
+	if set != nil || attempt == nil {
+		return set, err
 	}
-	if set == nil {
-		return nil, err
+	select {
+	case <-attempt:
+		set, _, err = k.current()
+		return set, err
+	case <-ctx.Done():
+		return nil, contextError(ctx)
 	}
-	return set, nil
 }
 
-// state returns the set unless it is too old, the fetch in progress, and the error to give when there is no set.
-func (k *Keys) state() (*keySet, chan struct{}, error) {
+// current returns the set unless it is too old, the background fetch in progress, and the error if there is no set.
+func (k *Keys) current() (*keySet, chan struct{}, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.set != nil && time.Since(k.set.asked) < staleFor {
@@ -122,58 +124,51 @@ func (k *Keys) state() (*keySet, chan struct{}, error) {
 	return nil, k.attempt, &KeysUnavailableError{RetryAfter: max(time.Second, time.Until(k.next)), Cause: k.failure}
 }
 
-var errBudget = errors.New("too many unknown kids")
-
-// holds reports whether the set at hand has this very key under the kid. A key of a set that was fetched later is another
-// one, even with the same numbers in it.
-func (k *Keys) holds(kid string, key *rsa.PublicKey) bool {
-	set, _, err := k.state()
+// isCurrent reports whether the current set contains this very key under the kid. Every fetch creates new keys, even if
+// their numbers are the same.
+func (k *Keys) isCurrent(kid string, key *rsa.PublicKey) bool {
+	set, _, err := k.current()
 	return err == nil && set.keys[kid] == key
 }
 
-// refetchSet fetches the set once for all requests that ask for it at the same time.
+// refetchSet fetches the set for an unknown kid, once for all requests that wait for it at the same time.
 func (k *Keys) refetchSet(ctx context.Context) (*keySet, error) {
 	result := k.refetch.DoChan("", func() (any, error) {
 		if !k.mayRefetch() {
-			k.unknownKid.refused.Add(1)
-			return nil, errBudget
+			return nil, fmt.Errorf("%w: %w; the key set was fetched often enough for unknown kids", ErrInvalid, errUnknownKey)
 		}
-		set, err := k.fetch()
-		k.unknownKid.ended(err)
+		set, err := k.fetch(&k.stats.UnknownKid)
 		if err != nil {
 			k.log.Warn("signing keys: fetch for an unknown kid failed", "url", k.url, "error", err)
+			return nil, &KeysUnavailableError{RetryAfter: minPause, Cause: err}
 		}
-		return set, err
+		return set, nil
 	})
 	select {
 	case <-ctx.Done():
-		return nil, gaveUp(ctx)
+		return nil, contextError(ctx)
 	case r := <-result:
-		if errors.Is(r.Err, errBudget) {
-			return nil, fmt.Errorf("%w: %w; the key set was fetched often enough for unknown kids", ErrInvalid, errUnknownKey)
-		}
-		if set, ok := r.Val.(*keySet); ok && r.Err == nil {
-			return set, nil
-		}
-		return nil, &KeysUnavailableError{RetryAfter: minPause, Cause: r.Err}
+		set, _ := r.Val.(*keySet)
+		return set, r.Err
 	}
 }
 
-// gaveUp says why a request stopped waiting for the issuer: its client hung up, or the issuer was too slow for it.
-func gaveUp(ctx context.Context) error {
+// contextError returns why a request stopped waiting for the issuer: its client disconnected, or the issuer was too slow.
+func contextError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &KeysUnavailableError{RetryAfter: minPause, Cause: ctx.Err()}
 	}
 	return ctx.Err()
 }
 
-// mayRefetch takes one of the refetches that unknown kids may cause. Any window of a minute holds at most five.
+// mayRefetch takes one of the fetches that unknown kids may trigger.
 func (k *Keys) mayRefetch() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
 	if len(k.refetched) == refetches {
 		if now.Sub(k.refetched[0]) < refetchWindow {
+			k.stats.UnknownKid.Refused++
 			return false
 		}
 		k.refetched = k.refetched[1:]
@@ -182,13 +177,12 @@ func (k *Keys) mayRefetch() bool {
 	return true
 }
 
-// keepFresh fetches the set at once, whenever it is no longer fresh, and after a failure until it succeeds. It does not
-// wait to be asked: a key that the issuer withdrew must stop working even where no token comes for hours.
+// keepFresh fetches the set at the start, when it is no longer fresh, and after a failure until a fetch succeeds. It does
+// not depend on requests: a key that the issuer withdrew must stop working even if no token arrives for hours.
 func (k *Keys) keepFresh() {
 	pause := minPause
 	for k.ctx.Err() == nil {
-		set, err := k.fetch()
-		k.background.ended(err)
+		set, err := k.fetch(&k.stats.Background)
 		wait := freshFor
 		if err != nil {
 			wait, pause = pause, min(2*pause, maxPause)
@@ -197,39 +191,35 @@ func (k *Keys) keepFresh() {
 			pause = minPause
 			k.log.Debug("signing keys: fetched", "url", k.url, "keys", len(set.keys))
 		}
-		k.endAttempt(err, wait)
+		k.mu.Lock()
+		k.failure, k.next = err, time.Now().Add(wait)
+		close(k.attempt)
+		k.attempt = nil
+		k.mu.Unlock()
+
 		select {
 		case <-time.After(wait):
-			k.beginAttempt()
 		case <-k.ctx.Done():
+			return
 		}
+		k.mu.Lock()
+		k.attempt = make(chan struct{})
+		k.mu.Unlock()
 	}
 }
 
-func (k *Keys) beginAttempt() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.attempt = make(chan struct{})
-}
-
-func (k *Keys) endAttempt(err error, wait time.Duration) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.failure, k.next = err, time.Now().Add(wait)
-	close(k.attempt)
-	k.attempt = nil
-}
-
-// fetch asks the issuer for its keys and makes them the current set. Anything but a good answer leaves the set as it is.
-func (k *Keys) fetch() (*keySet, error) {
+// fetch downloads the keys, makes them the current set and counts the result. A failure leaves the set as it is.
+func (k *Keys) fetch(count *FetchStats) (*keySet, error) {
 	asked := time.Now()
 	keys, err := k.download()
-	if err != nil {
-		return nil, err
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.set == nil || k.set.asked.Before(asked) { // an answer that was overtaken does not undo a newer one
+	if err != nil {
+		count.Failed++
+		return nil, err
+	}
+	count.OK++
+	if k.set == nil || k.set.asked.Before(asked) { // a slow response does not replace a newer set
 		k.set = &keySet{keys: keys, asked: asked}
 	}
 	return k.set, nil
@@ -247,14 +237,117 @@ func (k *Keys) download() (map[string]*rsa.PublicKey, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the issuer answered %s", response.Status)
+		return nil, fmt.Errorf("the issuer responded %s", response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
 	if err != nil {
 		return nil, err
 	}
 	if len(body) > maxKeySet {
-		return nil, fmt.Errorf("the answer is longer than %d bytes", maxKeySet)
+		return nil, fmt.Errorf("the response is longer than %d bytes", maxKeySet)
 	}
 	return parseKeySet(body)
+}
+
+// jwk is a JSON Web Key (RFC 7517 section 4, RFC 7518 section 6.3). Other members do not matter.
+type jwk struct {
+	Type      string `json:"kty"`
+	Use       string `json:"use"`
+	Algorithm string `json:"alg"`
+	ID        string `json:"kid"`
+	Modulus   string `json:"n"`
+	Exponent  string `json:"e"`
+	Private   string `json:"d"`
+}
+
+// parseKeySet reads a JWK Set (RFC 7517 section 5) and returns its usable keys by kid. It skips other keys, so that an
+// issuer may publish keys for other purposes. A set without a usable key is an error.
+func parseKeySet(body []byte) (map[string]*rsa.PublicKey, error) {
+	var set struct {
+		Keys []jsontext.Value `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &set); err != nil {
+		return nil, fmt.Errorf("it is not a JWK Set: %w", err)
+	}
+	keys := map[string]*rsa.PublicKey{} // nil for a kid that is ambiguous or belongs to a key that is not usable
+	for _, raw := range set.Keys {
+		var named struct {
+			ID string `json:"kid"`
+		}
+		if json.Unmarshal(raw, &named) != nil || named.ID == "" {
+			continue
+		}
+		if _, ambiguous := keys[named.ID]; ambiguous {
+			keys[named.ID] = nil
+			continue
+		}
+		keys[named.ID] = usableKey(raw)
+	}
+	for kid, key := range keys {
+		if key == nil {
+			delete(keys, kid)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("it has no usable key: RSA, 2048 bits or more, for RS256 signatures, with a unique kid")
+	}
+	return keys, nil
+}
+
+// usableKey returns the key if it can verify an RS256 signature, else nil. A private key is not usable: its owner has lost
+// it.
+func usableKey(raw []byte) *rsa.PublicKey {
+	const minBits, maxBits = 2048, 16384 // RFC 7518 section 3.3; a larger key would make every check slow
+	var k jwk
+	if json.Unmarshal(raw, &k) != nil || k.Type != "RSA" || k.Private != "" ||
+		(k.Use != "" && k.Use != "sig") || (k.Algorithm != "" && k.Algorithm != "RS256") {
+		return nil
+	}
+	n, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(k.Modulus, "="))
+	if err != nil {
+		return nil
+	}
+	exponent, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(k.Exponent, "="))
+	if err != nil {
+		return nil
+	}
+	modulus, e := new(big.Int).SetBytes(n), new(big.Int).SetBytes(exponent)
+	if modulus.BitLen() < minBits || modulus.BitLen() > maxBits || !e.IsInt64() {
+		return nil
+	}
+	if e := e.Int64(); e >= 3 && e%2 == 1 && e <= math.MaxInt32 {
+		return &rsa.PublicKey{N: modulus, E: int(e)}
+	}
+	return nil
+}
+
+// KeyStats describe how fresh the issuer's keys are and count the fetches.
+type KeyStats struct {
+	// Keys is the number of current keys: 0 before the first fetch, and if the keys are too old.
+	Keys int
+	// Age is the time since they were requested. It means nothing without keys.
+	Age time.Duration
+	// Background counts the fetches at the start and when the set is no longer fresh.
+	Background FetchStats
+	// UnknownKid counts the fetches for tokens with an unknown kid.
+	UnknownKid FetchStats
+}
+
+// FetchStats count fetches by result.
+type FetchStats struct {
+	OK      uint64
+	Failed  uint64
+	Refused uint64 // not made, because of the limit
+}
+
+// Stats returns the state of the keys at this moment.
+func (k *Keys) Stats() KeyStats {
+	set, _, err := k.current()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	stats := k.stats
+	if err == nil {
+		stats.Keys, stats.Age = len(set.keys), time.Since(set.asked)
+	}
+	return stats
 }

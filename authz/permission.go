@@ -4,69 +4,105 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
 
-// Require lets a request pass if its token holds the permission. It goes behind Authenticate; without it nobody passes.
+// The reasons for which the guard rejects a request. An error of the guard wraps one of them and the cause. The cause is
+// only for the log: a client that knows which check failed knows what to forge next.
+var (
+	// ErrMissing means that the request has no usable bearer token: none, an empty one, another scheme, or several
+	// Authorization headers.
+	ErrMissing = errors.New("no access token")
+	// ErrMalformed means that the token is not a compact JWS (RFC 7515 section 7.1) with a JSON header and JSON claims.
+	ErrMalformed = errors.New("the access token is malformed")
+	// ErrInvalid means that the issuer did not issue the token for this API.
+	ErrInvalid = errors.New("the access token is not valid")
+	// ErrExpired means that the token was valid once.
+	ErrExpired = errors.New("the access token expired")
+	// ErrForbidden means that the token is valid but lacks the permission. See ForbiddenError.
+	ErrForbidden = errors.New("the access token lacks the permission")
+	// ErrKeysUnavailable means that the token cannot be checked without the issuer's keys. See KeysUnavailableError.
+	ErrKeysUnavailable = errors.New("the signing keys are unavailable")
+)
+
+// ForbiddenError is an ErrForbidden that names the permission.
+type ForbiddenError struct{ Permission string }
+
+// Error names the permission.
+func (e *ForbiddenError) Error() string { return fmt.Sprintf("%v %s", ErrForbidden, e.Permission) }
+
+// Unwrap returns ErrForbidden.
+func (e *ForbiddenError) Unwrap() error { return ErrForbidden }
+
+// KeysUnavailableError is an ErrKeysUnavailable that says when to retry.
+type KeysUnavailableError struct {
+	RetryAfter time.Duration // at least a second
+	Cause      error
+}
+
+// Error includes the cause.
+func (e *KeysUnavailableError) Error() string {
+	return fmt.Sprintf("%v: %v", ErrKeysUnavailable, e.Cause)
+}
+
+// Unwrap returns ErrKeysUnavailable and the cause.
+func (e *KeysUnavailableError) Unwrap() []error { return []error{ErrKeysUnavailable, e.Cause} }
+
+// Require aborts a request unless its token grants the permission. It follows Authenticate; without it, Require aborts
+// every request.
 func (g *Guard) Require(permission string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		principal, ok := PrincipalOf(c)
 		switch {
 		case !ok:
-			refuse(c, ErrMissing)
+			abort(c, ErrMissing)
 		case g.requirePermissions && !principal.Has(permission):
-			refuse(c, &ForbiddenError{Permission: permission})
+			abort(c, &ForbiddenError{Permission: permission})
 		}
 	}
 }
 
-// RequiresPermissions reports whether Require looks at permissions at all. Else any valid token will do.
+// RequiresPermissions reports whether Require checks permissions. Otherwise, any valid token is enough.
 func (g *Guard) RequiresPermissions() bool { return g.requirePermissions }
 
-// Realm names what the tokens are for in a challenge (RFC 9110 section 11.5).
-const Realm = "menu-api"
+// The challenges in WWW-Authenticate (RFC 6750 section 3). A request without a token gets the realm alone.
+const (
+	realm        = `Bearer realm="menu-api"`
+	invalidToken = realm + `, error="invalid_token", error_description=`
+)
 
-// refuse ends the request. It sets the status and the challenge itself and leaves the body to the error renderer, so
-// that a forgotten renderer cannot let anyone in.
-func refuse(c *gin.Context, err error) {
-	c.Status(statusOf(err))
-	if challenge := challengeFor(err); challenge != "" {
-		c.Header("WWW-Authenticate", challenge)
+// responses lists the status and the challenge of each error. An unavailable key is not the client's fault: it gets no
+// challenge.
+var responses = []struct {
+	err       error
+	status    int
+	challenge string
+}{
+	{ErrMissing, http.StatusUnauthorized, realm},
+	{ErrMalformed, http.StatusUnauthorized, invalidToken + `"The access token is malformed"`},
+	{ErrInvalid, http.StatusUnauthorized, invalidToken + `"The access token is not valid for this API"`},
+	{ErrExpired, http.StatusUnauthorized, invalidToken + `"The access token expired"`},
+	{ErrForbidden, http.StatusForbidden, realm + `, error="insufficient_scope", scope=`}, // and the permission
+	{ErrKeysUnavailable, http.StatusServiceUnavailable, ""},
+}
+
+// abort stops the handler chain. It sets the status and the challenge itself and leaves the body to the error renderer, so
+// that the API stays closed if a program forgets the renderer.
+func abort(c *gin.Context, err error) {
+	c.Status(http.StatusUnauthorized)
+	for _, r := range responses {
+		if errors.Is(err, r.err) {
+			var forbidden *ForbiddenError
+			if errors.As(err, &forbidden) {
+				r.challenge += fmt.Sprintf("%q", forbidden.Permission)
+			}
+			c.Status(r.status)
+			c.Header("WWW-Authenticate", r.challenge) // an empty value removes the header
+			break
+		}
 	}
 	_ = c.Error(err)
 	c.Abort()
-}
-
-func statusOf(err error) int {
-	switch {
-	case errors.Is(err, ErrKeysUnavailable):
-		return http.StatusServiceUnavailable
-	case errors.Is(err, ErrForbidden):
-		return http.StatusForbidden
-	default:
-		return http.StatusUnauthorized
-	}
-}
-
-// challengeFor returns the WWW-Authenticate header (RFC 6750 section 3), "" when the token is not at fault. A request
-// that sent no token is told the realm alone.
-func challengeFor(err error) string {
-	const realm = `Bearer realm="` + Realm + `"`
-	const invalid = realm + `, error="invalid_token", error_description=`
-	var forbidden *ForbiddenError
-	switch {
-	case errors.As(err, &forbidden):
-		return fmt.Sprintf(`%s, error="insufficient_scope", scope=%q`, realm, forbidden.Permission)
-	case errors.Is(err, ErrExpired):
-		return invalid + `"The access token expired"`
-	case errors.Is(err, ErrMalformed):
-		return invalid + `"The access token is malformed"`
-	case errors.Is(err, ErrInvalid):
-		return invalid + `"The access token is not valid for this API"`
-	case errors.Is(err, ErrMissing):
-		return realm
-	default:
-		return ""
-	}
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxToken is the longest token that is looked at, in bytes. Auth0's are one or two thousand.
+// maxToken is the length limit of a token, in bytes. Auth0's have one or two thousand.
 const maxToken = 16 << 10
 
-// bearerToken returns the token of the Authorization header (RFC 6750 section 2.1), or ErrMissing. No other place is
-// looked at: tokens in queries end up in logs.
+// bearerToken returns the token of the Authorization header (RFC 6750 section 2.1), or ErrMissing. It reads no
+// other place: tokens in queries end up in logs.
 func bearerToken(h http.Header) (string, error) {
 	values := h.Values("Authorization")
 	if len(values) != 1 {
@@ -29,9 +29,9 @@ func bearerToken(h http.Header) (string, error) {
 	return token, nil
 }
 
-// readKeyID checks the form of a token, before any cryptography, and returns its kid. It is stricter than the library
-// that verifies the token afterwards, so that there is one way to read what both see: one spelling of each segment, no
-// member twice, no header that asks for another way of processing.
+// readKeyID checks the form of a token, before any cryptography, and returns its kid. It is stricter than the library that
+// verifies the token afterwards, so that both read the same: each segment has one encoding, each member occurs once, and no
+// header changes how the token is processed.
 //
 // The error wraps ErrMalformed or ErrInvalid.
 func readKeyID(token string) (kid string, err error) {
@@ -59,8 +59,8 @@ func readKeyID(token string) (kid string, err error) {
 
 var errSegment = errors.New("not canonical base64url without padding")
 
-// decodeSegment decodes base64url as RFC 7515 section 2 has it, refusing what the package's decoder forgives: line
-// breaks, and unused bits that are not zero.
+// decodeSegment decodes base64url (RFC 7515 section 2). It rejects what Go's decoder tolerates: line breaks, and unused bits
+// that are not zero.
 func decodeSegment(text string) ([]byte, error) {
 	if text == "" || strings.ContainsAny(text, "\r\n") {
 		return nil, errSegment
@@ -76,7 +76,7 @@ func checkHeader(header map[string]jsontext.Value) (kid string, err error) {
 	if alg, ok := text(header["alg"]); !ok || alg != "RS256" {
 		return "", fmt.Errorf("%w: alg is not RS256", ErrInvalid)
 	}
-	// RFC 7515 section 4.1.11: a header that is not understood but critical must be refused. None is understood here.
+	// RFC 7515 section 4.1.11: a verifier must reject a critical header that it does not understand. We understand none.
 	for _, name := range []string{"crit", "b64"} {
 		if header[name] != nil {
 			return "", fmt.Errorf("%w: it has the header %s", ErrInvalid, name)
@@ -92,7 +92,7 @@ func checkHeader(header map[string]jsontext.Value) (kid string, err error) {
 	return kid, nil
 }
 
-// isAccessTokenType tells an access token from other JWTs of the same issuer, such as a logout token, whose typ is
+// isAccessTokenType distinguishes an access token from other JWTs of the same issuer, such as a logout token, whose typ is
 // logout+jwt (RFC 8725 section 3.11, RFC 9068 section 2.1).
 func isAccessTokenType(value jsontext.Value) bool {
 	typ, ok := text(value)
