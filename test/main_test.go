@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"maps"
 	"net"
@@ -206,11 +207,11 @@ func (p *instance) signIn(user string) string {
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
 	}
 	_, page := p.send(browser, p.request(http.MethodGet, p.issuer+"authorize?"+query.Encode(), nil))
-	csrf := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(page)
-	if csrf == nil {
+	form := regexp.MustCompile(`<form method="post" action="/(login[^"]*)"`).FindStringSubmatch(page)
+	if form == nil {
 		p.tb.Fatalf("got no sign-in page: %s", page)
 	}
-	response, _ := p.send(browser, p.request(http.MethodPost, p.issuer+"login", url.Values{"token": {csrf[1]}, "user": {user}}))
+	response, _ := p.send(browser, p.request(http.MethodPost, p.issuer+html.UnescapeString(form[1]), url.Values{"user": {user}}))
 	back, err := response.Location()
 	if err != nil || !strings.HasPrefix(back.String(), redirect) || back.Query().Get("state") != "a+b==" {
 		p.tb.Fatalf("got %s to %v (%v), want a redirect back with the state", response.Status, back, err)

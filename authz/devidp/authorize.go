@@ -1,164 +1,148 @@
 package devidp
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 )
 
-// authorizationRequest is what an application asks for at /authorize (RFC 6749 section 4.1.1, OpenID Connect Core
-// section 3.1.2.1, RFC 7636 section 4.3).
+// authorizationRequest is the valid query of /authorize (RFC 6749 section 4.1.1, OpenID Connect Core section 3.1.2.1,
+// RFC 7636 section 4.3).
 type authorizationRequest struct {
-	redirectURI *url.URL
-	rawRedirect string // as sent: the token request has to repeat it
-	webMessage  bool   // answer by postMessage, not by a redirect
-	state       string
-	nonce       string
-	scope       string
-	audience    string
-	challenge   string
-	prompt      []string
+	url.Values
+	redirect *url.URL // the parsed redirect_uri
+	audience string
 }
 
-// authorizationResponse is what the application gets back, in a query or in a message.
-type authorizationResponse struct {
-	Code             string `json:"code,omitempty"`
-	Error            string `json:"error,omitempty"`
-	ErrorDescription string `json:"error_description,omitempty"`
-	State            string `json:"state,omitempty"`
-}
-
-// code is an issued authorization code. There is one client and every endpoint refuses any other, so a code is bound to
-// its client without having to name it.
+// code is an issued authorization code. There is only one client, so the code does not name it.
 type code struct {
 	grant
-	rawRedirect string
+	redirectURI string // as sent: the token request has to repeat it
 	challenge   string
-	family      *family // of the refresh tokens that it will be exchanged for
-	spent       atomic.Bool
 }
 
 // authorize is the authorization endpoint.
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
+	req := p.authorizationRequest(w, r)
+	if req == nil {
+		return
+	}
+	prompt := strings.Fields(req.Get("prompt"))
+	s := p.sessionOf(r)
+	switch {
+	case s != nil && !slices.Contains(prompt, "login") && !slices.Contains(prompt, "select_account"):
+		p.grantCode(w, r, req, s)
+	case slices.Contains(prompt, "none"):
+		p.respond(w, r, req, map[string]string{"error": "login_required", "error_description": "Login required"})
+	default:
+		// With no-referrer, a browser would post the form with "Origin: null".
+		w.Header().Set("Referrer-Policy", "same-origin")
+		// Chromium applies form-action to the redirect after the form, too.
+		w.Header().Set("Content-Security-Policy", pagePolicy+"; form-action 'self' "+originOf(req.redirect))
+		p.page(w, http.StatusOK, p.signInPage(req, "/login?"+r.URL.RawQuery))
+	}
+}
+
+// login receives the form of the sign-in page. The authorization request is in the query again.
+func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
+	req := p.authorizationRequest(w, r)
+	if req == nil {
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBodyLength)
+	u := p.userBy(func(u *user) bool { return u.Login == r.PostFormValue("user") })
+	if u == nil {
+		p.errorPage(w, http.StatusBadRequest, "There is no such user.")
+		return
+	}
+	p.log.Info("signed in", "user", u.Login)
+	p.grantCode(w, r, req, p.startSession(w, r, u))
+}
+
+// authorizationRequest checks the query. If it is not valid, it sends the error response and returns nil.
+func (p *Provider) authorizationRequest(w http.ResponseWriter, r *http.Request) *authorizationRequest {
 	w.Header().Set("Cache-Control", "no-store")
 	if len(r.URL.RawQuery) > maxQueryLength {
 		p.errorPage(w, http.StatusRequestURITooLong, "This authorization request is too long.")
-		return
+		return nil
 	}
-
-	// Until client and redirect URI are known to be good, an error is shown to the person and goes nowhere else, or the
-	// provider would be an open redirector (RFC 6749 section 4.1.2.1).
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		p.errorPage(w, http.StatusBadRequest, "The query of this authorization request is malformed.")
-		return
+	// As long as client and redirect URI are not known to be valid, errors are shown to the user. A redirect would make the
+	// provider an open redirector (RFC 6749 section 4.1.2.1).
+	q := r.URL.Query()
+	if id := q["client_id"]; len(id) != 1 || id[0] != p.options.ClientID {
+		p.errorPage(w, http.StatusBadRequest, "Unknown client. The client_id has to be "+p.options.ClientID+".")
+		return nil
 	}
-	if id := q["client_id"]; len(id) != 1 || id[0] != p.clientID {
-		p.errorPage(w, http.StatusBadRequest, "Unknown client. The client_id has to be "+p.clientID+".")
-		return
-	}
-	redirectURI, ok := parseLoopbackURL(q.Get("redirect_uri"))
+	redirect, ok := parseLoopbackURL(q.Get("redirect_uri"))
 	if !ok || len(q["redirect_uri"]) != 1 {
 		p.errorPage(w, http.StatusBadRequest, "The redirect_uri is missing or not allowed. "+allowedURLs)
-		return
+		return nil
 	}
-
-	req := &authorizationRequest{
-		redirectURI: redirectURI,
-		rawRedirect: q.Get("redirect_uri"),
-		webMessage:  q.Get("response_mode") == "web_message",
-		state:       q.Get("state"),
-		nonce:       q.Get("nonce"),
-		scope:       q.Get("scope"),
-		audience:    q.Get("audience"),
-		challenge:   q.Get("code_challenge"),
-		prompt:      strings.Fields(q.Get("prompt")),
+	req := &authorizationRequest{q, redirect, q.Get("audience")}
+	if req.audience == "" {
+		req.audience = p.options.Audiences[0]
 	}
-	if err := p.checkRequest(req, q); err != nil {
-		p.respond(w, r, req, authorizationResponse{Error: err.Code, ErrorDescription: err.Description})
-		return
+	if code, description := p.check(req); code != "" {
+		p.respond(w, r, req, map[string]string{"error": code, "error_description": description})
+		return nil
 	}
-
-	s := p.sessionOf(r)
-	again := slices.Contains(req.prompt, "login") || slices.Contains(req.prompt, "select_account")
-	switch {
-	case s != nil && !again:
-		p.grantCode(w, r, req, s)
-	case slices.Contains(req.prompt, "none"):
-		p.respond(w, r, req, authorizationResponse{Error: "login_required", ErrorDescription: "Login required"})
-	default:
-		p.signInPage(w, r, req)
-	}
+	return req
 }
 
-// checkRequest judges everything that is reported to the application, and fills in the default audience.
-func (p *Provider) checkRequest(req *authorizationRequest, q url.Values) *oauthError {
-	for name, values := range q {
+// check returns the error code and description for the application, empty if the request is valid.
+func (p *Provider) check(req *authorizationRequest) (code, description string) {
+	const invalid = "invalid_request"
+	for name, values := range req.Values {
 		if len(values) > 1 {
-			return invalidRequest("Repeated parameter: " + name) // RFC 6749 section 3.1
+			return invalid, "Repeated parameter: " + name // RFC 6749 section 3.1
 		}
 	}
-	if mode := q.Get("response_mode"); mode != "" && mode != "query" && mode != "web_message" {
-		return invalidRequest("Unsupported response mode: " + mode)
-	}
-	switch kind := q.Get("response_type"); kind {
-	case "code":
-	case "":
-		return invalidRequest("Missing required parameter: response_type")
-	default:
-		return &oauthError{Code: "unsupported_response_type", Description: "Unsupported response type: " + kind}
-	}
-	if req.audience == "" {
-		req.audience = p.audiences[0]
-	}
-	if !slices.Contains(p.audiences, req.audience) {
-		return &oauthError{Code: "access_denied", Description: "Service not found: " + req.audience}
-	}
-	// PKCE is not optional, and only S256 keeps the verifier off the front channel (RFC 9700 section 2.1.1). A missing
+	prompt := strings.Fields(req.Get("prompt"))
+	challenge, err := base64.RawURLEncoding.DecodeString(req.Get("code_challenge"))
+	switch mode, kind := req.Get("response_mode"), req.Get("response_type"); {
+	case mode != "" && mode != "query" && mode != "web_message":
+		return invalid, "Unsupported response mode: " + mode
+	case kind == "":
+		return invalid, "Missing required parameter: response_type"
+	case kind != "code":
+		return "unsupported_response_type", "Unsupported response type: " + kind
+	case !slices.Contains(p.options.Audiences, req.audience):
+		return "access_denied", "Service not found: " + req.audience
+	// PKCE is required, with S256, the only method that keeps the verifier secret (RFC 9700 section 2.1.1). A missing
 	// method means plain (RFC 7636 section 4.3).
-	if req.challenge == "" {
-		return invalidRequest("Missing required parameter: code_challenge")
+	case req.Get("code_challenge_method") != "S256":
+		return invalid, "The code_challenge_method has to be S256"
+	case err != nil || len(challenge) != sha256.Size:
+		return invalid, "The code_challenge is not the base64url of a SHA-256 hash"
+	case slices.Contains(prompt, "none") && len(prompt) > 1:
+		return invalid, "prompt=none cannot be combined with another prompt"
 	}
-	if q.Get("code_challenge_method") != "S256" {
-		return invalidRequest("The code_challenge_method has to be S256")
-	}
-	if sum, err := base64.RawURLEncoding.DecodeString(req.challenge); err != nil || len(sum) != 32 {
-		return invalidRequest("The code_challenge is not the base64url of a SHA-256 hash")
-	}
-	if slices.Contains(req.prompt, "none") && len(req.prompt) > 1 {
-		return invalidRequest("prompt=none cannot be combined with another prompt")
-	}
-	return nil
+	return "", ""
 }
 
-// grantCode answers an authorization request with a code for the person who is signed in.
+// grantCode responds with a code for the user of the session.
 func (p *Provider) grantCode(w http.ResponseWriter, r *http.Request, req *authorizationRequest, s *session) {
-	origin := originOf(req.redirectURI)
+	origin := originOf(req.redirect)
 	s.origin.Store(&origin)
 	p.log.Info("authorization code issued", "user", s.user.Login, "audience", req.audience, "application", origin)
-	p.respond(w, r, req, authorizationResponse{Code: p.codes.add(&code{
-		grant:       newGrant(s.user, req.audience, req.scope, req.nonce),
-		rawRedirect: req.rawRedirect,
-		challenge:   req.challenge,
-		family:      new(family),
+	p.respond(w, r, req, map[string]string{"code": p.codes.add(code{
+		grant:       newGrant(s.user, req.audience, req.Get("scope"), req.Get("nonce")),
+		redirectURI: req.Get("redirect_uri"),
+		challenge:   req.Get("code_challenge"),
 	})})
 }
 
-// respond hands the outcome of an authorization request to the application, the state exactly as it came.
-func (p *Provider) respond(w http.ResponseWriter, r *http.Request, req *authorizationRequest, a authorizationResponse) {
-	a.State = req.state
-	if req.webMessage {
-		p.messagePage(w, originOf(req.redirectURI), a)
+// respond sends the response to the application, with the state exactly as it was received: in a message or in the query.
+func (p *Provider) respond(w http.ResponseWriter, r *http.Request, req *authorizationRequest, response map[string]string) {
+	if state := req.Get("state"); state != "" {
+		response["state"] = state
+	}
+	if req.Get("response_mode") == "web_message" {
+		p.messagePage(w, originOf(req.redirect), response)
 		return
 	}
-	// 303, so that the browser never posts the sign-in form on to the application (RFC 9700 section 4.12).
-	http.Redirect(w, r, withQuery(req.redirectURI, map[string]string{
-		"code":              a.Code,
-		"error":             a.Error,
-		"error_description": a.ErrorDescription,
-		"state":             a.State,
-	}), http.StatusSeeOther)
+	p.redirect(w, r, req.redirect, response)
 }

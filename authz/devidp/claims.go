@@ -1,6 +1,9 @@
 package devidp
 
 import (
+	"errors"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -13,100 +16,125 @@ const (
 	idTokenLifetime      = 10 * time.Hour
 )
 
-// identityScopes ask for who somebody is. All other scopes ask for what somebody may do.
-var identityScopes = []string{"openid", "profile", "email", "offline_access"}
+// claims are the contents of a token, or of a userinfo response.
+type claims map[string]any
 
-// grant is what was granted to whom: the source of every token of one sign-in.
-type grant struct {
-	user     *user
-	audience string
-	scope    []string
-	nonce    string
-	kind     string // the gty claim: empty, "password" or "client-credentials"
-}
-
-// newGrant gives a person the scopes asked for, less those that stand for permissions the person does not hold. It is what
-// Auth0 does for an API that has RBAC switched on.
-func newGrant(u *user, audience, scope, nonce string) grant {
-	g := grant{user: u, audience: audience, nonce: nonce, scope: u.Permissions} // asked for nothing: RFC 6749 section 3.3
-	if scope != "" {
-		g.scope = allowedScope(scope, slices.Concat(identityScopes, u.Permissions))
-	}
-	return g
-}
-
-// allowedScope returns those of the space-separated scopes that are allowed, each once.
-func allowedScope(scope string, allowed []string) []string {
-	var granted []string
-	for s := range strings.FieldsSeq(scope) {
-		if slices.Contains(allowed, s) && !slices.Contains(granted, s) {
-			granted = append(granted, s)
-		}
-	}
-	return granted
-}
-
-func (g grant) has(scope string) bool {
-	return slices.Contains(g.scope, scope)
-}
-
-// registeredClaims are those of RFC 7519 section 4.1. The library's own type always writes aud as an array.
-type registeredClaims struct {
-	Issuer   string           `json:"iss"`
-	Subject  string           `json:"sub"`
-	Audience any              `json:"aud"`
-	IssuedAt *jwt.NumericDate `json:"iat"`
-	Expiry   *jwt.NumericDate `json:"exp"`
-}
-
-func (p *Provider) registered(g grant, audience any, lifetime time.Duration) registeredClaims {
+// registered returns the claims of RFC 7519 section 4.1.
+func (p *Provider) registered(g grant, audience any, lifetime time.Duration) claims {
 	now := time.Now()
-	return registeredClaims{p.issuer.String(), g.user.Subject, audience, jwt.NewNumericDate(now), jwt.NewNumericDate(now.Add(lifetime))}
+	return claims{
+		"iss": p.options.Issuer, "sub": g.user.Subject, "aud": audience, "iat": now.Unix(), "exp": now.Add(lifetime).Unix(),
+	}
 }
 
-// profileClaims say who somebody is, as far as the scope asks (OpenID Connect Core section 5.4).
-type profileClaims struct {
-	Name          string `json:"name,omitempty"`
-	Nickname      string `json:"nickname,omitempty"`
-	Picture       string `json:"picture,omitempty"`
-	UpdatedAt     string `json:"updated_at,omitempty"` // a date, as Auth0 has it; the standard has a number
-	Email         string `json:"email,omitempty"`
-	EmailVerified *bool  `json:"email_verified,omitempty"`
-}
-
-func (g grant) profile() (c profileClaims) {
+// addProfile adds the information about the user that the scope allows (OpenID Connect Core section 5.4).
+func (c claims) addProfile(g grant) claims {
 	if g.has("profile") {
-		c.Name, c.Nickname, c.Picture, c.UpdatedAt = g.user.Name, g.user.Login, g.user.Picture, g.user.UpdatedAt
+		maps.Copy(c, claims{
+			"name": g.user.Name, "nickname": g.user.Login, "picture": g.user.Picture,
+			"updated_at": g.user.UpdatedAt, // a date, as in Auth0; the standard has a number
+		})
 	}
 	if g.has("email") {
-		c.Email, c.EmailVerified = g.user.Email, new(true)
+		maps.Copy(c, claims{"email": g.user.Email, "email_verified": true})
 	}
 	return c
 }
 
-// accessClaims are an access token's own, under Auth0's names.
-type accessClaims struct {
-	AuthorizedParty string   `json:"azp"`
-	Scope           string   `json:"scope"`
-	GrantType       string   `json:"gty,omitempty"`
-	Permissions     []string `json:"permissions"`
-}
-
-func (p *Provider) accessToken(g grant) (string, error) {
+func (p *Provider) accessToken(g grant) string {
 	var audience any = g.audience
 	if g.has("openid") {
-		audience = []string{g.audience, p.endpoint("userinfo")}
+		audience = []string{g.audience, p.options.Issuer + "userinfo"}
 	}
-	return p.keys.sign(
-		p.registered(g, audience, p.lifetime),
-		accessClaims{p.clientID, strings.Join(g.scope, " "), g.kind, g.user.Permissions},
-	)
+	c := p.registered(g, audience, p.options.TokenLifetime)
+	c["azp"], c["scope"], c["permissions"] = p.options.ClientID, strings.Join(g.scope, " "), g.user.Permissions
+	if g.kind != "" {
+		c["gty"] = g.kind
+	}
+	return p.keys.sign(c)
 }
 
-func (p *Provider) idToken(g grant) (string, error) {
-	own := map[string]any{g.audience + "/roles": g.user.Roles}
+func (p *Provider) idToken(g grant) string {
+	c := p.registered(g, p.options.ClientID, idTokenLifetime).addProfile(g)
+	c[g.audience+"/roles"] = g.user.Roles
 	if g.nonce != "" {
-		own["nonce"] = g.nonce
+		c["nonce"] = g.nonce
 	}
-	return p.keys.sign(p.registered(g, p.clientID, idTokenLifetime), g.profile(), own)
+	return p.keys.sign(c)
+}
+
+// userinfo returns the profile of the user that an access token belongs to (OpenID Connect Core section 5.3).
+func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	challenge := `Bearer realm="devidp"`
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") && token != "" {
+		g, err := p.verifyAccessToken(token)
+		if err == nil {
+			p.writeJSON(w, http.StatusOK, claims{"sub": g.user.Subject}.addProfile(g))
+			return
+		}
+		p.log.Info("userinfo request rejected", "error", err)
+		challenge += `, error="invalid_token"` // RFC 6750 section 3.1: only if there is a token
+	}
+	w.Header().Set("WWW-Authenticate", challenge)
+	p.writeJSON(w, http.StatusUnauthorized, oauthError{
+		Code: "invalid_token", Description: "Send a valid access token with the scope openid as a Bearer token",
+	})
+}
+
+// verifyAccessToken returns the grant of an access token whose audience includes the userinfo endpoint.
+func (p *Provider) verifyAccessToken(token string) (grant, error) {
+	var registered jwt.Claims
+	var own struct {
+		Scope string `json:"scope"`
+	}
+	if err := p.keys.verify(token, &registered, &own); err != nil {
+		return grant{}, err
+	}
+	if err := registered.ValidateWithLeeway(jwt.Expected{AnyAudience: jwt.Audience{p.options.Issuer + "userinfo"}}, 0); err != nil {
+		return grant{}, err
+	}
+	u := p.userBy(func(u *user) bool { return u.Subject == registered.Subject })
+	if u == nil {
+		return grant{}, errors.New("unknown subject")
+	}
+	return grant{user: u, scope: strings.Fields(own.Scope)}, nil
+}
+
+// user is a person who can sign in.
+type user struct {
+	Login       string // the user name and, in this provider, also the password
+	Subject     string
+	Name        string
+	Email       string
+	Picture     string // a data: URL, which needs no network
+	UpdatedAt   string
+	About       string
+	Roles       []string
+	Permissions []string
+}
+
+func developmentUsers(permissions []string) []*user {
+	updated := time.Now().UTC().Format(time.RFC3339)
+	return []*user{
+		{
+			Login: "admin", Subject: "auth0|dev-admin", Name: "Avery Admin", Email: "admin@example.com",
+			Picture: avatar("A", "#b4232a"), UpdatedAt: updated, About: "Administrator: has every permission",
+			Roles: []string{"menu-admin"}, Permissions: permissions,
+		},
+		{
+			Login: "customer", Subject: "auth0|dev-customer", Name: "Casey Customer", Email: "customer@example.com",
+			Picture: avatar("C", "#1f6f5c"), UpdatedAt: updated, About: "Customer: no role, no permissions",
+			Roles: []string{}, Permissions: []string{},
+		},
+	}
+}
+
+// userBy returns the user that matches, or nil.
+func (p *Provider) userBy(matches func(*user) bool) *user {
+	if i := slices.IndexFunc(p.users, matches); i >= 0 {
+		return p.users[i]
+	}
+	return nil
 }

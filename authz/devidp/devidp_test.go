@@ -1,13 +1,12 @@
 package devidp_test
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"html"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/cookiejar"
@@ -29,7 +28,7 @@ const (
 	audience = "https://menu.example.com"
 	callback = "http://localhost:4040/callback"
 	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636 appendix B
-	oddState = "aG9sYQ==+/&<\"'"                             // everything that gets lost on the way
+	oddState = "aG9sYQ==+/&<\"'"                             // everything that a careless encoding loses
 )
 
 var permissions = []string{"create:items", "update:items", "delete:items"}
@@ -39,76 +38,51 @@ func challenge(verifier string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// browser is a client with a cookie jar that follows no redirects, at a provider of its own.
+// browser is a client with its own cookie jar, which follows no redirects.
 type browser struct {
 	tb     testing.TB
 	issuer string
 	client *http.Client
-	log    *lockedBuffer
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+// shared is the provider of the tests that change neither its keys nor its clock.
+var shared = sync.OnceValue(func() http.Handler { return newProvider(&testing.B{}, devidp.Options{}) })
 
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// start runs a provider on a free port.
+// start opens a browser at the shared provider.
 func start(tb testing.TB) *browser {
 	tb.Helper()
-	server := httptest.NewUnstartedServer(nil) // the issuer has to hold the port, so the listener comes first
-	_, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
-	b := newBrowser(tb, "http://localhost:"+port+"/")
-	server.Config.Handler = b.client.Transport.(inProcess).handler
-	b.client.Transport = nil
-	server.Start()
-	tb.Cleanup(server.Close)
-	tb.Cleanup(b.client.CloseIdleConnections)
-	return b
+	return newBrowser(tb, "http://localhost:7001/", shared())
 }
 
-// newBrowser talks to a provider without a network, for tests in a synctest bubble.
-func newBrowser(tb testing.TB, issuer string, change ...func(*devidp.Options)) *browser {
+// newProvider returns a provider; o overrides the defaults.
+func newProvider(tb testing.TB, o devidp.Options) *devidp.Provider {
 	tb.Helper()
-	log := new(lockedBuffer)
-	options := devidp.Options{
-		Issuer: issuer, ClientID: clientID, Audiences: []string{audience, "https://other.example.com"}, Permissions: permissions,
-		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
-	for _, c := range change {
-		c(&options)
-	}
-	p, err := devidp.New(options)
+	o.Issuer = cmp.Or(o.Issuer, "http://localhost:7001/")
+	o.ClientID, o.Audiences, o.Permissions = clientID, []string{audience, "https://other.example.com"}, permissions
+	p, err := devidp.New(o)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return p
+}
+
+func newBrowser(tb testing.TB, issuer string, provider http.Handler) *browser {
+	tb.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return &browser{tb, issuer, &http.Client{
 		Jar:           jar,
-		Transport:     inProcess{p},
+		Transport:     inProcess{provider},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, log}
+	}}
 }
 
+// inProcess calls a handler without a network, which also works in a synctest bubble.
 type inProcess struct{ handler http.Handler }
 
 func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Host = r.URL.Host
 	w := httptest.NewRecorder()
 	t.handler.ServeHTTP(w, r)
 	return w.Result(), nil
@@ -194,24 +168,23 @@ func authorizePath(set url.Values) string {
 	}, set).Encode()
 }
 
-var hiddenToken = regexp.MustCompile(`name="token" value="([^"]+)"`)
+var formAction = regexp.MustCompile(`<form method="post" action="(/login[^"]*)"`)
 
-// openSignIn opens the sign-in page and returns its CSRF token.
+// openSignIn opens the sign-in page and returns where its form is posted to.
 func (b *browser) openSignIn(set url.Values) string {
 	b.tb.Helper()
 	r := b.get(authorizePath(set))
-	match := hiddenToken.FindStringSubmatch(r.body)
+	match := formAction.FindStringSubmatch(r.body)
 	if r.status != http.StatusOK || match == nil {
 		b.tb.Fatalf("got status %d without a form, want the sign-in page: %s", r.status, r.body)
 	}
 	return html.UnescapeString(match[1])
 }
 
-// signIn goes through the sign-in page and returns where the browser is sent.
+// signIn submits the form of the sign-in page and returns the redirect's target.
 func (b *browser) signIn(user string, set url.Values) *url.URL {
 	b.tb.Helper()
-	token := b.openSignIn(set)
-	return b.postForm("/login", url.Values{"token": {token}, "user": {user}}, "Origin", strings.TrimSuffix(b.issuer, "/")).location(b.tb)
+	return b.postForm(b.openSignIn(set), url.Values{"user": {user}}, "Origin", strings.TrimSuffix(b.issuer, "/")).location(b.tb)
 }
 
 // code signs in and returns the authorization code.
@@ -224,7 +197,7 @@ func (b *browser) code(user string, set url.Values) string {
 	return code
 }
 
-// tokens is any answer of the token endpoint.
+// tokens is any response of the token endpoint.
 type tokens struct {
 	Status       int    `json:"-"`
 	AccessToken  string `json:"access_token"`
@@ -302,7 +275,7 @@ func (b *browser) published() jose.JSONWebKeySet {
 	return keys
 }
 
-// claims verifies a token against the published keys and returns what it says.
+// claims verifies a token with the published keys and returns its claims.
 func (b *browser) claims(token string) map[string]any {
 	b.tb.Helper()
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})

@@ -1,10 +1,8 @@
 package devidp
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"sync"
@@ -13,91 +11,73 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-const (
-	keyBits = 2048
-	maxKeys = 16 // how many keys stay published, the current one included
-)
+const maxKeys = 8 // how many keys stay published, the current one included
 
-// keyring holds the signing key and the keys before it, which stay published so that the tokens they signed live on.
+// keyring holds the signing key and earlier keys. These stay published, so that tokens signed with them stay valid.
 type keyring struct {
 	mu     sync.RWMutex
 	signer jose.Signer
 	public []jose.JSONWebKey // newest first
 }
 
-func newKeyring() (*keyring, error) {
-	k := new(keyring)
-	_, err := k.rotate()
-	return k, err
-}
-
-// rotate puts a new signing key before the others and returns its id.
+// rotate generates a new signing key and returns its id.
 func (k *keyring) rotate() (kid string, err error) {
-	private, err := rsa.GenerateKey(rand.Reader, keyBits)
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		return "", fmt.Errorf("devidp: making a signing key: %w", err)
+		return "", fmt.Errorf("devidp: generating a signing key: %w", err)
 	}
-	key := jose.JSONWebKey{Key: private, Algorithm: string(jose.RS256), Use: "sig"}
-	thumbprint, err := key.Thumbprint(crypto.SHA256) // RFC 7638
-	if err != nil {
-		return "", fmt.Errorf("devidp: naming a signing key: %w", err)
-	}
-	key.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	key := jose.JSONWebKey{Key: private, KeyID: randomString(), Algorithm: string(jose.RS256), Use: "sig"}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, new(jose.SignerOptions).WithType("JWT"))
 	if err != nil {
-		return "", fmt.Errorf("devidp: making a signer: %w", err)
+		return "", fmt.Errorf("devidp: creating a signer: %w", err)
 	}
-
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.signer = signer
-	k.public = append([]jose.JSONWebKey{key.Public()}, k.public...) // a new array: readers may hold the old one
+	k.public = append([]jose.JSONWebKey{key.Public()}, k.public...) // a new array: readers may use the old one
 	k.public = k.public[:min(len(k.public), maxKeys)]
 	return key.KeyID, nil
 }
 
-// published returns the public keys, newest first.
-func (k *keyring) published() jose.JSONWebKeySet {
+// current returns the signer and the public keys, newest first.
+func (k *keyring) current() (jose.Signer, jose.JSONWebKeySet) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return jose.JSONWebKeySet{Keys: k.public}
+	return k.signer, jose.JSONWebKeySet{Keys: k.public}
 }
 
-// sign returns the compact form of a token that holds all the given claims.
-func (k *keyring) sign(claims ...any) (string, error) {
-	k.mu.RLock()
-	builder := jwt.Signed(k.signer)
-	k.mu.RUnlock()
-	for _, c := range claims {
-		builder = builder.Claims(c)
-	}
-	token, err := builder.Serialize()
+// sign returns the compact form of a token.
+func (k *keyring) sign(c claims) string {
+	signer, _ := k.current()
+	token, err := jwt.Signed(signer).Claims(map[string]any(c)).Serialize()
 	if err != nil {
-		return "", fmt.Errorf("devidp: signing a token: %w", err)
+		panic(err) // the key and the claims are the provider's, so this is a mistake in the code
 	}
-	return token, nil
+	return token
 }
 
-// verify checks a token's signature against the published keys and reads its claims. It does not look at them.
+// verify checks a token's signature and reads its claims, but does not validate them.
 func (k *keyring) verify(token string, claims ...any) error {
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return err
 	}
-	return parsed.Claims(k.published(), claims...)
+	_, public := k.current()
+	return parsed.Claims(public, claims...)
 }
 
 func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache")
-	p.writeJSON(w, http.StatusOK, p.keys.published())
+	_, public := p.keys.current()
+	p.writeJSON(w, http.StatusOK, public)
 }
 
-// rotate makes a new signing key. Anyone on this machine may ask for it, but no page of another origin.
+// rotate generates a new signing key, on request of anyone on this machine.
 func (p *Provider) rotate(w http.ResponseWriter, _ *http.Request) {
 	kid, err := p.keys.rotate()
 	if err != nil {
 		p.log.Error("key rotation failed", "error", err)
-		p.errorPage(w, http.StatusInternalServerError, "The new signing key could not be made. The old one stays in use.")
+		p.errorPage(w, http.StatusInternalServerError, "The provider could not generate a new signing key. The old one stays in use.")
 		return
 	}
 	p.log.Info("signing key rotated", "kid", kid)

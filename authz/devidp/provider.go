@@ -1,7 +1,7 @@
-// Package devidp is a development identity provider: an OAuth 2.0 and OpenID Connect server that stands in for an Auth0
-// tenant on a developer's own machine. Nobody has to prove who they are to it, so it must never face a network. What it
-// issues is real, though: RS256 tokens, published keys, PKCE, rotation of keys and of refresh tokens, so that a resource
-// server or a single-page application cannot tell it from the tenant it will meet in production.
+// Package devidp is a development identity provider: an OAuth 2.0 and OpenID Connect server that replaces an Auth0 tenant
+// on a developer's own machine. Its users never prove who they are, so it must never be reachable from a network. Its
+// tokens are real, though: RS256 signatures, published keys, PKCE and key rotation, so that an API or a single-page
+// application cannot tell it from a tenant.
 package devidp
 
 import (
@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,163 +16,168 @@ import (
 	"time"
 )
 
-// clientSecret is the fixed secret of the one client, for the client_credentials grant. It protects nothing.
-const clientSecret = "development-secret"
-
-// Every store is bounded in time and in number: whoever can reach the provider can make it remember things.
+// Everything stored has a lifetime, and a store has a size limit (see store): every local page can fill it.
 const (
 	codeLifetime    = time.Minute // RFC 6749 section 4.1.2 allows ten at most
-	loginLifetime   = time.Hour
 	sessionLifetime = 8 * time.Hour
 	refreshLifetime = 30 * 24 * time.Hour
 
-	maxStored      = 1_000    // codes, sign-in pages, sessions
-	maxRefresh     = 10_000   // spent refresh tokens stay, so that a second use is noticed
-	maxQueryLength = 8 << 10  // of an authorization request, which is kept while its sign-in page is open
-	maxBodyLength  = 64 << 10 // of anything posted
+	maxQueryLength = 8 << 10
+	maxBodyLength  = 64 << 10
 )
 
-// Options says whom the provider serves.
+// Options configure a Provider.
 type Options struct {
 	Issuer      string       // absolute, with the trailing slash: "http://localhost:7001/"
 	ClientID    string       // the single-page application's client id, e.g. "menu-dashboard"
-	Audiences   []string     // API identifiers it issues access tokens for; the first is the default when a request names none
-	Permissions []string     // what the administrator, and the client itself, hold in every access token
+	Audiences   []string     // API identifiers; the first is the default for requests without an audience
+	Permissions []string     // granted to the administrator
 	Logger      *slog.Logger // may be nil
 
-	// TokenLifetime is how long an access token is good for, in whole seconds. 0 is a day, which is Auth0's default.
+	// TokenLifetime is the lifetime of an access token, in whole seconds. 0 means a day, which is Auth0's default.
 	TokenLifetime time.Duration
 }
 
 // Provider is the identity provider's HTTP handler. It keeps everything in memory and is safe for concurrent use.
 type Provider struct {
-	issuer      *url.URL
-	clientID    string
-	audiences   []string
-	permissions []string
-	log         *slog.Logger
-	lifetime    time.Duration // of access tokens
-
-	handler http.Handler
-	keys    *keyring
+	options Options
+	issuer  *url.URL
+	log     *slog.Logger
+	mux     *http.ServeMux
+	keys    keyring
 	users   []*user
 
-	logins   *vault[login]         // authorization requests whose sign-in page is open
-	sessions *vault[*session]      // by the session cookie
-	codes    *vault[*code]         // authorization codes, spent ones included until they expire
-	refresh  *vault[*refreshToken] // refresh tokens, spent ones included until they expire
+	sessions *store[*session] // by the session cookie
+	codes    *store[code]     // unused authorization codes
+	refresh  *store[grant]    // by refresh token
 }
 
-// New returns a provider with a fresh signing key, or an error that names every option that is wrong.
+// New returns a provider with a new signing key, or an error that names every invalid option.
 func New(o Options) (*Provider, error) {
-	issuer, err := parseIssuer(o.Issuer)
+	issuer, err := url.Parse(o.Issuer)
+	if err != nil || issuer.Scheme != "http" && issuer.Scheme != "https" || issuer.Hostname() == "" ||
+		o.Issuer != issuer.Scheme+"://"+issuer.Host+"/" {
+		err = fmt.Errorf("devidp: Issuer %q is not of the form http://host:port/", o.Issuer)
+	}
 	if o.ClientID == "" {
 		err = errors.Join(err, errors.New("devidp: ClientID is empty"))
 	}
 	if len(o.Audiences) == 0 || slices.Contains(o.Audiences, "") {
-		err = errors.Join(err, errors.New("devidp: Audiences needs at least one name, and none may be empty"))
+		err = errors.Join(err, errors.New("devidp: Audiences is empty or contains an empty name"))
 	}
-	if o.TokenLifetime != 0 && o.TokenLifetime < time.Second { // tokens count in seconds
+	if o.TokenLifetime != 0 && o.TokenLifetime < time.Second {
 		err = errors.Join(err, errors.New("devidp: TokenLifetime is less than a second"))
 	}
 	if err != nil {
 		return nil, err
 	}
-	keys, err := newKeyring()
-	if err != nil {
-		return nil, err
-	}
+	o.Permissions = append([]string{}, o.Permissions...) // never nil: an empty list is [] in a token
+	o.TokenLifetime = cmp.Or(o.TokenLifetime, defaultTokenLifetime)
 	p := &Provider{
-		issuer:      issuer,
-		clientID:    o.ClientID,
-		audiences:   slices.Clone(o.Audiences),
-		permissions: append([]string{}, o.Permissions...), // never nil: an empty list has to be [] in a token
-		log:         o.Logger,
-		lifetime:    cmp.Or(o.TokenLifetime, defaultTokenLifetime),
-		keys:        keys,
-		logins:      newVault[login](loginLifetime, maxStored),
-		sessions:    newVault[*session](sessionLifetime, maxStored),
-		codes:       newVault[*code](codeLifetime, maxStored),
-		refresh:     newVault[*refreshToken](refreshLifetime, maxRefresh),
+		options:  o,
+		issuer:   issuer,
+		log:      cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
+		users:    developmentUsers(o.Permissions),
+		sessions: newStore[*session](sessionLifetime),
+		codes:    newStore[code](codeLifetime),
+		refresh:  newStore[grant](refreshLifetime),
 	}
-	if p.log == nil {
-		p.log = slog.New(slog.DiscardHandler)
-	}
-	p.users = developers(p.permissions, time.Now())
-	p.handler = p.routes()
-	return p, nil
+	p.mux = p.routes()
+	_, err = p.keys.rotate()
+	return p, err
 }
 
-func parseIssuer(issuer string) (*url.URL, error) {
-	u, err := url.Parse(issuer)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("devidp: Issuer: %w", err)
-	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", u.User != nil, u.Path != "/", u.RawQuery != "", u.Fragment != "":
-		return nil, fmt.Errorf("devidp: Issuer %q is not of the form http://host:port/", issuer)
-	}
-	return u, nil
-}
-
-func (p *Provider) routes() http.Handler {
-	mux := http.NewServeMux()
+func (p *Provider) routes() *http.ServeMux {
+	// A page of another origin can neither sign a browser in nor rotate the keys.
 	sameOrigin := http.NewCrossOriginProtection()
-	sameOrigin.SetDenyHandler(http.HandlerFunc(p.foreignOrigin))
+	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		p.errorPage(w, http.StatusForbidden, "This request comes from a page of another origin.")
+	}))
 
+	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.home)
 	mux.HandleFunc("GET /style.css", stylesheet)
 
 	mux.HandleFunc("GET /authorize", p.authorize)
 	mux.Handle("POST /login", sameOrigin.Handler(http.HandlerFunc(p.login)))
-	mux.HandleFunc("GET /v2/logout", p.logout)
-	mux.HandleFunc("GET /oidc/logout", p.oidcLogout)
-	mux.Handle("POST /dev/rotate", sameOrigin.Handler(http.HandlerFunc(p.rotate)))
+	mux.HandleFunc("POST /oauth/token", p.token)
+	mux.HandleFunc("GET /userinfo", p.userinfo)
+	mux.HandleFunc("POST /userinfo", p.userinfo)
+	mux.HandleFunc("GET /v2/logout", p.logout("returnTo"))                   // Auth0's
+	mux.HandleFunc("GET /oidc/logout", p.logout("post_logout_redirect_uri")) // OpenID Connect's
 
-	// What a single-page application calls from its own origin.
-	mux.HandleFunc("GET /.well-known/openid-configuration", public(p.discovery))
-	mux.HandleFunc("GET /.well-known/jwks.json", public(p.jwks))
-	mux.HandleFunc("POST /oauth/token", forApplications(p.token))
-	mux.HandleFunc("GET /userinfo", forApplications(p.userinfo))
-	mux.HandleFunc("POST /userinfo", forApplications(p.userinfo))
-	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/jwks.json"} {
-		mux.HandleFunc("OPTIONS "+path, public(preflight))
-	}
-	for _, path := range []string{"/oauth/token", "/userinfo"} {
-		mux.HandleFunc("OPTIONS "+path, forApplications(preflight))
-	}
-	return p.withErrorPages(mux)
+	mux.HandleFunc("GET /.well-known/openid-configuration", p.discovery)
+	mux.HandleFunc("GET /.well-known/jwks.json", p.jwks)
+	mux.Handle("POST /dev/rotate", sameOrigin.Handler(http.HandlerFunc(p.rotate)))
+	return mux
 }
 
-// ServeHTTP answers a request that was addressed to the provider by its own name.
+// ServeHTTP serves requests that are addressed to the provider by its own name.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 
-	// DNS rebinding: a hostile page whose own name has been pointed at 127.0.0.1 is same-origin with us as far as the
-	// browser can see. Only the Host header tells.
+	// DNS rebinding: if a hostile site points its name to 127.0.0.1, the browser treats its pages as same-origin with the
+	// provider. Only the Host header shows the difference.
 	if !p.isOwnHost(r.Host) {
-		http.Error(w, "This development identity provider answers only as "+p.issuer.String(), http.StatusMisdirectedRequest)
+		http.Error(w, "The development identity provider only serves "+p.options.Issuer, http.StatusMisdirectedRequest)
 		return
 	}
-	p.handler.ServeHTTP(w, r)
+	if allowCrossOrigin(w, r); r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	p.mux.ServeHTTP(w, r)
 }
 
 // isOwnHost reports whether a Host header names the issuer, or this machine at the issuer's port.
 func (p *Provider) isOwnHost(host string) bool {
-	name, port := splitHost(host, p.issuer.Scheme)
-	issuerName, issuerPort := splitHost(p.issuer.Host, p.issuer.Scheme)
-	return port == issuerPort && slices.Contains([]string{issuerName, "localhost", "127.0.0.1", "::1"}, name)
-}
-
-func splitHost(host, scheme string) (name, port string) {
-	name, port, err := net.SplitHostPort(host)
-	if err != nil { // no port
-		name, port = strings.Trim(host, "[]"), map[string]string{"http": "80", "https": "443"}[scheme]
+	host, port := strings.ToLower(host), p.issuer.Port()
+	if standard := map[string]string{"http": "80", "https": "443"}[p.issuer.Scheme]; port == "" || port == standard {
+		host, port = strings.TrimSuffix(host, ":"+standard), "" // clients leave the standard port out
 	}
-	return strings.ToLower(name), port
+	name := strings.TrimSuffix(host, ":"+port)
+	return (name != host) == (port != "") && slices.Contains([]string{p.issuer.Hostname(), "localhost", "127.0.0.1", "[::1]"}, name)
 }
 
-// endpoint returns the absolute URL of one of the provider's paths, given without its leading slash.
-func (p *Provider) endpoint(path string) string {
-	return p.issuer.String() + path
+// allowCrossOrigin sets the CORS headers of the endpoints that a single-page application calls. Every origin may read the
+// public ones. Only pages that a redirect may lead to may read a token response: otherwise, any page that a developer
+// happens to visit could fetch an administrator's token with the well-known password.
+func allowCrossOrigin(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/.well-known/openid-configuration", "/.well-known/jwks.json":
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+	case "/oauth/token", "/userinfo":
+		w.Header().Add("Vary", "Origin")
+		if u, ok := parseLoopbackURL(r.Header.Get("Origin")); ok {
+			w.Header().Set("Access-Control-Allow-Origin", originOf(u))
+		}
+	}
+	if r.Method == http.MethodOptions {
+		w.Header().Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+		w.Header().Set("Access-Control-Allow-Headers", "Content-Type, Auth0-Client, Authorization") // Auth0-Client: the SDK's version
+		w.Header().Set("Access-Control-Max-Age", "600")
+	}
+}
+
+// discovery publishes the provider's metadata (OpenID Connect Discovery 1.0 section 3).
+func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
+	issuer := p.options.Issuer
+	p.writeJSON(w, http.StatusOK, map[string]any{
+		"issuer":                                issuer,
+		"authorization_endpoint":                issuer + "authorize",
+		"token_endpoint":                        issuer + "oauth/token",
+		"userinfo_endpoint":                     issuer + "userinfo",
+		"jwks_uri":                              issuer + ".well-known/jwks.json",
+		"end_session_endpoint":                  issuer + "oidc/logout",
+		"scopes_supported":                      slices.Concat(identityScopes, p.options.Permissions),
+		"response_types_supported":              []string{"code"},
+		"response_modes_supported":              []string{"query", "web_message"},
+		"grant_types_supported":                 []string{"authorization_code", "refresh_token", "password"},
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+		"token_endpoint_auth_methods_supported": []string{"none"},
+		"code_challenge_methods_supported":      []string{"S256"},
+		"request_uri_parameter_supported":       false, // the default is true
+	})
 }

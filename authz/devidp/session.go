@@ -1,62 +1,180 @@
 package devidp
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-const (
-	sessionCookie = "devidp_session" // who is signed in
-	browserCookie = "devidp_browser" // which browser opened a sign-in page
-)
+const sessionCookie = "devidp_session"
 
-// session says who is signed in, in one browser.
+// session is a signed-in user in one browser.
 type session struct {
 	user   *user
-	origin atomic.Pointer[string] // of the application that it last signed in to: where to go after sign-out
+	origin atomic.Pointer[string] // of the application that the user signed in to last
 }
 
-// sessionOf returns the session that a request belongs to, or nil.
+// sessionOf returns the session of a request, or nil.
 func (p *Provider) sessionOf(r *http.Request) *session {
-	s, _ := p.sessions.get(cookieValue(r, sessionCookie))
-	return s
-}
-
-// startSession replaces the browser's session. The id is new, so that nobody else can have planted it.
-func (p *Provider) startSession(w http.ResponseWriter, r *http.Request, u *user) *session {
-	p.sessions.remove(cookieValue(r, sessionCookie))
-	s := &session{user: u}
-	p.setCookie(w, sessionCookie, p.sessions.add(s), sessionLifetime)
-	return s
-}
-
-// endSession forgets the browser's session and returns it, or nil if there was none.
-func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) *session {
-	s := p.sessionOf(r)
-	p.sessions.remove(cookieValue(r, sessionCookie))
-	p.setCookie(w, sessionCookie, "", -time.Second)
-	return s
-}
-
-func cookieValue(r *http.Request, name string) string {
-	c, err := r.Cookie(name)
+	c, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return ""
+		return nil
 	}
-	return c.Value
+	s, _ := p.sessions.get(c.Value)
+	return s
 }
 
-// setCookie sets a cookie that scripts cannot read. Lax is enough for the silent login in a frame: an application on
-// another port of localhost is another origin, but the same site.
-func (p *Provider) setCookie(w http.ResponseWriter, name, value string, lifetime time.Duration) {
+// startSession replaces the browser's session. Its id is new, so that no other page can have planted it.
+func (p *Provider) startSession(w http.ResponseWriter, r *http.Request, u *user) *session {
+	p.takeSession(r)
+	s := &session{user: u}
+	p.setCookie(w, p.sessions.add(s), sessionLifetime)
+	return s
+}
+
+// takeSession ends the browser's session and returns it, or nil.
+func (p *Provider) takeSession(r *http.Request) *session {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return nil
+	}
+	s, _ := p.sessions.take(c.Value)
+	return s
+}
+
+// setCookie sets the session cookie. Scripts cannot read it. Lax is enough for the silent login in a frame: an application
+// on another port of localhost is another origin, but the same site.
+func (p *Provider) setCookie(w http.ResponseWriter, value string, lifetime time.Duration) {
 	http.SetCookie(w, &http.Cookie{
-		Name:     name,
-		Value:    value,
-		Path:     "/",
-		MaxAge:   int(lifetime.Seconds()),
-		HttpOnly: true,
-		Secure:   p.issuer.Scheme == "https",
-		SameSite: http.SameSiteLaxMode,
+		Name: sessionCookie, Value: value, Path: "/", MaxAge: int(lifetime.Seconds()),
+		HttpOnly: true, Secure: p.issuer.Scheme == "https", SameSite: http.SameSiteLaxMode,
 	})
+}
+
+// logout returns a handler that ends the browser's session and redirects to the URL in the named parameter. Without it,
+// the handler redirects to the application that the user signed in to last: like Auth0, which redirects to the client's
+// first allowed logout URL.
+func (p *Provider) logout(parameter string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		q := r.URL.Query()
+		if id := q.Get("client_id"); id != "" && id != p.options.ClientID {
+			p.errorPage(w, http.StatusBadRequest, "Unknown client. The client_id has to be "+p.options.ClientID+".")
+			return
+		}
+		target, ok := parseLoopbackURL(q.Get(parameter))
+		if q.Has(parameter) && (!ok || len(q[parameter]) > 1) {
+			p.errorPage(w, http.StatusBadRequest, "The "+parameter+" is not allowed. "+allowedURLs)
+			return
+		}
+		p.setCookie(w, "", -time.Second)
+		if s := p.takeSession(r); s != nil {
+			p.log.Info("signed out", "user", s.user.Login)
+			if target == nil {
+				target, _ = parseLoopbackURL(*s.origin.Load())
+			}
+		}
+		if target == nil {
+			p.page(w, http.StatusOK, simplePage("You are signed out", "You may close this page, or go back to the application."))
+			return
+		}
+		state := map[string]string{}
+		if q.Has("state") {
+			state["state"] = q.Get("state")
+		}
+		p.redirect(w, r, target, state)
+	}
+}
+
+const allowedURLs = "Allowed is any path on http://localhost:<port> or http://127.0.0.1:<port>, without a fragment."
+
+// parseLoopbackURL accepts the URLs that a redirect may lead to: any path at any port of this machine, over plain http. It
+// compares parsed components, never prefixes: "http://localhost" is also a prefix of http://localhost.evil.com and
+// http://localhost@evil.com (RFC 9700 section 4.1).
+func parseLoopbackURL(raw string) (*url.URL, bool) {
+	// Browsers read a backslash as a slash, drop tabs and line feeds, and trim blanks. Reject everything that they correct.
+	if strings.ContainsFunc(raw, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '\\' || c == '#' }) {
+		return nil, false
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.User != nil || u.Opaque != "" || !strings.HasPrefix(raw, "http:") { // u.Scheme is in lower case
+		return nil, false
+	}
+	name, port, hasPort := strings.Cut(u.Host, ":")
+	if name != "localhost" && name != "127.0.0.1" {
+		return nil, false
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); hasPort && (err != nil || n == 0 || strconv.FormatUint(n, 10) != port) {
+		return nil, false
+	}
+	return u, true
+}
+
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
+
+// redirect sends the browser to a URL with parameters. RFC 6749 section 3.1.2: the query that the URL already has is kept.
+func (p *Provider) redirect(w http.ResponseWriter, r *http.Request, to *url.URL, parameters map[string]string) {
+	q := to.Query()
+	for name, value := range parameters {
+		q.Set(name, value)
+	}
+	with := *to
+	with.RawQuery = q.Encode()
+	// 303, so that the browser does not post the sign-in form to the application (RFC 9700 section 4.12).
+	http.Redirect(w, r, with.String(), http.StatusSeeOther)
+}
+
+const maxStored = 1_000
+
+// store keeps values under unguessable keys, each for a limited time. If it is full, it evicts the least recently used
+// value. The library's own expirable cache is not used because its goroutine never stops.
+type store[V any] struct {
+	lifetime time.Duration
+	entries  *lru.Cache[string, entry[V]]
+}
+
+type entry[V any] struct {
+	value   V
+	expires time.Time
+}
+
+func newStore[V any](lifetime time.Duration) *store[V] {
+	entries, _ := lru.New[string, entry[V]](maxStored) // fails only for a size below one
+	return &store[V]{lifetime, entries}
+}
+
+// add stores a value and returns its key.
+func (s *store[V]) add(value V) string {
+	key := randomString()
+	s.entries.Add(key, entry[V]{value, time.Now().Add(s.lifetime)})
+	return key
+}
+
+// get returns the value under a key, unless it has expired.
+func (s *store[V]) get(key string) (value V, ok bool) {
+	e, ok := s.entries.Get(key)
+	if !ok || !time.Now().Before(e.expires) {
+		return value, false
+	}
+	return e.value, true
+}
+
+// take removes the value under a key and returns it. Of several concurrent callers, one gets it.
+func (s *store[V]) take(key string) (V, bool) {
+	value, ok := s.get(key)
+	return value, s.entries.Remove(key) && ok
+}
+
+// randomString returns 256 random bits, safe in a URL, a cookie and a header (RFC 6749 section 10.10 requires 128).
+func randomString() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
 }

@@ -94,7 +94,7 @@ for (const [version, sdk] of [
         await open({ useRefreshTokens: true, useRefreshTokensFallback: true, cacheLocation, useFormData })
         await signIn(page, 'Avery Admin')
         await expectUser(page, 'Avery Admin')
-        // Twice, since a refresh token is good once: the second renewal needs the one that came with the first.
+        // Twice: the SDK uses the refresh token of the first renewal's response for the second one.
         for (let renewal = 1; renewal <= 2; renewal++) {
           const sent = context.waitForEvent('request', isRefresh)
           await page.evaluate(() => window.client.getTokenSilently({ cacheMode: 'off' }))
