@@ -654,7 +654,7 @@ func TestImportArrows(t *testing.T) {
 	confined := map[string]string{ // third-party packages and the tree that alone may import them
 		"github.com/auth0/go-jwt-middleware": "menu-api/authz",
 		"gopkg.in/go-jose/":                  "menu-api/authz",
-		"github.com/go-jose/":                "menu-api/authz",
+		"github.com/go-jose/":                "menu-api/authz/devidp",
 		"modernc.org/sqlite":                 "menu-api/items/sqlite",
 		"github.com/spf13/viper":             "menu-api/config",
 		"github.com/pressly/goose":           "menu-api/items",
