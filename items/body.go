@@ -15,48 +15,40 @@ import (
 // MaxBody is the largest request body that is read, in bytes.
 const MaxBody = 64 << 10
 
+// The media types of request bodies.
 const (
-	mediaJSON       = "application/json"
-	mediaMergePatch = "application/merge-patch+json" // RFC 7396
+	MediaJSON       = "application/json"
+	MediaMergePatch = "application/merge-patch+json" // RFC 7396
 )
 
 // ErrBody says that the connection failed while the body was read.
 var ErrBody = errors.New("the request body could not be read")
 
-// MediaTypeError says that a body came in a format, or under an encoding, that the route does not take.
+// MediaTypeError says that a body has a format or an encoding that the route does not accept.
 type MediaTypeError struct {
 	Got     string
 	Accepts []string
 }
 
-// Error says what came and what to send.
+// Error says what was sent and what to send.
 func (e *MediaTypeError) Error() string {
 	got := "without a Content-Type"
 	if e.Got != "" {
-		// A header may hold any bytes; what goes into an answer is text.
+		// A header may contain any bytes; a response is text.
 		got = "as " + shorten(strings.ToValidUTF8(e.Got, "?"))
 	}
 	return fmt.Sprintf("the request body came %s; send it with Content-Type: %s", got, strings.Join(e.Accepts, " or "))
 }
 
-// readDraft reads the item in the request's body, which must be of one of the media types.
+// ReadBody reads the request's body, which must be of one of the media types.
 //
-// The error is a *MediaTypeError, a *http.MaxBytesError, a *ValidationError, or an ErrBody.
-func readDraft(c *gin.Context, accepts ...string) (*Draft, error) {
-	body, err := readBody(c, accepts...)
-	if err != nil {
-		return nil, err
-	}
-	return parseDraft(body)
-}
-
-// readBody reads the request's body, with the errors of readDraft.
-func readBody(c *gin.Context, accepts ...string) ([]byte, error) {
+// The error is a *MediaTypeError, a *http.MaxBytesError, or an ErrBody.
+func ReadBody(c *gin.Context, accepts ...string) ([]byte, error) {
 	if err := checkMediaType(c.Request, accepts); err != nil {
 		return nil, err
 	}
 	if c.Request.ContentLength > MaxBody {
-		return nil, &http.MaxBytesError{Limit: MaxBody} // judged by its announcement, before a byte of it is read
+		return nil, &http.MaxBytesError{Limit: MaxBody} // known before the first byte is read
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, MaxBody))
 	var tooLarge *http.MaxBytesError
@@ -70,13 +62,13 @@ func readBody(c *gin.Context, accepts ...string) ([]byte, error) {
 }
 
 func checkMediaType(r *http.Request, accepts []string) error {
-	// Joined as RFC 9110 section 5.3 has it, so that a second header of the same name is not overlooked.
+	// Joined as in RFC 9110 section 5.3, so that a second header of the same name counts.
 	if coding := strings.Join(r.Header.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
 		return &MediaTypeError{Got: "Content-Encoding " + coding, Accepts: accepts}
 	}
 	sent := strings.Join(r.Header.Values("Content-Type"), ", ")
 	if sent == "" && r.ContentLength == 0 {
-		return nil // there is no body to have a type; that it is missing is said later
+		return nil // no body; the decoder reports that
 	}
 	media, params, err := mime.ParseMediaType(sent)
 	// JSON is UTF-8 (RFC 8259 section 8.1); a client that announces another charset would be misread.

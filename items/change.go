@@ -70,7 +70,7 @@ func Snapshot(item *Item) (*string, error) {
 	if item == nil {
 		return nil, nil //nolint:nilnil // no item, no snapshot
 	}
-	text, err := item.appendJSON(nil)
+	text, err := json.Marshal(item)
 	if err != nil {
 		return nil, err
 	}

@@ -1,20 +1,20 @@
 package items
 
 import (
-	"net/http"
 	"strings"
+
+	"github.com/gin-gonic/gin"
 )
 
-// writeCondition turns the preconditions of a write (RFC 9110 section 13.1) into a Condition that fails with
-// ErrConflict. It is judged inside the write, so that nothing comes between the check and the change. The ETag is that of
-// the item in the form that represent gives it.
-func writeCondition(h http.Header, represent func(Item) (representation, error)) Condition {
-	ifMatch, ifNoneMatch := h.Values("If-Match"), h.Values("If-None-Match")
+// condition turns the preconditions of a write (RFC 9110 section 13.1) into a Condition that fails with ErrConflict. The
+// store checks it inside the write, so that nothing comes between the check and the change.
+func (ctl Controller) condition(c *gin.Context) Condition {
+	ifMatch, ifNoneMatch := c.Request.Header.Values("If-Match"), c.Request.Header.Values("If-None-Match")
 	if len(ifMatch) == 0 && len(ifNoneMatch) == 0 {
 		return func(Item) error { return nil }
 	}
 	return func(current Item) error {
-		rep, err := represent(current)
+		rep, err := ctl.represent(current)
 		if err != nil {
 			return err
 		}
@@ -26,7 +26,7 @@ func writeCondition(h http.Header, represent func(Item) (representation, error))
 	}
 }
 
-// StaleError is an ErrConflict that tells the ETag which the item has now.
+// StaleError is an ErrConflict with the current ETag of the item.
 type StaleError struct{ ETag string }
 
 // Error says that the precondition failed.
@@ -39,7 +39,7 @@ func (e *StaleError) Unwrap() error { return ErrConflict }
 // comparison takes it for nothing (RFC 9110 section 8.8.3.2).
 func anyMatch(lines []string, tag string, weak bool) bool {
 	for _, line := range lines {
-		// Our tags hold no comma, so splitting there cannot make two halves of a foreign tag into one of ours.
+		// Our tags contain no comma, so no part of another tag can be equal to one of ours.
 		for candidate := range strings.SplitSeq(line, ",") {
 			candidate = strings.TrimSpace(candidate)
 			if weak {

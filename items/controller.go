@@ -9,276 +9,288 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// controller answers the requests to /items: it decodes, calls the service, and answers. An error goes to the error
-// renderer, which knows what each means in HTTP.
-type controller struct {
-	service *Service
-	answers *answers
+// Contract is one published JSON form of the menu. Two are served: /items, and package whatabyte.
+type Contract struct {
+	// Path is where the menu is, such as /items.
+	Path string
+	// ID reads the id in a path. An error is the response to the request.
+	ID func(text string) (int64, error)
+	// Decode reads the body of a write. pathID is the id in the path, "" without one.
+	Decode func(body []byte, pathID string) (*Input, error)
+	// Item and Menu return what encoding/json encodes for one item and for a list. A list is paged if the query has a
+	// parameter of this API.
+	Item func(Item) any
+	Menu func(menu []Item, paged bool) any
+	// NoContent says that PATCH and DELETE respond with 204 and no body.
+	NoContent bool
+}
+
+// itemsContract is the contract of the NestJS application. Its list is an object keyed by id, except where the client asks
+// for an order: the keys of a JavaScript object have none.
+var itemsContract = Contract{
+	Path: "/items",
+	ID: func(text string) (int64, error) {
+		id, ok := parseID(text)
+		if !ok {
+			return noID, &ValidationError{
+				Detail: "The id in the path is not a positive integer.",
+				Fields: []FieldError{{Field: "id", Message: "must be a positive integer, such as 1"}},
+			}
+		}
+		return id, nil
+	},
+	Decode: func(body []byte, _ string) (*Input, error) { return DecodeInput(body) },
+	Item:   func(item Item) any { return item },
+	Menu: func(menu []Item, paged bool) any {
+		if paged {
+			return menu
+		}
+		return menuByID(menu)
+	},
+}
+
+// Controller serves the requests of one contract: it decodes, calls the service, and responds. Errors go to the error
+// renderer, which knows the HTTP status of each.
+type Controller struct {
+	Contract
+	Service *Service
+
+	cache   *answers
 	subject func(*gin.Context) string
 }
 
-// list answers with an object keyed by id, as the NestJS application does, or, when the query has a parameter of ours,
-// with an array: the keys of a JavaScript object have no order of their own.
-func (ctl controller) list(c *gin.Context) {
-	ctl.readList(c, "/items", func(listing listing, menu []Item) (representation, error) {
-		if listing.paged {
-			return representList(menu)
-		}
-		return representMenu(menu)
-	})
-}
-
-func (ctl controller) get(c *gin.Context) {
-	if id, ok := pathID(c); ok {
-		ctl.readItem(c, "/items", id, representItem)
-	}
-}
-
-// readList answers with the items that the query asks for, in the form of the contract at the path.
-func (ctl controller) readList(c *gin.Context, path string, represent func(listing, []Item) (representation, error)) {
-	asked := question{route: path, query: c.Request.URL.RawQuery}
-	ctl.read(c, asked, func(ctx context.Context) (*answer, error) {
+// List responds with the items that the query asks for.
+func (ctl Controller) List(c *gin.Context) {
+	key := question{route: ctl.Path, query: c.Request.URL.RawQuery}
+	ctl.read(c, key, func(ctx context.Context) (*answer, error) {
 		listing, err := parseListing(c.Request)
 		if err != nil {
 			return nil, err
 		}
-		menu, next, err := ctl.service.List(ctx, listing.query)
+		menu, next, err := ctl.Service.List(ctx, listing.query)
 		if err != nil {
 			return nil, err
 		}
 		found := &answer{}
 		if next != nil {
-			found.link = listing.next(path, next)
+			found.link = listing.next(ctl.Path, next)
 		}
-		found.representation, err = represent(listing, menu)
+		found.representation, err = represent(ctl.Menu(menu, listing.paged))
 		return found, err
 	})
 }
 
-// readItem answers with an item, in the form of the contract at the path.
-func (ctl controller) readItem(c *gin.Context, path string, id int64, represent func(Item) (representation, error)) {
-	ctl.read(c, question{route: path + "/:id", id: id}, func(ctx context.Context) (*answer, error) {
-		item, err := ctl.service.Get(ctx, id)
+// Get responds with one item.
+func (ctl Controller) Get(c *gin.Context) {
+	id, ok := ctl.pathID(c)
+	if !ok {
+		return
+	}
+	ctl.read(c, question{route: ctl.Path + "/:id", id: id}, func(ctx context.Context) (*answer, error) {
+		item, err := ctl.Service.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		rep, err := represent(item)
+		rep, err := ctl.represent(item)
 		return &answer{representation: rep}, err
 	})
 }
 
-// read answers a GET or HEAD from memory, or with what find makes of the store.
-func (ctl controller) read(c *gin.Context, asked question, find func(context.Context) (*answer, error)) {
-	found, err := ctl.answers.get(c.Request.Context(), asked, find)
+// read responds to a GET or HEAD from the response cache, or with what load makes of the store. If the client already has
+// the representation, the response is 304 (RFC 9110 section 15.4.5).
+func (ctl Controller) read(c *gin.Context, key question, load func(context.Context) (*answer, error)) {
+	found, err := ctl.cache.get(c.Request.Context(), key, load)
 	if err != nil {
-		fail(c, err)
+		Fail(c, err)
 		return
 	}
 	if found.link != "" {
 		c.Header("Link", found.link)
 	}
-	read(c, found.representation)
+	c.Header("Cache-Control", "no-cache") // a cache may keep the response, and asks again before each use
+	c.Header("ETag", found.etag)
+	if ifMatch := c.Request.Header.Values("If-Match"); len(ifMatch) > 0 && !anyMatch(ifMatch, found.etag, false) {
+		Fail(c, &StaleError{ETag: found.etag})
+		return
+	}
+	if anyMatch(c.Request.Header.Values("If-None-Match"), found.etag, true) {
+		c.Status(http.StatusNotModified)
+		return
+	}
+	send(c, http.StatusOK, found.representation)
 }
 
-func (ctl controller) create(c *gin.Context) { ctl.createAt(c, "/items", parseDraft, representItem) }
-
-// createAt adds the item in the body, in the form of the contract at the path.
-func (ctl controller) createAt(
-	c *gin.Context, path string, parse func([]byte) (*Draft, error), represent func(Item) (representation, error),
-) {
-	body, err := readBody(c, mediaJSON)
+// Create adds the item in the body.
+func (ctl Controller) Create(c *gin.Context) {
+	body, err := ReadBody(c, MediaJSON)
 	if err != nil {
-		fail(c, err)
+		Fail(c, err)
 		return
 	}
-	draft, err := parse(body)
+	input, err := ctl.Decode(body, "")
 	if err != nil {
-		fail(c, err)
+		Fail(c, err)
 		return
 	}
-	author, err := ctl.authorOnce(c, body)
+	author, err := ctl.authorWithKey(c, body)
 	if err != nil {
-		fail(c, err)
+		Fail(c, err)
 		return
 	}
-	item, err := ctl.service.Create(c.Request.Context(), author, draft)
+	item, err := ctl.Service.Create(c.Request.Context(), author, input)
 	if err == nil {
-		c.Header("Location", path+"/"+strconv.FormatInt(item.ID, 10))
+		c.Header("Location", ctl.Path+"/"+strconv.FormatInt(item.ID, 10))
 	}
-	written(c, http.StatusCreated, item, err, represent)
+	ctl.written(c, http.StatusCreated, item, err)
 }
 
-// restore needs no body: what the item was is in its history.
-func (ctl controller) restore(c *gin.Context) {
-	id, ok := pathID(c)
+// Replace makes the item what the body says. Without an id in the path, as in the NestJS application's PUT /items, the body
+// names the item.
+func (ctl Controller) Replace(c *gin.Context) {
+	if id, input, ok := ctl.idAndInput(c, MediaJSON); ok {
+		item, err := ctl.Service.Replace(c.Request.Context(), ctl.Author(c), id, input, ctl.condition(c))
+		ctl.written(c, http.StatusOK, item, err)
+	}
+}
+
+// Patch changes the fields in the body (RFC 7396).
+func (ctl Controller) Patch(c *gin.Context) {
+	if id, input, ok := ctl.idAndInput(c, MediaMergePatch, MediaJSON); ok {
+		item, err := ctl.Service.Patch(c.Request.Context(), ctl.Author(c), id, input, ctl.condition(c))
+		ctl.written(c, http.StatusOK, item, err)
+	}
+}
+
+// Delete removes the item and responds with what it was.
+func (ctl Controller) Delete(c *gin.Context) {
+	if id, ok := ctl.pathID(c); ok {
+		item, err := ctl.Service.Delete(c.Request.Context(), ctl.Author(c), id, ctl.condition(c))
+		ctl.written(c, http.StatusOK, item, err)
+	}
+}
+
+// restore needs no body: the history has the item.
+func (ctl Controller) restore(c *gin.Context) {
+	id, ok := ctl.pathID(c)
 	if !ok {
 		return
 	}
-	author, err := ctl.authorOnce(c, nil)
+	author, err := ctl.authorWithKey(c, nil)
 	if err != nil {
-		fail(c, err)
+		Fail(c, err)
 		return
 	}
-	item, err := ctl.service.Restore(c.Request.Context(), author, id)
-	written(c, http.StatusOK, item, err, representItem)
+	item, err := ctl.Service.Restore(c.Request.Context(), author, id)
+	ctl.written(c, http.StatusOK, item, err)
 }
 
-func (ctl controller) history(c *gin.Context) {
-	id, ok := pathID(c)
+func (ctl Controller) history(c *gin.Context) {
+	id, ok := ctl.pathID(c)
 	if !ok {
 		return
 	}
 	p := newParams(c.Request, "limit", "after")
 	limit, before := p.limit(), p.version("after")
 	if err := p.problem(); err != nil {
-		fail(c, err)
+		Fail(c, err)
 		return
 	}
-	changes, next, err := ctl.service.History(c.Request.Context(), id, before, limit)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	rep, err := representList(changes)
-	if err != nil {
-		fail(c, err)
-		return
-	}
-	if next > 0 {
+	changes, next, err := ctl.Service.History(c.Request.Context(), id, before, limit)
+	if err == nil && next > 0 {
 		c.Header("Link", nextLink(c.Request.URL.Path, url.Values{
 			"limit": {strconv.Itoa(limit)}, "after": {strconv.FormatInt(next, 10)},
 		}))
 	}
-	send(c, http.StatusOK, rep)
+	Respond(c, http.StatusOK, changes, err)
 }
 
-// author is who makes the request.
-func (ctl controller) author(c *gin.Context) Author { return Author{Subject: ctl.subject(c)} }
+// Author returns who makes the request.
+func (ctl Controller) Author(c *gin.Context) Author { return Author{Subject: ctl.subject(c)} }
 
-// authorOnce is the author of a request that may have an idempotency key.
-func (ctl controller) authorOnce(c *gin.Context, body []byte) (Author, error) {
+// authorWithKey returns who makes a request that may have an idempotency key.
+func (ctl Controller) authorWithKey(c *gin.Context, body []byte) (Author, error) {
 	key, err := idempotencyKey(c.Request, body)
 	return Author{Subject: ctl.subject(c), Key: key}, err
 }
 
-// replaceNamed is the NestJS application's PUT /items: the item in the body names its id.
-func (ctl controller) replaceNamed(c *gin.Context) {
-	if draft, err := readDraft(c, mediaJSON); err != nil {
-		fail(c, err)
-	} else {
-		ctl.replaceItem(c, noID, draft)
-	}
-}
-
-func (ctl controller) replace(c *gin.Context) {
-	if id, draft, ok := idAndDraft(c, mediaJSON); ok {
-		ctl.replaceItem(c, id, draft)
-	}
-}
-
-func (ctl controller) replaceItem(c *gin.Context, id int64, draft *Draft) {
-	item, err := ctl.service.Replace(c.Request.Context(), ctl.author(c), id, draft, writeCondition(c.Request.Header, representItem))
-	written(c, http.StatusOK, item, err, representItem)
-}
-
-func (ctl controller) patch(c *gin.Context) {
-	id, draft, ok := idAndDraft(c, mediaMergePatch, mediaJSON)
-	if !ok {
-		return
-	}
-	item, err := ctl.service.Patch(c.Request.Context(), ctl.author(c), id, draft, writeCondition(c.Request.Header, representItem))
-	written(c, http.StatusOK, item, err, representItem)
-}
-
-func (ctl controller) delete(c *gin.Context) {
-	id, ok := pathID(c)
-	if !ok {
-		return
-	}
-	item, err := ctl.service.Delete(c.Request.Context(), ctl.author(c), id, writeCondition(c.Request.Header, representItem))
-	written(c, http.StatusOK, item, err, representItem)
-}
-
-// idAndDraft reads the id in the path and the item in the body, and answers the request if one of them is none. The body
-// goes first: its type and size are judged before anything that the request says.
-func idAndDraft(c *gin.Context, accepts ...string) (id int64, draft *Draft, ok bool) {
-	draft, err := readDraft(c, accepts...)
+// pathID reads the id in the path. If it is not valid, it responds and returns false.
+func (ctl Controller) pathID(c *gin.Context) (id int64, ok bool) {
+	id, err := ctl.ID(c.Param("id"))
 	if err != nil {
-		fail(c, err)
+		Fail(c, err)
+	}
+	return id, err == nil
+}
+
+// idAndInput reads the item in the body and the id in the path, in this order: the media type and the size of a body are
+// checked before anything that the request says. If one of them is not valid, it responds and returns false.
+func (ctl Controller) idAndInput(c *gin.Context, accepts ...string) (id int64, input *Input, ok bool) {
+	body, err := ReadBody(c, accepts...)
+	if err == nil {
+		input, err = ctl.Decode(body, c.Param("id"))
+	}
+	if err != nil {
+		Fail(c, err)
 		return noID, nil, false
 	}
-	id, ok = pathID(c)
-	return id, draft, ok
+	if c.Param("id") == "" {
+		return noID, input, true
+	}
+	id, ok = ctl.pathID(c)
+	return id, input, ok
 }
 
-// pathID reads the id in the path, and answers the request if it is none.
-func pathID(c *gin.Context) (id int64, ok bool) {
-	id, ok = parseID(c.Param("id"))
-	if !ok {
-		fail(c, &ValidationError{
-			Detail: "The id in the path is not a positive integer.",
-			Fields: []FieldError{{Field: "id", Message: "must be a positive integer, such as 1"}},
-		})
-	}
-	return id, ok
+// represent encodes an item and tags it with its version, so that an item which was changed and changed back has a new
+// ETag. The digest is in the tag as well: after a backup was restored, a version can come again with other content.
+func (ctl Controller) represent(item Item) (representation, error) {
+	rep, err := represent(ctl.Item(item))
+	rep.etag = `"` + strconv.FormatInt(item.Version, 10) + "-" + rep.etag[1:]
+	return rep, err
 }
 
-// read answers a GET or HEAD, with 304 when the client has the representation already (RFC 9110 section 15.4.5).
-func read(c *gin.Context, rep representation) {
-	h := c.Writer.Header()
-	h["Cache-Control"] = noCache
-	h["Etag"] = rep.etags
-	if ifMatch := c.Request.Header["If-Match"]; len(ifMatch) > 0 && !anyMatch(ifMatch, rep.etag, false) {
-		fail(c, &StaleError{ETag: rep.etag})
-		return
-	}
-	if anyMatch(c.Request.Header["If-None-Match"], rep.etag, true) {
-		c.Status(http.StatusNotModified)
-		return
-	}
-	send(c, http.StatusOK, rep)
-}
-
-// countedByHTTP is the longest body of which net/http says the length by itself, in bytes.
-const countedByHTTP = 2048
-
-// The headers that are the same in every answer are shared by all.
-var (
-	noCache  = []string{"no-cache"} // kept by caches, asked for again before each use
-	jsonType = []string{"application/json; charset=utf-8"}
-)
-
-// written answers a write with the item as it is now, or was before it was deleted.
-func written(c *gin.Context, status int, item Item, err error, represent func(Item) (representation, error)) {
+// written responds to a write with the item as it is now, or as it was before it was deleted.
+func (ctl Controller) written(c *gin.Context, status int, item Item, err error) {
 	if err != nil {
-		fail(c, err)
+		Fail(c, err)
 		return
 	}
-	rep, err := represent(item)
+	rep, err := ctl.represent(item)
 	if err != nil {
-		fail(c, err)
+		Fail(c, err)
 		return
 	}
-	if c.Request.Method != http.MethodDelete {
-		c.Writer.Header()["Etag"] = rep.etags
+	method := c.Request.Method
+	if method != http.MethodDelete {
+		c.Header("ETag", rep.etag)
+	}
+	if ctl.NoContent && (method == http.MethodPatch || method == http.MethodDelete) {
+		c.Status(http.StatusNoContent)
+		return
+	}
+	send(c, status, rep)
+}
+
+// Respond encodes the value, or hands the error to the error renderer if there is one.
+func Respond(c *gin.Context, status int, value any, err error) {
+	var rep representation
+	if err == nil {
+		rep, err = represent(value)
+	}
+	if err != nil {
+		Fail(c, err)
+		return
 	}
 	send(c, status, rep)
 }
 
 func send(c *gin.Context, status int, rep representation) {
-	h := c.Writer.Header()
-	h["Content-Type"] = jsonType
-	// net/http counts what is short, but not for a HEAD. A header that it does not have to copy and sort is time saved.
-	if len(rep.body) > countedByHTTP || c.Request.Method == http.MethodHead {
-		h["Content-Length"] = rep.length
-	}
-	c.Status(status)
-	_, _ = c.Writer.Write(rep.body) // the client has hung up
+	c.Header("Content-Length", strconv.Itoa(len(rep.body)))
+	c.Data(status, "application/json; charset=utf-8", rep.body)
 }
 
-// fail hands an error to the renderer, as its namesake in server does: neither package can import it from the other. The
-// status is set here already, so that a forgotten renderer cannot make a failure look like a success.
-func fail(c *gin.Context, err error) {
+// Fail hands an error to the error renderer of package server, and aborts the handler chain. It sets a status of its own,
+// so that a missing renderer cannot make a failure look like a success.
+func Fail(c *gin.Context, err error) {
 	c.Status(http.StatusInternalServerError)
 	_ = c.Error(err)
 	c.Abort()

@@ -104,7 +104,8 @@ func parsePosition(sort Sort, text string) (position *Position, ok bool) {
 	case ByPrice, ByPriceDown:
 		cents, err := strconv.ParseInt(value, 10, 64)
 		position.Price = Price(cents)
-		return position, err == nil && cents >= 0 && position.Price <= MaxPrice
+		price, _ := fieldNamed("price")
+		return position, err == nil && price.check(&position.Price) == ""
 	default:
 		return position, true
 	}
@@ -187,4 +188,11 @@ func (p *params) problem() error {
 		return nil
 	}
 	return &ValidationError{Detail: "The query is not valid. See errors for each wrong parameter.", Fields: p.wrong}
+}
+
+// parseID reads an id as it appears in a path: a positive integer in plain digits.
+func parseID(literal string) (id int64, ok bool) {
+	id, err := strconv.ParseInt(literal, 10, 64)
+	// Formatting it again rejects other spellings, such as +1 and 01.
+	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == literal
 }

@@ -24,11 +24,11 @@ type Overview struct {
 
 // Overview returns the beginning of the menu, at most limit items of it.
 func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
-	page, next, err := m.controller.service.List(ctx, Query{Limit: limit, Sort: ByID})
+	page, next, err := m.service.List(ctx, Query{Limit: limit, Sort: ByID})
 	if err != nil {
 		return Overview{}, err
 	}
-	rep, err := representList(page)
+	rep, err := represent(page)
 	if err != nil {
 		return Overview{}, err
 	}
@@ -38,7 +38,7 @@ func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 		return o, nil
 	}
 	o.After = formatPosition(ByID, next)
-	o.Categories, err = m.categories.get(ctx, m.controller.service)
+	o.Categories, err = m.categories.get(ctx, m.service)
 	return o, err
 }
 
@@ -48,7 +48,7 @@ func (m *Module) Find(ctx context.Context, id string) (item Item, found bool, er
 	if !ok {
 		return Item{}, false, nil
 	}
-	item, err = m.controller.service.Get(ctx, number)
+	item, err = m.service.Get(ctx, number)
 	if errors.Is(err, ErrNotFound) {
 		return Item{}, false, nil
 	}

@@ -1,6 +1,11 @@
 package items
 
-import "strconv"
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+)
 
 // Price is an amount of money in minor units (cents), so that 5.99 is 599 and sums are exact. It is never a float: 5.99
 // has no binary representation.
@@ -17,7 +22,7 @@ func (p Price) MarshalJSON() ([]byte, error) { return []byte(p.String()), nil }
 
 // UnmarshalJSON reads a number with at most two decimals.
 func (p *Price) UnmarshalJSON(literal []byte) error {
-	cents, err := parseDecimal(string(literal), priceDecimals)
+	cents, err := ParseDecimal(string(literal), priceDecimals)
 	*p = Price(cents)
 	return err
 }
@@ -37,4 +42,59 @@ func (p Price) String() string {
 	default:
 		return sign + whole + "." + strconv.Itoa(100 + cents)[1:]
 	}
+}
+
+var (
+	errTooPrecise = errors.New("has too many decimals")
+	errTooLarge   = errors.New("is too large")
+)
+
+// ParseDecimal reads the literal of a JSON number (RFC 8259 section 6) as an exact count of 10^-decimals: "5.99" with two
+// decimals is 599, and so are 5.990, 599e-2 and 0.0599e2. The cost is linear in the length of the literal: an exponent is
+// never expanded.
+//
+// It returns an error if the value has more decimals than that, or does not fit.
+func ParseDecimal(literal string, decimals int) (int64, error) {
+	rest, negative := strings.CutPrefix(literal, "-")
+	mantissa, exponent := rest, 0
+	if i := strings.IndexAny(rest, "eE"); i >= 0 {
+		mantissa = rest[:i]
+		exponent = parseExponent(rest[i+1:])
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits := strings.TrimLeft(whole+fraction, "0")
+	if digits == "" {
+		return 0, nil // 0, -0, 0.00, 0e999
+	}
+	significant := strings.TrimRight(digits, "0")
+	// zeros is how many zeros to append to the significant digits to get the count.
+	zeros := exponent - len(fraction) + len(digits) - len(significant) + decimals
+	switch {
+	case zeros < 0:
+		return 0, errTooPrecise
+	case len(significant)+zeros > 18: // 10^18 - 1 fits into an int64
+		return 0, errTooLarge
+	}
+	count, err := strconv.ParseInt(significant+strings.Repeat("0", zeros), 10, 64)
+	if err != nil {
+		return 0, errTooLarge
+	}
+	if negative {
+		count = -count
+	}
+	return count, nil
+}
+
+// parseExponent reads an exponent and limits it, so that sums of it cannot overflow. Beyond the limit, no literal of a
+// request body fits.
+func parseExponent(s string) int {
+	const bound = math.MaxInt32
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		n = bound
+		if strings.HasPrefix(s, "-") {
+			n = -bound
+		}
+	}
+	return min(max(n, -bound), bound)
 }

@@ -13,7 +13,7 @@ func TestPriceString(t *testing.T) {
 	t.Parallel()
 	for price, want := range map[Price]string{
 		0: "0", 1: "0.01", 9: "0.09", 10: "0.1", 50: "0.5", 99: "0.99", 100: "1", 101: "1.01", 110: "1.1",
-		510: "5.1", 500: "5", 599: "5.99", MaxPrice: "1000000", -599: "-5.99",
+		510: "5.1", 500: "5", 599: "5.99", 100_000_000: "1000000", -599: "-5.99",
 	} {
 		if got := price.String(); got != want {
 			t.Errorf("%d: got %s, want %s", int64(price), got, want)
@@ -30,7 +30,7 @@ func TestParseDecimal(t *testing.T) {
 		"1e2": 10_000, "1E2": 10_000, "1000000": 100_000_000, "-5.99": -599, "0.01": 1, "-0.01": -1,
 		"0." + zeros + "1e60001": 100, "1" + zeros + "e-60000": 100, "999999999999999.99": 99999999999999999,
 	} {
-		got, err := parseDecimal(literal, 2)
+		got, err := ParseDecimal(literal, 2)
 		if err != nil || got != want {
 			t.Errorf("%.40s: got %d, %v, want %d", literal, got, err, want)
 		}
@@ -40,13 +40,13 @@ func TestParseDecimal(t *testing.T) {
 		"1e-999999999999999999999": errTooPrecise, "1e400": errTooLarge, "1e999999999999999999999": errTooLarge,
 		"-1e400": errTooLarge, "1" + zeros: errTooLarge, "10000000000000000.01": errTooLarge,
 	} {
-		if got, err := parseDecimal(literal, 2); err != want { //nolint:errorlint // returned as they are
+		if got, err := ParseDecimal(literal, 2); err != want { //nolint:errorlint // returned as they are
 			t.Errorf("%.40s: got %d, %v, want %v", literal, got, err, want)
 		}
 	}
 }
 
-// What parseDecimal takes is what exact arithmetic says, and what it prints is read back as the same price.
+// What ParseDecimal takes is what exact arithmetic says, and what it prints is read back as the same price.
 func TestParseDecimalIsExact(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -81,7 +81,7 @@ func assertExact(t fataler, literal string) {
 	}
 	exact.Mul(exact, big.NewRat(100, 1))
 	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(18), nil)
-	got, err := parseDecimal(literal, 2)
+	got, err := ParseDecimal(literal, 2)
 	switch {
 	case !exact.IsInt():
 		if err != errTooPrecise { //nolint:errorlint // returned as it is
@@ -95,13 +95,13 @@ func assertExact(t fataler, literal string) {
 		if err != nil || exact.Num().Cmp(big.NewInt(got)) != 0 {
 			t.Fatalf("%s: got %d, %v, want %s", literal, got, err, exact.Num())
 		}
-		if again, err := parseDecimal(Price(got).String(), 2); err != nil || again != got {
+		if again, err := ParseDecimal(Price(got).String(), 2); err != nil || again != got {
 			t.Fatalf("%s: printed as %s and read back as %d, %v", literal, Price(got), again, err)
 		}
 	}
 }
 
-// isNumber is the grammar of RFC 8259 section 6, which the JSON decoder has checked before parseDecimal is called.
+// isNumber is the grammar of RFC 8259 section 6, which the JSON decoder has checked before ParseDecimal is called.
 func isNumber(s string) bool {
 	_, err := strconv.ParseFloat(s, 64)
 	rangeError := err != nil && strings.Contains(err.Error(), "range")

@@ -46,33 +46,34 @@ func (s *Service) List(ctx context.Context, query Query) (page []Item, next *Pos
 // Get returns an item, or ErrNotFound.
 func (s *Service) Get(ctx context.Context, id int64) (Item, error) { return s.store.Get(ctx, id) }
 
-// Create adds the item that the draft describes. An id in the draft is ignored.
-// Returns a *ValidationError if the draft is not valid, and ErrKeyReused or ErrKeyInFlight.
-func (s *Service) Create(ctx context.Context, author Author, draft *Draft) (Item, error) {
-	if err := draft.validate(""); err != nil {
+// Create adds the item that the input describes. An id in the input is ignored.
+// Returns a *ValidationError if the input is not valid, and ErrKeyReused or ErrKeyInFlight.
+func (s *Service) Create(ctx context.Context, author Author, input *Input) (Item, error) {
+	item, err := input.Item()
+	if err != nil {
 		return Item{}, err
 	}
-	return s.once(author, func(stamp Stamp) (Item, error) { return s.store.Create(ctx, stamp, draft.item()) })
+	return s.once(author, func(stamp Stamp) (Item, error) { return s.store.Create(ctx, stamp, item) })
 }
 
-// Replace makes an item what the draft describes. With noID as pathID, the draft names the item.
+// Replace makes an item what the input describes. With noID as pathID, the input names the item.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
-func (s *Service) Replace(ctx context.Context, author Author, pathID int64, draft *Draft, may Condition) (Item, error) {
-	id, problem := draft.target(pathID)
-	if err := draft.validate(problem); err != nil {
+func (s *Service) Replace(ctx context.Context, author Author, pathID int64, input *Input, may Condition) (Item, error) {
+	id, problem := input.target(pathID)
+	if err := input.validate(false, problem); err != nil {
 		return Item{}, err
 	}
-	return s.update(ctx, author, id, may, func(Item) Item { return draft.item() })
+	return s.update(ctx, author, id, may, func(Item) Item { return input.patch(Item{}) })
 }
 
-// Patch changes the fields of an item that the draft holds (RFC 7396) and leaves the others.
+// Patch changes the fields of an item that the input holds (RFC 7396) and leaves the others.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
-func (s *Service) Patch(ctx context.Context, author Author, pathID int64, draft *Draft, may Condition) (Item, error) {
-	id, problem := draft.target(pathID)
-	if err := draft.validatePatch(problem); err != nil {
+func (s *Service) Patch(ctx context.Context, author Author, pathID int64, input *Input, may Condition) (Item, error) {
+	id, problem := input.target(pathID)
+	if err := input.validate(true, problem); err != nil {
 		return Item{}, err
 	}
-	return s.update(ctx, author, id, may, draft.patch)
+	return s.update(ctx, author, id, may, input.patch)
 }
 
 func (s *Service) update(ctx context.Context, author Author, id int64, may Condition, change func(Item) Item) (Item, error) {

@@ -58,18 +58,18 @@ func streamHeaders(c *gin.Context) {
 func (s *streams) get(c *gin.Context) {
 	defer s.clients.Add(-1)
 	if n := s.clients.Add(1); s.MaxClients > 0 && n > int64(s.MaxClients) {
-		fail(c, ErrTooManyClients)
+		Fail(c, ErrTooManyClients)
 		return
 	}
 	select {
 	case <-s.Closing:
-		fail(c, ErrFollowerEnded)
+		Fail(c, ErrFollowerEnded)
 		return
 	default:
 	}
 	subscription, err := s.Follower.Subscribe(c.Request.Context(), lastEventID(c.Request))
 	if err != nil {
-		fail(c, err)
+		Fail(c, err)
 		return
 	}
 	defer subscription.Close()

@@ -100,7 +100,7 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 		"body-too-large":            &http.MaxBytesError{Limit: items.MaxBody},
 		"body-too-slow":             fmt.Errorf("%w: %w", items.ErrBody, os.ErrDeadlineExceeded),
 		"body-unreadable":           items.ErrBody,
-		"invalid-request":           &items.ValidationError{Detail: "The item is not valid. See errors for each wrong field."},
+		"invalid-request":           &items.ValidationError{Detail: "The item is not valid. See errors for each invalid field."},
 		"no-such-item":              items.ErrNotFound,
 		"precondition-failed":       items.ErrConflict,
 		"item-not-deleted":          items.ErrNotDeleted,

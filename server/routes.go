@@ -12,6 +12,7 @@ import (
 	"menu-api/dashboard"
 	"menu-api/docs"
 	"menu-api/items"
+	"menu-api/items/whatabyte"
 )
 
 func init() { gin.SetMode(gin.ReleaseMode) } // the debug mode prints to standard output, which is the log's
@@ -58,6 +59,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		Follower: o.Follower, MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, Closing: s.stopping,
 	})
 	s.menu.Mount(public, guarded)
+	whatabyte.Mount(s.menu, public, guarded)
 
 	page, err := dashboard.New(dashboard.Options{
 		Settings: o.Dashboard,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,29 +16,63 @@ import (
 	"menu-api/items"
 )
 
-// required are the columns that a table must have.
-var required = []string{"name", "price", "description", "image"}
+// headings are those of a CSV file, in the order of the JSON.
+func headings() []string {
+	names := []string{"id"}
+	for _, f := range items.Fields() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+func writeCSV(to io.Writer) (write func(items.Record) error, flush func() error) {
+	table := csv.NewWriter(to)
+	_ = table.Write(headings()) // a writer that failed once keeps failing, and flush returns the error
+	write = func(rec items.Record) error {
+		cells := []string{strconv.FormatInt(rec.Item.ID, 10)}
+		for _, value := range rec.Item.Values() {
+			cells = append(cells, cellOf(value))
+		}
+		return table.Write(cells)
+	}
+	flush = func() error {
+		table.Flush()
+		return table.Error()
+	}
+	return write, flush
+}
+
+func cellOf(value any) string {
+	if n, isOptional := value.(*int64); isOptional {
+		if n == nil {
+			return ""
+		}
+		value = *n
+	}
+	return fmt.Sprint(value)
+}
 
 // readCSV reads an item from each row below the header.
 func readCSV(from io.Reader) source {
-	input := &csvInput{from: bufio.NewReaderSize(from, 64<<10)}
-	table := csv.NewReader(input)
+	table := csv.NewReader(newRowReader(from))
 	table.ReuseRecord = true
-	var header []string
+	var header []items.Field
 	end := 0 // the line on which the last row ended
 	// row returns the next row and the line on which it begins.
 	row := func() ([]string, int, error) {
-		input.held = 0
 		cells, err := table.Read()
 		var malformed *csv.ParseError
 		switch {
 		case errors.Is(err, csv.ErrFieldCount):
 			line, _ := table.FieldPos(0)
-			return nil, line, fmt.Errorf("%s, where the header has %s", amount(int64(len(cells)), "column"), amount(int64(len(header)), "column"))
+			return nil, line, fmt.Errorf("%s, but the header has %s", amount(int64(len(cells)), "column"), amount(int64(len(header)), "column"))
+		case errors.Is(err, csv.ErrBareQuote):
+			errors.As(err, &malformed)
+			return nil, malformed.StartLine, errors.New(`a quotation mark is inside a value that is not quoted: write "say ""cheese""" for say "cheese"`)
 		case errors.As(err, &malformed):
-			return nil, malformed.StartLine, malformedError(malformed)
-		case errors.Is(err, errTooLong):
-			return nil, end + 1, err
+			return nil, malformed.StartLine, errors.New(`a quoted value does not end correctly: write "say ""cheese""" for say "cheese", and close every quotation mark`)
+		case errors.Is(err, bufio.ErrTooLong):
+			return nil, end + 1, errTooLong
 		case errors.Is(err, io.EOF):
 			return nil, 0, io.EOF
 		case err != nil:
@@ -51,7 +86,7 @@ func readCSV(from io.Reader) source {
 		if header == nil {
 			cells, line, err := row()
 			if errors.Is(err, io.EOF) {
-				return rec, 1, errors.New("the file is empty; its first line must name the columns: " + strings.Join(columns, ","))
+				return rec, 1, errors.New("the file is empty; its first line must name the columns: " + strings.Join(headings(), ","))
 			}
 			if err == nil {
 				header, err = readHeader(cells)
@@ -69,111 +104,96 @@ func readCSV(from io.Reader) source {
 	}
 }
 
-// malformedError says what is wrong with the quotation marks of a row, which is all that can be.
-func malformedError(err *csv.ParseError) error {
-	if errors.Is(err.Err, csv.ErrBareQuote) {
-		return errors.New(`a quotation mark stands inside a value that is not quoted: write "say ""cheese""" for say "cheese"`)
-	}
-	return errors.New(`a quoted value does not end as it must: write "say ""cheese""" for say "cheese", and close every quotation mark`)
-}
-
-func readHeader(cells []string) ([]string, error) {
-	var header []string
+func readHeader(cells []string) ([]items.Field, error) {
+	known := append([]items.Field{{Name: "id", Optional: true}}, items.Fields()...)
+	var header []items.Field
 	for _, cell := range cells {
 		name := strings.TrimSpace(cell)
+		named := func(f items.Field) bool { return f.Name == name }
+		i := slices.IndexFunc(known, named)
 		switch {
-		case !slices.Contains(columns, name):
-			return nil, fmt.Errorf("%.100q is not a column; the columns are %s, separated by commas", name, strings.Join(columns, ","))
-		case slices.Contains(header, name):
-			return nil, fmt.Errorf("the column %s is there twice", name)
+		case i < 0:
+			return nil, fmt.Errorf("%.100q is not a column; the columns are %s, separated by commas", name, strings.Join(headings(), ","))
+		case slices.ContainsFunc(header, named):
+			return nil, fmt.Errorf("the column %s appears twice", name)
 		}
-		header = append(header, name)
+		header = append(header, known[i])
 	}
-	for _, name := range required {
-		if !slices.Contains(header, name) {
-			return nil, fmt.Errorf("the column %s is missing", name)
+	for _, f := range known {
+		if !f.Optional && !slices.ContainsFunc(header, func(h items.Field) bool { return h.Name == f.Name }) {
+			return nil, fmt.Errorf("the column %s is missing", f.Name)
 		}
 	}
 	return header, nil
 }
 
-// itemOf reads the item of a row. It is handed on as JSON, so that the rules are those of every other item.
-func itemOf(header, cells []string) (items.Item, error) {
-	object := []byte{'{'}
-	for i, name := range header {
-		if i > 0 {
-			object = append(object, ',')
-		}
-		object = append(object, '"')
-		object = append(object, name...)
-		object = append(object, '"', ':')
-		var err error
-		if object, err = appendCell(object, name, cells[i]); err != nil {
-			return items.Item{}, &items.ValidationError{Fields: []items.FieldError{{Field: name, Message: "is not text in UTF-8: save the file in that encoding"}}}
-		}
-	}
-	return items.ParseItem(append(object, '}'))
-}
-
-// appendCell appends the value of a cell as JSON. A number that is none is left to the rules to refuse, as a string.
-func appendCell(object []byte, column, cell string) ([]byte, error) {
-	if column == "id" || column == "price" || column == "calories" {
-		number := jsontext.Value(strings.TrimSpace(cell))
+// itemOf reads the item of a row. It converts the cells to JSON, so that the rules are those of every other item.
+func itemOf(header []items.Field, cells []string) (items.Item, error) {
+	members := make(items.Object, len(header))
+	for i, column := range header {
+		value := jsontext.Value(strings.TrimSpace(cells[i]))
 		switch {
-		case len(number) == 0:
-			return append(object, "null"...), nil
-		case number.Kind() == jsontext.KindNumber && number.IsValid():
-			return append(object, number...), nil
+		case !column.IsText && len(value) == 0:
+			value = jsontext.Value("null")
+		case column.IsText || value.Kind() != jsontext.KindNumber || !value.IsValid():
+			// A cell of a number that is no number becomes a string, which the rules reject.
+			var err error
+			if value, err = jsontext.AppendQuote(nil, cells[i]); err != nil {
+				return items.Item{}, &items.ValidationError{Fields: []items.FieldError{{Field: column.Name, Message: "is not text in UTF-8: save the file in that encoding"}}}
+			}
 		}
+		members[i] = items.Member{Name: column.Name, Value: value}
 	}
-	return jsontext.AppendQuote(object, cell)
+	return items.ParseItem(members)
 }
 
-// csvInput is what the CSV reader reads. It does two things for it. It ends a row that is too long, which one quotation
-// mark too many is enough for, before the whole file is in memory. And it doubles the carriage return of a line break
-// inside quotation marks: the reader drops one, and a value would not come back as it was.
-type csvInput struct {
-	from     *bufio.Reader
-	started  bool
-	quoted   bool
-	previous byte
-	pending  bool // a line feed is to follow its second carriage return
-	held     int  // bytes since the last row was asked for
+// rowReader passes a CSV file on to encoding/csv, one row per Read. It limits the length of a row, because a single missing
+// quotation mark can make one of the whole file. And it doubles the carriage return of a line break inside a value:
+// encoding/csv removes one, and the value has to be read as it was written.
+type rowReader struct {
+	rows *bufio.Scanner
+	row  []byte // what is left of the current row
+}
+
+func newRowReader(from io.Reader) *rowReader {
+	rows := bufio.NewScanner(withoutBOM(from))
+	rows.Buffer(nil, maxRow)
+	rows.Split(splitRow)
+	return &rowReader{rows: rows}
+}
+
+// splitRow is a bufio.SplitFunc. A row ends at the first line break outside quotation marks.
+func splitRow(data []byte, atEOF bool) (advance int, row []byte, err error) {
+	quoted := false
+	for i, b := range data {
+		switch {
+		case b == '"':
+			quoted = !quoted
+		case b == '\n' && !quoted:
+			return i + 1, data[:i+1], nil
+		}
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
 }
 
 // Read implements io.Reader.
-func (in *csvInput) Read(p []byte) (n int, err error) {
-	if !in.started {
-		in.started = true
-		if start, _ := in.from.Peek(len(byteOrderMark)); bytes.Equal(start, byteOrderMark) {
-			_, _ = in.from.Discard(len(byteOrderMark)) // they are there
-		}
-	}
-	for n < len(p) {
-		if n > 0 && in.from.Buffered() == 0 {
-			break // what is there is enough; more may take a while
-		}
-		b := byte('\n')
-		if !in.pending {
-			if b, err = in.from.ReadByte(); err != nil {
-				return n, err
+func (r *rowReader) Read(p []byte) (int, error) {
+	if len(r.row) == 0 {
+		if !r.rows.Scan() {
+			if err := r.rows.Err(); err != nil {
+				return 0, err
 			}
+			return 0, io.EOF
 		}
-		switch {
-		case b == '"':
-			in.quoted = !in.quoted
-		case b == '\n' && in.quoted && in.previous == '\r' && !in.pending:
-			in.pending = true
-			p[n] = '\r'
-			n++
-			continue
+		r.row = bytes.ReplaceAll(r.rows.Bytes(), []byte("\r\n"), []byte("\r\r\n"))
+		if value, ends := bytes.CutSuffix(r.row, []byte("\r\r\n")); ends { // the end of the row itself
+			r.row = append(value, '\n')
 		}
-		in.pending, in.previous = false, b
-		p[n] = b
-		n++
 	}
-	if in.held += n; in.held > maxRow {
-		return 0, errTooLong
-	}
+	n := copy(p, r.row)
+	r.row = r.row[n:]
 	return n, nil
 }

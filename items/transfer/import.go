@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 
 	"menu-api/items"
@@ -13,34 +12,53 @@ import (
 
 // File is what an import reads.
 type File struct {
-	// Name stands at the head of the messages about the file.
+	// Name begins the messages about the file.
 	Name   string
 	Format Format
 	Reader io.Reader
 }
 
-// Import adds what is in the file: all of it, or nothing. With replace, what was there before is removed first, unless
-// the file holds nothing. It calls moved, which may be nil, after every record.
+// Import adds the records of the file: all of them, or none. With replace, the menu and its history are removed first,
+// unless the file has no items. It calls moved, which may be nil, after every record.
 //
-// An error about the file is one sentence that names the line and tells what is right.
+// An error about the file is one sentence that names the line and says what to write.
 func Import(ctx context.Context, to items.Store, stamp items.Stamp, file File, replace bool, moved func(Count)) (Count, error) {
-	read := readJSONL(file.Reader)
+	reader := readJSONL
 	if file.Format == CSV {
-		read = readCSV(file.Reader)
+		reader = readCSV
 	}
-	next, stop := ahead(ctx, read.rows())
-	defer stop()
+	read := reader(file.Reader)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	rows := make(chan row, ahead)
+	// Import does not wait for this goroutine, which may be waiting for a person to type.
+	go func() {
+		for {
+			rec, line, err := read()
+			select {
+			case rows <- row{rec, line, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
 	in := &importer{file: file, replace: replace, moved: moved}
 	err := to.Import(ctx, stamp, replace, func() (items.Record, error) {
-		if r, more := next(); more { // the last row is an error, after which no more are asked for
+		select {
+		case r := <-rows:
 			return in.record(r)
+		case <-ctx.Done():
+			return items.Record{}, ctx.Err()
 		}
-		return items.Record{}, ctx.Err()
 	})
 	return in.count, in.explain(err)
 }
 
-// source returns the next record and the number of the line on which it begins, or of the line that is wrong.
+// source returns the next record and the line on which it begins, or an error and the line that is wrong. The error is
+// io.EOF after the last record.
 type source func() (rec items.Record, line int, err error)
 
 // row is what a source returns.
@@ -48,18 +66,6 @@ type row struct {
 	rec  items.Record
 	line int
 	err  error
-}
-
-// rows is all that the source returns, until the first error, which is io.EOF when all is well.
-func (s source) rows() iter.Seq[row] {
-	return func(yield func(row) bool) {
-		for {
-			rec, line, err := s()
-			if !yield(row{rec, line, err}) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 type importer struct {
@@ -74,7 +80,7 @@ func (in *importer) record(r row) (items.Record, error) {
 	rec, line, err := r.rec, r.line, r.err
 	switch {
 	case errors.Is(err, io.EOF) && in.replace && in.count == (Count{}):
-		return rec, fmt.Errorf("%s holds no items: to replace the menu by it would remove everything", in.file.Name)
+		return rec, fmt.Errorf("%s contains no items: replacing the menu with it would remove everything", in.file.Name)
 	case errors.Is(err, io.EOF):
 		return rec, io.EOF
 	case err != nil:
@@ -83,14 +89,11 @@ func (in *importer) record(r row) (items.Record, error) {
 		return rec, in.at(line, errors.New("an item comes after a change: put all items first"))
 	}
 	in.lines.add(line)
-	in.count.add(rec)
-	if in.moved != nil {
-		in.moved(in.count)
-	}
+	in.count.add(rec, in.moved)
 	return rec, nil
 }
 
-// at says on which line of the file something is wrong.
+// at adds the name of the file and the line to an error.
 func (in *importer) at(line int, err error) error {
 	var invalid *items.ValidationError
 	var unreadable *readError
@@ -103,7 +106,7 @@ func (in *importer) at(line int, err error) error {
 	return fmt.Errorf("%s line %d: %w", in.file.Name, line, err)
 }
 
-// sentence puts everything that is wrong with a line into words that can follow a colon.
+// sentence joins everything that is wrong with a line into a sentence that can follow a colon.
 func sentence(invalid *items.ValidationError) string {
 	if len(invalid.Fields) == 0 {
 		return strings.ToLower(invalid.Detail[:1]) + strings.TrimSuffix(invalid.Detail[1:], ".")
@@ -115,7 +118,7 @@ func sentence(invalid *items.ValidationError) string {
 	return strings.Join(wrong, "; ")
 }
 
-// explain says what an error of the store means for the file, and what to do.
+// explain translates an error of the store into what to change in the file.
 func (in *importer) explain(err error) error {
 	var refused *items.RecordError
 	switch {
@@ -132,7 +135,7 @@ func (in *importer) explain(err error) error {
 	return err
 }
 
-// lines remembers on which lines the last records begin. A store may tell of a record some thousand records later.
+// lines remembers on which lines the last records begin. A store may report a record some thousand records later.
 type lines struct {
 	ring  [10_000]int
 	count int
@@ -143,10 +146,10 @@ func (l *lines) add(line int) {
 	l.count++
 }
 
-// of returns the line of a record that was not too long ago.
+// of returns the line of one of the last records.
 func (l *lines) of(index int) int { return l.ring[index%len(l.ring)] }
 
-// readError says that the file could not be read, whatever is in it.
+// readError says that reading the file failed, whatever its content.
 type readError struct{ err error }
 
 func (e *readError) Error() string { return e.err.Error() }

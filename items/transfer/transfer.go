@@ -1,5 +1,5 @@
 // Package transfer moves a menu between a store and a file that people and other programs can read and write, and from
-// one store into another. It streams: what it holds in memory does not grow with the menu.
+// one store into another. It streams: its memory does not grow with the menu.
 package transfer
 
 import (
@@ -11,20 +11,23 @@ import (
 	"menu-api/items"
 )
 
-// Format is how a file holds a menu.
+// Format is the format of a file.
 type Format string
+
+// ahead is how many records are read before they are written.
+const ahead = 256
 
 // The formats.
 const (
 	// JSONL is JSON Lines: a line for each item, {"item":{...}}, and then one for each change, {"change":{...}}.
 	JSONL Format = "jsonl"
-	// CSV is RFC 4180: a table of the items, with the names of the columns in its first row, and without their history.
-	// Values are written as they are, so that they come back as they were. One that begins with an equals sign is a
-	// formula for a spreadsheet: who opens the menu of people he does not trust imports it there as text.
+	// CSV is RFC 4180: a table of the items, with the names of the columns in its first row, without their history. Values
+	// are written unchanged, so that they are read as they were. A spreadsheet takes a value that begins with an equals
+	// sign for a formula: open the menu of people whom you do not trust as text.
 	CSV Format = "csv"
 )
 
-// FormatOf returns the format that is usual for the file's name: CSV for .csv, JSON Lines for all others.
+// FormatOf returns the format for the name of a file: CSV for .csv, otherwise JSON Lines.
 func FormatOf(file string) Format {
 	if strings.EqualFold(filepath.Ext(file), ".csv") {
 		return CSV
@@ -32,19 +35,23 @@ func FormatOf(file string) Format {
 	return JSONL
 }
 
-// Count is how much was moved.
+// Count is how many records were moved.
 type Count struct{ Items, Changes int64 } //nolint:recvcheck // it is printed by value
 
-func (c *Count) add(rec items.Record) {
+// add counts a record and reports the count, unless moved is nil.
+func (c *Count) add(rec items.Record, moved func(Count)) {
 	if rec.Item != nil {
 		c.Items++
 	}
 	if rec.Change != nil {
 		c.Changes++
 	}
+	if moved != nil {
+		moved(*c)
+	}
 }
 
-// String is such as "1,000,000 items and 1 change", or "3 items" where no change was moved.
+// String returns for example "1,000,000 items and 1 change", or "3 items" without changes.
 func (c Count) String() string {
 	if c.Changes == 0 {
 		return amount(c.Items, "item")

@@ -174,19 +174,19 @@ func TestImportOfBadFiles(t *testing.T) {
 			`menu.csv line 1: "prize" is not a column; the columns are id,name,price,description,image,tagline,category,calories, separated by commas`,
 		},
 		"a missing column": {"menu.csv", "name,price,image\n", "menu.csv line 1: the column description is missing"},
-		"a column twice":   {"menu.csv", "name,name\n", "menu.csv line 1: the column name is there twice"},
+		"a column twice":   {"menu.csv", "name,name\n", "menu.csv line 1: the column name appears twice"},
 		"an empty file": {
 			"menu.csv", "",
 			"menu.csv line 1: the file is empty; its first line must name the columns: id,name,price,description,image,tagline,category,calories",
 		},
-		"a short row": {"menu.csv", head + ",A,1,,\n,B\n", "menu.csv line 3: 2 columns, where the header has 5 columns"},
+		"a short row": {"menu.csv", head + ",A,1,,\n,B\n", "menu.csv line 3: 2 columns, but the header has 5 columns"},
 		"a bare quotation mark": {
 			"menu.csv", head + ",A \"B\",1,,\n",
-			`menu.csv line 2: a quotation mark stands inside a value that is not quoted: write "say ""cheese""" for say "cheese"`,
+			`menu.csv line 2: a quotation mark is inside a value that is not quoted: write "say ""cheese""" for say "cheese"`,
 		},
 		"an open quotation mark": {
 			"menu.csv", head + ",\"A,1,,\n,B,1,,\n",
-			`menu.csv line 2: a quoted value does not end as it must: write "say ""cheese""" for say "cheese", and close every quotation mark`,
+			`menu.csv line 2: a quoted value does not end correctly: write "say ""cheese""" for say "cheese", and close every quotation mark`,
 		},
 		"another encoding":    {"menu.csv", head + ",Br\xfchl,1,,\n", "menu.csv line 2: name is not text in UTF-8: save the file in that encoding"},
 		"a row without end":   {"menu.csv", head + ",\"" + strings.Repeat("x", 3<<20), "menu.csv line 2: this is longer than a megabyte, which no item is: is a quotation mark or a line break missing?"},
@@ -197,11 +197,11 @@ func TestImportOfBadFiles(t *testing.T) {
 			"menu.csv line 6002: " + exists,
 		},
 		"a line that is cut":  {"menu.jsonl", soup + `{"item":{"name"`, "menu.jsonl line 2: the line is not valid JSON: it ends too early"},
-		"no object":           {"menu.jsonl", soup + "\n[]", `menu.jsonl line 3: the line is not a JSON object such as {"item":{...}}`},
-		"two objects":         {"menu.jsonl", "{} {}", "menu.jsonl line 1: the line has something behind its JSON object"},
+		"no object":           {"menu.jsonl", soup + "\n[]", `menu.jsonl line 3: the line is not a JSON object. Send an item as {"item":{...}}`},
+		"two objects":         {"menu.jsonl", "{} {}", "menu.jsonl line 1: the line has trailing data after its JSON object"},
 		"an unknown member":   {"menu.jsonl", `{"item":{"name":"A","price":1,"description":"","image":"","prize":2}}`, "menu.jsonl line 1: item.prize is not a field of an item"},
 		"a member twice":      {"menu.jsonl", `{"item":{"name":"A","name":"B"}}`, "menu.jsonl line 1: item.name appears more than once"},
-		"a version alone":     {"menu.jsonl", `{"name":"A","price":1,"description":"","image":"","version":2}`, "menu.jsonl line 1: version is of no use without an id: give the id too, or leave the version out"},
+		"a version alone":     {"menu.jsonl", `{"name":"A","price":1,"description":"","image":"","version":2}`, "menu.jsonl line 1: version needs an id: add the id, or omit the version"},
 		"an item too late":    {"menu.jsonl", `{"change":{"id":9,"version":1,"action":"create","by":"a","at":"2026-02-28T22:59:59.123Z","before":null,"after":{"id":9,"name":"A","price":1,"description":"","image":""}}}` + "\n" + soup, "menu.jsonl line 2: an item comes after a change: put all items first"},
 		"a change of nothing": {"menu.jsonl", `{"change":{"id":9,"version":1,"action":"creates","at":"yesterday"}}`, "menu.jsonl line 1: change.action must be create, update, delete or restore; change.by is required; change.at must be a time in UTC such as 2026-02-28T22:59:59.123Z"},
 		"no history": {
@@ -230,7 +230,7 @@ func TestImportReplaces(t *testing.T) {
 	t.Parallel()
 	store := open(t)
 	fill(t, store)
-	if _, err := load(store, "none.csv", head, true); err == nil || !strings.Contains(err.Error(), "none.csv holds no items") {
+	if _, err := load(store, "none.csv", head, true); err == nil || !strings.Contains(err.Error(), "none.csv contains no items") {
 		t.Errorf("got %v, want a refusal to remove everything", err)
 	}
 	if count, err := load(store, "menu.csv", head+"3,New,1,,\n", true); err != nil || count != "1 item" {

@@ -30,7 +30,7 @@ func TestParseRecordReadsEveryTime(t *testing.T) {
 	}
 }
 
-func TestParseItem(t *testing.T) {
+func TestParseRecordReadsItems(t *testing.T) {
 	t.Parallel()
 	const rest = `"name":" A ","price":5.99,"description":"","image":""`
 	for line, want := range map[string]items.Item{
@@ -40,21 +40,22 @@ func TestParseItem(t *testing.T) {
 		`{"id":null,"version":null,` + rest + `}`:       {Name: "A", Price: 599},
 		`{"category":"","calories":null,` + rest + `} `: {Name: "A", Price: 599},
 	} {
-		if got, err := items.ParseItem([]byte(line)); err != nil || got != want {
+		got, err := items.ParseRecord([]byte(line))
+		if err != nil || got.Change != nil || *got.Item != want {
 			t.Errorf("%s: got %+v, %v, want %+v", line, got, err, want)
 		}
 	}
 	for line, want := range map[string]string{
-		``:                                      "The line is not valid JSON: it ends too early.",
-		`{"item":[]}`:                           "The line is not valid. See errors for each wrong field.; item must be an object",
-		`{"id":-1,` + rest + `}`:                "The line is not valid. See errors for each wrong field.; id must be a positive integer",
-		`{"id":1,"version":1.5,` + rest + `}`:   "The line is not valid. See errors for each wrong field.; version must be a positive integer",
-		`{"more":1,"item":{` + rest + `}}`:      "The line is not valid. See errors for each wrong field.; more is not a field of a line",
+		``:                                      "The line is empty. Send an item as JSON: {\"item\":{...}}.",
+		`{"item":[]}`:                           "The line is not valid. See errors for each invalid field.; item must be an object",
+		`{"id":-1,` + rest + `}`:                "The line is not valid. See errors for each invalid field.; id must be a positive integer",
+		`{"id":1,"version":1.5,` + rest + `}`:   "The line is not valid. See errors for each invalid field.; version must be a positive integer",
+		`{"more":1,"item":{` + rest + `}}`:      "The line is not valid. See errors for each invalid field.; more is not a field of a line",
 		`{"change":{}, "item":{` + rest + `}}`:  "",
-		`{"id":1,"versions":1.5,` + rest + `}`:  "The line is not valid. See errors for each wrong field.; versions is not a field of an item",
-		`{"id":1e99,"version":1,` + rest + `} `: "The line is not valid. See errors for each wrong field.; id must be a positive integer",
+		`{"id":1,"versions":1.5,` + rest + `}`:  "The line is not valid. See errors for each invalid field.; versions is not a field of an item",
+		`{"id":1e99,"version":1,` + rest + `} `: "The line is not valid. See errors for each invalid field.; id must be a positive integer",
 	} {
-		_, err := items.ParseItem([]byte(line))
+		_, err := items.ParseRecord([]byte(line))
 		var invalid *items.ValidationError
 		if !errors.As(err, &invalid) || want != "" && err.Error() != want {
 			t.Errorf("%s:\ngot  %v\nwant %s", line, err, want)

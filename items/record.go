@@ -1,0 +1,200 @@
+package items
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ParseRecord reads a line of an export: an item, {"item":{...}} or bare, under the rules of a POST, or {"change":{...}}.
+// Unlike in a POST, the id of an item counts, and it may have a version. They are 0 if they are omitted.
+//
+// The error is a *ValidationError.
+func ParseRecord(line []byte) (Record, error) {
+	object, err := ParseObject(line, "line", `{"item":{...}}`)
+	if err != nil {
+		return Record{}, err
+	}
+	var r recordReader
+	if value, isChange := object.Get("change"); isChange {
+		r.only(object, "", "a line", "change")
+		change := r.change(value)
+		return Record{Change: &change}, r.problem()
+	}
+	var item Item
+	if value, wrapped := object.Get("item"); wrapped {
+		item = r.item(value, "item", true)
+		r.only(object, "", "a line", "item")
+	} else {
+		item = r.bareItem(object, "", true)
+	}
+	return Record{Item: &item}, r.problem()
+}
+
+// ParseItem reads an item as ParseRecord does, from members that are known already, such as the cells of a table.
+//
+// The error is a *ValidationError.
+func ParseItem(members Object) (Item, error) {
+	var r recordReader
+	item := r.bareItem(members, "", true)
+	return item, r.problem()
+}
+
+// recordReader collects everything that is wrong with a record.
+type recordReader struct{ invalid []FieldError }
+
+func (r *recordReader) reject(field, message string) {
+	r.invalid = append(r.invalid, FieldError{Field: field, Message: message})
+}
+
+func (r *recordReader) problem() error {
+	if len(r.invalid) == 0 {
+		return nil
+	}
+	return &ValidationError{Detail: "The line is not valid. See errors for each invalid field.", Fields: r.invalid}
+}
+
+// only rejects members with other names than these. of is the name of the object for the message.
+func (r *recordReader) only(object Object, prefix, of string, names ...string) {
+	for _, m := range object {
+		if !slices.Contains(names, m.Name) && len(r.invalid) < maxUnknown {
+			r.reject(prefix+shorten(m.Name), "is not a field of "+of)
+		}
+	}
+}
+
+func (r *recordReader) item(value jsontext.Value, field string, versioned bool) Item {
+	if value.Kind() != jsontext.KindBeginObject {
+		r.reject(field, "must be an object")
+		return Item{}
+	}
+	return r.bareItem(membersOf(value), field+".", versioned)
+}
+
+// bareItem reads the members of an item. Only a versioned item may have a version.
+func (r *recordReader) bareItem(members Object, prefix string, versioned bool) Item {
+	in := NewInput(prefix)
+	var id, version int64
+	var idProblem, versionProblem string
+	for _, m := range members {
+		switch {
+		case m.Name == "id":
+			id, idProblem = positive(m.Value)
+		case m.Name == "version" && versioned:
+			version, versionProblem = positive(m.Value)
+		default:
+			in.Add(m.Name, m.Value)
+		}
+	}
+	if invalid, ok := errors.AsType[*ValidationError](in.validate(false, idProblem)); ok {
+		r.invalid = append(r.invalid, invalid.Fields...)
+	}
+	if version > 0 && id == 0 && idProblem == "" {
+		versionProblem = "needs an id: add the id, or omit the version"
+	}
+	if versionProblem != "" {
+		r.reject(prefix+"version", versionProblem)
+	}
+	item := in.patch(Item{})
+	item.ID, item.Version = id, version
+	return item
+}
+
+// positive reads a positive integer. null is 0.
+func positive(value jsontext.Value) (n int64, problem string) {
+	if value.Kind() == jsontext.KindNull {
+		return 0, ""
+	}
+	if n, ok := decodeNumber(value, 0); ok && n > 0 {
+		return n, ""
+	}
+	return 0, "must be a positive integer"
+}
+
+// snapshots says which states of an item the change of each action has. Other actions are no change of one item.
+var snapshots = map[Action]struct{ before, after bool }{
+	Created:  {after: true},
+	Updated:  {before: true, after: true},
+	Deleted:  {before: true},
+	Restored: {after: true},
+}
+
+func (r *recordReader) change(value jsontext.Value) (c Change) {
+	if value.Kind() != jsontext.KindBeginObject {
+		r.reject("change", "must be an object")
+		return c
+	}
+	members := membersOf(value)
+	get := func(name string) jsontext.Value {
+		if value, sent := members.Get(name); sent {
+			return value
+		}
+		return jsontext.Value("null")
+	}
+	number := func(name string) int64 {
+		n, problem := positive(get(name))
+		if n == 0 && problem == "" {
+			problem = "is required"
+		}
+		if problem != "" {
+			r.reject("change."+name, problem)
+		}
+		return n
+	}
+	text := func(name string) (text string, ok bool) {
+		if get(name).Kind() == jsontext.KindNull {
+			r.reject("change."+name, "is required")
+			return "", false
+		}
+		text, problem := decodeText(get(name))
+		if problem != "" {
+			r.reject("change."+name, problem)
+		}
+		return text, problem == ""
+	}
+	c.ItemID, c.Version = number("id"), number("version")
+	action, sent := text("action")
+	c.Action = Action(action)
+	has, known := snapshots[c.Action]
+	if sent && !known {
+		r.reject("change.action", "must be create, update, delete or restore")
+	}
+	c.By, _ = text("by")
+	if at, sent := text("at"); sent {
+		var err error
+		c.At, err = time.Parse("2006-01-02T15:04:05Z", at) // accepts a fraction of a second, too
+		if err != nil || !c.At.Equal(c.At.Truncate(time.Millisecond)) {
+			r.reject("change.at", "must be a time in UTC such as 2026-02-28T22:59:59.123Z")
+		}
+	}
+	if known {
+		c.Before = r.snapshot(get("before"), "change.before", c, has.before, c.Version-1)
+		c.After = r.snapshot(get("after"), "change.after", c, has.after, c.Version)
+	}
+	r.only(members, "change.", "a change", "id", "version", "action", "by", "at", "before", "after")
+	return c
+}
+
+// snapshot reads the state of the item before or after a change, which must be present if wanted, and null otherwise.
+func (r *recordReader) snapshot(value jsontext.Value, field string, c Change, wanted bool, version int64) *Item {
+	if !wanted {
+		if value.Kind() != jsontext.KindNull {
+			r.reject(field, "must be null where the action is "+string(c.Action))
+		}
+		return nil
+	}
+	if value.Kind() != jsontext.KindBeginObject {
+		r.reject(field, "must be an item where the action is "+string(c.Action))
+		return nil
+	}
+	before := len(r.invalid)
+	item := r.bareItem(membersOf(value), field+".", false)
+	if len(r.invalid) == before && c.ItemID != 0 && item.ID != c.ItemID {
+		r.reject(field+".id", "must be "+strconv.FormatInt(c.ItemID, 10)+", the id of the change")
+	}
+	item.Version = version
+	return &item
+}

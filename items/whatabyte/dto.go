@@ -1,0 +1,107 @@
+package whatabyte
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"menu-api/items"
+)
+
+// dto is an item as the dashboards read it: the id is text, because they compare it with a part of a URL, and the price is
+// in cents. It has every field, unset or not, because their forms bind them all.
+type dto struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Price       int64  `json:"price"`
+	Description string `json:"description"`
+	Image       string `json:"image"`
+	Tagline     string `json:"tagline"`
+	Category    string `json:"category"`
+	// Calories is null when unset, because 0 is a valid value.
+	Calories *int64 `json:"calories"`
+}
+
+func dtoOf(item items.Item) dto {
+	return dto{
+		ID: strconv.FormatInt(item.ID, 10), Name: item.Name, Price: int64(item.Price), Description: item.Description,
+		Image: item.Image, Tagline: item.Tagline, Category: item.Category, Calories: item.Calories,
+	}
+}
+
+func dtosOf(menu []items.Item) []dto {
+	dtos := make([]dto, len(menu))
+	for i, item := range menu {
+		dtos[i] = dtoOf(item)
+	}
+	return dtos
+}
+
+const (
+	priceMessage    = `must be a whole number of cents from 0 to 100000000, or text such as "4.99"`
+	caloriesMessage = "must be a whole number from 0 to 100000, as a number or as text"
+)
+
+// decode reads a body: the item alone, with numbers that may be text, because a form sends what was typed. It rewrites the
+// values to those of /items, and is as strict.
+//
+// The error is an *items.ValidationError.
+func decode(body []byte, pathID string) (*items.Input, error) {
+	object, err := items.ParseObject(body, "request body", `{"name":...}`)
+	if err != nil {
+		return nil, err
+	}
+	in := items.NewInput("")
+	in.Describe("price", priceMessage)
+	in.Describe("calories", caloriesMessage)
+	for _, m := range object {
+		text, isText := stringOf(m.Value)
+		switch {
+		case m.Name == "id" && isText:
+			in.SetID(text)
+		case m.Name == "price" && m.Value.Kind() != jsontext.KindNull:
+			if price, ok := priceOf(m.Value, text); ok {
+				in.Add("price", jsontext.Value(price.String()))
+			} else {
+				in.Reject("price", priceMessage)
+			}
+		case m.Name == "calories" && isDigits(text):
+			in.Add("calories", jsontext.Value(cmp.Or(strings.TrimLeft(text, "0"), "0"))) // JSON has no leading zeros
+		default:
+			in.Add(m.Name, m.Value)
+		}
+	}
+	if pathID != "" {
+		in.IDMustMatch(pathID)
+	}
+	return in, nil
+}
+
+// priceOf reads a price. A number is in cents, and so is text of digits alone, which is what a form shows of the number.
+// Text with two decimals is what a person types.
+func priceOf(value jsontext.Value, text string) (items.Price, bool) {
+	whole, decimals, hasPoint := strings.Cut(text, ".")
+	literal, places := text, 2
+	switch {
+	case value.Kind() == jsontext.KindNumber:
+		literal, places = string(value), 0
+	case isDigits(text):
+		places = 0
+	case !hasPoint || !isDigits(whole) || !isDigits(decimals) || len(decimals) != 2:
+		return 0, false
+	}
+	cents, err := items.ParseDecimal(literal, places)
+	return items.Price(cents), err == nil
+}
+
+func stringOf(value jsontext.Value) (text string, ok bool) {
+	if value.Kind() != jsontext.KindString {
+		return "", false
+	}
+	raw, err := jsontext.AppendUnquote(nil, value)
+	return string(raw), err == nil
+}
+
+func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }

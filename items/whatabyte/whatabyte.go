@@ -1,0 +1,67 @@
+// Package whatabyte serves the menu in the second published contract, which the WHATABYTE dashboards use: flat bodies,
+// prices in cents and ids as text, under /api/menu.
+package whatabyte
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"menu-api/items"
+)
+
+// Path is where the menu is.
+const Path = "/api/menu/items"
+
+// unknownID is an id that no item has.
+const unknownID = -1
+
+var contract = items.Contract{
+	Path: Path,
+	// Ids are opaque here. Text that cannot be an id is the id of no item.
+	ID: func(text string) (int64, error) {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || id <= 0 || strconv.FormatInt(id, 10) != text {
+			return unknownID, nil //nolint:nilerr // see above
+		}
+		return id, nil
+	},
+	Decode:    decode,
+	Item:      func(item items.Item) any { return dtoOf(item) },
+	Menu:      func(menu []items.Item, _ bool) any { return dtosOf(menu) },
+	NoContent: true,
+}
+
+// controller adds the routes that only this contract has.
+type controller struct{ items.Controller }
+
+// Mount adds the routes over the menu: reads for anyone, the rest for callers with the permission on each line.
+func Mount(menu *items.Module, public, guarded gin.IRouter) {
+	ctl, require := controller{menu.Controller(contract)}, menu.Require
+
+	for _, method := range []string{"GET", "HEAD"} {
+		public.Handle(method, Path, ctl.List)
+		public.Handle(method, Path+"/:id", ctl.Get)
+	}
+
+	guarded.POST(Path, require(items.CreateItems), ctl.Create)
+	guarded.PUT(Path+"/:id", require(items.UpdateItems), ctl.Replace)
+	guarded.PATCH(Path+"/:id", require(items.UpdateItems), ctl.Patch)
+	guarded.DELETE(Path+"/:id", require(items.DeleteItems), ctl.Delete)
+	guarded.DELETE(Path, require(items.Permissions()...), ctl.deleteAll)
+	guarded.POST("/api/menu/reset", require(items.Permissions()...), ctl.reset)
+}
+
+func (ctl controller) deleteAll(c *gin.Context) {
+	if _, err := ctl.Service.Reset(c.Request.Context(), ctl.Author(c), nil); err != nil {
+		items.Fail(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+func (ctl controller) reset(c *gin.Context) {
+	menu, err := ctl.Service.Reset(c.Request.Context(), ctl.Author(c), items.DefaultMenu())
+	items.Respond(c, http.StatusOK, dtosOf(menu), err)
+}
