@@ -1,27 +1,27 @@
-# Every task of this repository. `make` alone lists them.
+# The tasks of this repository. `make` lists them.
 #
-# Tools are run by version through the Go command, so nothing is installed outside the caches of Go and npm.
+# Go and npm run the tools at pinned versions, so nothing is installed outside their caches.
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
-# Pure Go for any Linux, without paths of this machine, symbols, and what nothing here uses: a codec of Gin's, and rules
-# of the validator that find methods by name, for which the linker would have to keep them all. The Dockerfile builds
-# alike.
+# The build is pure Go, runs on any Linux, and has neither symbols nor paths of this machine. The tags leave out a codec of
+# Gin's, and rules of the validator that look up methods by name and so make the linker keep every method. The Dockerfile
+# uses the same.
 TAGS  := nomsgpack,validator_novalidatefn
 BUILD := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '-s -w'
 
-# The packages whose coverage must not fall under COVER_MIN percent.
+# The packages that need a test coverage of COVER_MIN percent.
 COVERED   := items items/sqlite authz authz/devidp config server
 COVER_MIN := 85
 
-# How many inputs each fuzz target is given. For a real hunt, a time: make fuzz FUZZTIME=10m
-FUZZTIME := 1000x
+# The tests above the store that the engine can affect. `make test` runs them a second time, on PostgreSQL.
+ENGINE_TESTS := TestContract TestMenuContract TestAgainstModel TestConditionalWrites TestIdempotencyKeyInFlight \
+	TestPagesSortAndSearch TestResetLargeMenu TestDevFromSignInToRestart
 
-# How many rounds of kill -9 each engine is given by make torture. With 300, PostgreSQL and the program over it are killed
-# 200 times each.
-ROUNDS := 300
+# How many inputs each fuzz target gets. To search for longer, set a time: make fuzz FUZZTIME=10m
+FUZZTIME := 1000x
 
 # What to measure, such as BENCH="-only table -rounds 3" (see test/bench/README.md).
 BENCH :=
@@ -31,41 +31,35 @@ SHELL       := /bin/bash
 MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.PHONY: help dev dashboard check test soak fuzz cover bench lint fmt vuln sbom build image screenshots
 
-.PHONY: help
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: dev
 dev: ## Run the API, the dashboard and a development identity provider on this machine
-	@if $(has-node); then $(MAKE) dashboard; else echo "Without Node.js 20.19 or newer the dashboard is not built. The API needs none." >&2; fi
+	@if $(has-node); then $(MAKE) dashboard; else echo "The dashboard is not built, because that needs Node.js 20.19 or newer. The API runs without it." >&2; fi
 	@go run . dev
 
-.PHONY: dashboard
-dashboard: dashboard/dist/index.html ## Build the web page that the binary serves
+check: ## Check the format, vet, and run the tests that need only Go, in under a minute
+	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path '*/node_modules/*')); \
+	[ -z "$$unformatted" ] || { echo "Not formatted (run make fmt):" >&2; echo "$$unformatted" >&2; exit 1; }
+	go vet -tags external,soak ./...
+	go test ./...
 
-# What the page is made of. Its API types are generated, from the OpenAPI document.
-PAGE := $(shell find dashboard/src dashboard/build -type f -not -name 'schema.d.ts' -not -name '*.test.ts*') \
-	$(addprefix dashboard/,index.html package.json package-lock.json tsconfig.json vite.config.ts) docs/openapi.yaml
-
-dashboard/dist/index.html: $(PAGE) dashboard/node_modules/.package-lock.json
-	cd dashboard && npm run --silent build
-
-.PHONY: test
-test: dashboard docs/node_modules/.package-lock.json dashboard/e2e/node_modules/.package-lock.json ## Run every test: vet, Go with the race detector, the page's own, the Postman collection, a browser, a little fuzzing
-	@$(need-node)
-	@$(need-cc)
-	@$(need-postgres)
-	@$(need-chromium)
-	@$(need-caddy)
+test: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs dashboard/e2e) ## Run every test with the race detector, in a few minutes; CI runs this
 	cd dashboard && npm test --silent
-	go vet -tags image ./...
-	CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./...
-	@# What is above the store once more, over the other engine.
-	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m ./test ./server ./docs
+	go vet -tags external,soak ./...
+	CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags external ./...
+	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags external -run '^($(subst $(space),|,$(strip $(ENGINE_TESTS))))$$' ./test ./server
+
+soak: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs dashboard/e2e) ## Run the tests at scale: large menus, floods, hundreds of crashes, the image, fuzzing; 20 minutes
+	@$(call need,"The test of the image",command -v buildah,buildah)
+	@mkdir -p bin
+	go test -v -count=1 -timeout 40m -tags external,soak ./... > bin/soak.log || { grep -E -B20 '^(--- FAIL|FAIL|panic)' bin/soak.log; exit 1; }
+	go test -count=1 -timeout 20m -tags external -run '^TestServerInTrouble$$' ./items/postgres -outage 1m
+	@grep -E '^ *\|' bin/soak.log # the report of the crash tests
 	@$(MAKE) fuzz
 
-.PHONY: fuzz
 fuzz: ## Run each fuzz target on a thousand inputs, or for FUZZTIME=10m
 	@mkdir -p bin
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z]+' . | sed -E 's|^(.*)/[^/]+:func |\1 |' | sort -u | while read -r package target; do \
@@ -73,22 +67,11 @@ fuzz: ## Run each fuzz target on a thousand inputs, or for FUZZTIME=10m
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" > bin/fuzz.log 2>&1 || { cat bin/fuzz.log; exit 1; }; \
 	done
 
-.PHONY: torture
-torture: build ## Kill the program and PostgreSQL with SIGKILL while clients write, in ROUNDS=300 rounds an engine
-	@$(need-postgres)
-	@rm -f bin/torture.md
-	go test -count=1 -timeout 6h -run '^TestTorture$$' ./test -rounds $(ROUNDS) -program bin/menu-api -report bin/torture.md
-	go test -count=1 -timeout 1h -run '^TestServerInTrouble$$' ./items/postgres -outage 1m
-	@cat bin/torture.md
-
-.PHONY: cover
-cover: ## Print the coverage of each package; fail where it is too low
-	@$(need-postgres)
+cover: ## Print the test coverage of each package, and fail if one has too little
 	@rm -rf bin/cover && mkdir -p bin/cover
-	@# One report over all packages: what the tests of server run in items counts for items. The runs of Postman,
-	@# a browser, Auth0's tool and a proxy are left out, since they measure other processes. GOCOVERDIR is for tests that
-	@# start themselves as the program.
-	@GOCOVERDIR=$(CURDIR)/bin/cover go test -timeout 15m -skip '^TestPostman|^TestBrowser|^TestTenant|^TestProxy' -cover -coverpkg=./... ./... -args -test.gocoverdir=$(CURDIR)/bin/cover \
+	@# The report is over all packages: a line of items counts if a test of server runs it. GOCOVERDIR is for the processes
+	@# that tests start.
+	@GOCOVERDIR=$(CURDIR)/bin/cover go test -timeout 15m -cover -coverpkg=./... ./... -args -test.gocoverdir=$(CURDIR)/bin/cover \
 		> bin/cover.log || { cat bin/cover.log; exit 1; }
 	@go tool covdata textfmt -i bin/cover -o bin/cover.out
 	@go tool covdata percent -i bin/cover | awk -v want='$(COVERED)' ' \
@@ -97,136 +80,83 @@ cover: ## Print the coverage of each package; fail where it is too low
 		{ printf "%6.1f %%  %s%s\n", $$3, $$1, low ? "   is under $(COVER_MIN) %" : "" } \
 		END { for (name in missing) { print "   none    " name; failed++ } exit failed > 0 }'
 
-.PHONY: screenshots
-screenshots: dashboard dashboard/e2e/node_modules/.package-lock.json ## Take pictures of the dashboard, two of them for the README
-	@$(need-node)
-	@$(need-chromium)
-	rm -rf dashboard/e2e/screenshots
-	go test -count=1 -timeout 15m ./dashboard/e2e -args -- --project=screenshots
-	cp dashboard/e2e/screenshots/menu-admin-1280-light.png docs/images/dashboard.png
-	cp dashboard/e2e/screenshots/item-admin-360-dark.png docs/images/dashboard-phone.png
-	@echo "The others are in dashboard/e2e/screenshots"
+bench: build ## Measure against a bare server, PocketBase and pgbench, and draw the charts
+	@$(call need,"The benchmark",command -v wrk,wrk)
+	@mkdir -p bin/bench
+	cd test/bench && go build -o ../../bin/bench/ . ./bare
+	@# The benchmark also works without PocketBase.
+	cd test/bench && go build -o ../../bin/bench/ ./pocketbase || echo "PocketBase is left out" >&2
+	cd test/bench && ../../bin/bench/bench $(BENCH)
 
-.PHONY: lint
 lint: ## Check style and likely bugs
 	go mod tidy -diff
 	go run $(GOLANGCI_LINT) run
 
-.PHONY: fmt
 fmt: ## Format the Go code
 	go run $(GOLANGCI_LINT) fmt
 
-.PHONY: vuln
-vuln: ## Look for known vulnerabilities in what the program calls (asks vuln.go.dev)
+vuln: ## Look for known vulnerabilities in the code that the program calls (asks vuln.go.dev)
 	go run $(GOVULNCHECK) ./...
 
-.PHONY: sbom
 sbom: ## Write the software bill of materials bin/sbom.json (CycloneDX)
 	@mkdir -p bin
 	go run $(CYCLONEDX) app -json -licenses -std -output bin/sbom.json
 
-.PHONY: bench
-bench: build ## Measure against a bare server, PocketBase and pgbench, and draw the charts
-	@$(need-wrk)
-	@mkdir -p bin/bench
-	cd test/bench && go build -o ../../bin/bench/ . ./bare
-	@# PocketBase is a peer to compare with, not something to fail for.
-	cd test/bench && go build -o ../../bin/bench/ ./pocketbase || echo "PocketBase is left out" >&2
-	cd test/bench && ../../bin/bench/bench $(BENCH)
-
-.PHONY: build
-build: dashboard ## Build the static binary bin/menu-api, the dashboard in it
+build: dashboard ## Build the static binary bin/menu-api, including the dashboard
 	$(BUILD) -o bin/menu-api .
 
-.PHONY: image
-image: ## Build the container image menu-api
+image: ## Build the container image menu-api with Docker
 	docker build -t menu-api .
 
-.PHONY: image-test
-image-test: ## Build the image with buildah, run it, and test it; needs root
-	@$(need-buildah)
-	go test -tags image -run '^TestImage$$' -v -count=1 -timeout 30m ./test
+screenshots: dashboard dashboard/e2e/node_modules/.package-lock.json ## Take pictures of the dashboard, two of them for the README
+	@$(need-chromium)
+	rm -rf dashboard/e2e/screenshots
+	go test -count=1 -timeout 15m -tags external ./dashboard/e2e -args -- --project=screenshots
+	cp dashboard/e2e/screenshots/menu-admin-1280-light.png docs/images/dashboard.png
+	cp dashboard/e2e/screenshots/item-admin-360-dark.png docs/images/dashboard-phone.png
+	@echo "The others are in dashboard/e2e/screenshots"
 
-.PHONY: clean
-clean: ## Remove what the other targets made; the database stays
-	rm -rf bin docs/node_modules dashboard/node_modules dashboard/dist/* dashboard/e2e/{node_modules,results,screenshots}
+# The web page that the binary serves. Its API types are generated from the OpenAPI document.
+dashboard: dashboard/dist/index.html
+
+dashboard/dist/index.html: $(shell find dashboard/src dashboard/build -type f -not -name 'schema.d.ts' -not -name '*.test.ts*') \
+		$(addprefix dashboard/,index.html package.json package-lock.json tsconfig.json vite.config.ts) docs/openapi.yaml \
+		dashboard/node_modules/.package-lock.json
+	cd dashboard && npm run --silent build
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	@$(need-node)
 	cd $* && npm ci --loglevel=error > /dev/null
 	@touch $@
 
-# The page is built by Vite, the Postman collection is run by newman and the browser by Playwright: Node.js programs.
-has-node = { command -v npm && node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)'; } &> /dev/null
-
-define need-node
-$(has-node) || { echo \
-	"The dashboard and the tests need Node.js 20.19 or newer with npm. On Debian 13: apt-get install -y nodejs npm" >&2; exit 1; }
-endef
-
-# The race detector is linked by a C compiler. A container that runs the tests as root may install it.
-define need-cc
-can_link() { echo '#include <stdlib.h>' | cat - <(echo 'int main(void) { return 0; }') | $$(CGO_ENABLED=1 go env CC) -x c -o /dev/null - 2> /dev/null; }; \
-if ! can_link && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	echo "The race detector needs a C compiler: installing gcc" >&2; \
-	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev; } > /dev/null; \
+# need checks a condition, $(2). If it fails, root on Debian installs the packages $(3); everyone else gets a message. $(1)
+# says what needs them. Debian starts no services for RUNLEVEL 1.
+define need
+has() { { $(2); } &> /dev/null; }; \
+if ! has && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	echo $(1) "needs" $(3)": installing" >&2; \
+	{ apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(3); } > /dev/null; \
 fi; \
-can_link || { echo "The race detector needs a C compiler. On Debian: apt-get install -y gcc libc6-dev" >&2; exit 1; }
+has || { echo $(1) "needs" $(3)". On Debian: apt-get install -y" $(3) >&2; exit 1; }
 endef
 
-# The proxy of compose.yaml is tested with its own program: the file out of Debian's package, without the service that
-# installing it would start.
-define need-caddy
-has_caddy() { command -v caddy || [ -x bin/caddy/usr/bin/caddy ]; } &> /dev/null; \
-if ! has_caddy && command -v apt-get > /dev/null; then \
-	echo "The test of deploy/compose.yaml needs Caddy: getting it" >&2; \
-	mkdir -p bin/caddy; \
-	{ [ "$$(id -u)" != 0 ] || apt-get update; \
-		cd bin && apt-get -o APT::Sandbox::User=root download caddy && dpkg-deb -x caddy_*.deb caddy && rm caddy_*.deb && cd ..; } > /dev/null || true; \
-fi; \
-has_caddy || { echo "The test of deploy/compose.yaml needs Caddy. On Debian: apt-get install -y caddy" >&2; exit 1; }
-endef
+# The programs that the tests need beside Go. The race detector needs a C compiler.
+.PHONY: tools
+tools:
+	@$(need-node)
+	@$(call need,"The race detector",$(can-link),gcc libc6-dev)
+	@# The tests start servers, so Debian shall not set one up.
+	@[ "$$(id -u)" != 0 ] || [ -e /etc/postgresql-common ] || ! command -v apt-get > /dev/null || { mkdir -p /etc/postgresql-common/createcluster.d; \
+		echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/menu-api.conf; }
+	@$(call need,"The test of PostgreSQL",[ -n "$${TEST_POSTGRES_URL:-}" ] || command -v initdb || ls /usr/lib/postgresql/*/bin/initdb,postgresql)
+	@$(call need,"The test of PostgreSQL",PATH="$$PATH:/usr/sbin" command -v pgbouncer,pgbouncer)
+	@$(call need,"The test of deploy/compose.yaml",command -v caddy,caddy)
+	@$(need-chromium)
 
-# An image is built and run here without a daemon. It takes root: mounts, and users of its own.
-define need-buildah
-[ "$$(id -u)" = 0 ] || { echo "make image-test needs root, for mounts and users of the image's own" >&2; exit 1; }; \
-if ! command -v buildah > /dev/null && command -v apt-get > /dev/null; then \
-	echo "The image is built with buildah: installing buildah" >&2; \
-	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends buildah; } > /dev/null; \
-fi; \
-command -v buildah > /dev/null || { echo "The image is built with buildah. On Debian: apt-get install -y buildah" >&2; exit 1; }
-endef
+has-node      = { command -v npm && node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)'; } &> /dev/null
+can-link      = echo '\#include <stdlib.h>' | cat - <(echo 'int main(void) { return 0; }') | $$(CGO_ENABLED=1 go env CC) -x c -o /dev/null -
+need-node     = $(call need,"The dashboard (with version 20.19 or newer)",$(has-node),nodejs npm)
+need-chromium = $(call need,"The test of the dashboard (or CHROMIUM)",command -v "$${CHROMIUM:-/usr/bin/chromium}",chromium fonts-liberation)
 
-# The tests start PostgreSQL servers of their own, and a PgBouncer. A container that runs them as root may install the
-# programs, but not the services that Debian would set up with them.
-define need-postgres
-has_postgres() { [ -n "$${TEST_POSTGRES_URL:-}" ] || command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } &> /dev/null; \
-has_pgbouncer() { PATH="$$PATH:/usr/sbin" command -v pgbouncer; } &> /dev/null; \
-if ! { has_postgres && has_pgbouncer; } && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	echo "The tests need PostgreSQL and PgBouncer: installing postgresql and pgbouncer" >&2; \
-	mkdir -p /etc/postgresql-common/createcluster.d; \
-	echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/menu-api.conf; \
-	{ apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql pgbouncer; } > /dev/null; \
-fi; \
-has_postgres || { echo "The tests need PostgreSQL. On Debian: apt-get install -y postgresql; or set TEST_POSTGRES_URL" >&2; exit 1; }; \
-has_pgbouncer || { echo "The tests need PgBouncer. On Debian: apt-get install -y pgbouncer" >&2; exit 1; }
-endef
-
-# The browser tests drive Debian's own browser; Playwright downloads none. CHROMIUM names another one.
-define need-chromium
-has_chromium() { command -v "$${CHROMIUM:-/usr/bin/chromium}" > /dev/null; }; \
-if ! has_chromium && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	echo "The browser tests need Chromium: installing chromium" >&2; \
-	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-liberation; } > /dev/null; \
-fi; \
-has_chromium || { echo "The browser tests need Chromium. On Debian: apt-get install -y chromium; or set CHROMIUM to its program file" >&2; exit 1; }
-endef
-
-# The load of the benchmarks comes from wrk.
-define need-wrk
-if ! command -v wrk > /dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	echo "The benchmarks need wrk: installing it" >&2; \
-	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends wrk; } > /dev/null; \
-fi; \
-command -v wrk > /dev/null || { echo "The benchmarks need wrk. On Debian: apt-get install -y wrk" >&2; exit 1; }
-endef
+empty :=
+space := $(empty) $(empty)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,40 +13,34 @@ import (
 
 	"menu-api/authz/authztest"
 	"menu-api/items"
-	"menu-api/items/postgres/pgtest"
 )
 
 // visibleWithin is how soon a change on one replica is seen on every other.
 const visibleWithin = time.Second
 
-// eachKindOfReplicas runs a test with two programs on one database, of each kind.
-func eachKindOfReplicas(t *testing.T, test func(t *testing.T, one, two *victim)) {
+// withTwoReplicas runs a test with two programs on one database of each engine, and without NOTIFY where there is one.
+func withTwoReplicas(t *testing.T, test func(t *testing.T, one, two *replica)) {
 	t.Helper()
-	sqliteFile := func(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "menu.db") }
-	for name, kind := range map[string]struct {
-		database func(testing.TB) string
-		notify   bool
-	}{
-		"SQLite":                    {sqliteFile, true},
-		"PostgreSQL":                {pgtest.NewDatabase, true},
-		"PostgreSQL without NOTIFY": {pgtest.NewDatabase, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			one := newVictim(t, authztest.NewIssuer(t), kind.database(t), fmt.Sprint("DATABASE_NOTIFY=", kind.notify))
-			two := &victim{t: t, tenant: one.tenant, database: one.database, settings: one.settings, port: unusedPort(t), shared: one.shared}
-			t.Cleanup(one.kill)
-			two.start()
-			t.Cleanup(two.kill)
-			test(t, one, two)
-		})
+	for engine, newDatabase := range engines {
+		for _, notify := range []bool{true, false} {
+			if engine == "SQLite" && !notify {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s, DATABASE_NOTIFY=%t", engine, notify), func(t *testing.T) {
+				t.Parallel()
+				one := newReplica(t, authztest.NewIssuer(t), newDatabase(t), fmt.Sprint("DATABASE_NOTIFY=", notify))
+				two := &replica{tenant: one.tenant, database: one.database, settings: one.settings, addr: mustFindAddr(t), shared: one.shared}
+				two.start(t)
+				test(t, one, two)
+			})
+		}
 	}
 }
 
 // price reads the item's price from the replica.
-func (v *victim) price(t *testing.T, id int64) items.Price {
+func (r *replica) price(t *testing.T, id int64) items.Price {
 	t.Helper()
-	response, err := http.Get(fmt.Sprint(v.api(), "/items/", id))
+	response, err := http.Get(fmt.Sprint(r.api(), "/items/", id))
 	if err != nil {
 		t.Error(err)
 		return -1
@@ -60,15 +53,15 @@ func (v *victim) price(t *testing.T, id int64) items.Price {
 	return item.Price
 }
 
-// Who writes on a replica reads there what he wrote. Who reads on another sees the changes in their order, never goes
-// back, and sees each after a second at the latest.
+// A client reads its own writes on the replica that made them. On another replica it sees the changes in order, never goes
+// back, and sees each after at most a second.
 func TestSessionsAcrossReplicas(t *testing.T) {
 	t.Parallel()
-	eachKindOfReplicas(t, func(t *testing.T, one, two *victim) {
+	withTwoReplicas(t, func(t *testing.T, one, two *replica) {
 		writer, id := one.writers[0], one.shared.id
 		done := make(chan struct{})
 		var readers sync.WaitGroup
-		for _, replica := range []*victim{one, two, two} {
+		for _, replica := range []*replica{one, two, two} {
 			readers.Go(func() {
 				for last := items.Price(0); ; {
 					select {
@@ -105,33 +98,33 @@ func TestSessionsAcrossReplicas(t *testing.T) {
 	})
 }
 
-// A replica that stands still for a while holds nobody up, and has nothing old to tell when it goes on. On SQLite it may
-// have stopped in the middle of a write, with the lock: then the other answers 503 until it goes on.
+// A replica that is paused delays no other replica, and serves nothing old when it continues. On SQLite it may have been
+// paused in the middle of a write, with the lock: then the other responds with 503 until it continues.
 func TestReplicaThatIsPaused(t *testing.T) {
 	t.Parallel()
-	eachKindOfReplicas(t, func(t *testing.T, one, two *victim) {
-		for _, w := range one.writers[tortureWriters/2:] {
+	withTwoReplicas(t, func(t *testing.T, one, two *replica) {
+		for _, w := range one.writers[crashWriters/2:] {
 			w.api = two.api()
 		}
 		stop, answers := make(chan struct{}), [2]atomic.Int64{}
-		var storm sync.WaitGroup
+		var writing sync.WaitGroup
 		for i, w := range one.writers {
-			storm.Go(func() { w.storm(stop, &answers[i/(tortureWriters/2)]) })
+			writing.Go(func() { w.writeUntil(stop, &answers[i/(crashWriters/2)]) })
 		}
 		for answers[0].Load() < 20 || answers[1].Load() < 20 {
 			time.Sleep(time.Millisecond)
 		}
-		must(t, two.process.Process.Signal(syscall.SIGSTOP))
+		must(t, two.Process.Signal(syscall.SIGSTOP))
 		before := answers[0].Load()
 		time.Sleep(2 * time.Second)
 		during := answers[0].Load() - before
-		must(t, two.process.Process.Signal(syscall.SIGCONT))
+		must(t, two.Process.Signal(syscall.SIGCONT))
 		if during < 20 && one.database[:6] != "sqlite" {
-			t.Errorf("got %d answers while the other replica stood still, want them as ever", during)
+			t.Errorf("got %d responses while the other replica was paused, want as many as before", during)
 		}
 		time.Sleep(visibleWithin)
 		close(stop)
-		storm.Wait()
+		writing.Wait()
 		for _, w := range one.writers {
 			must(t, w.resolve(t.Context()))
 		}
@@ -140,13 +133,13 @@ func TestReplicaThatIsPaused(t *testing.T) {
 			t.Errorf("got menus\n%s\n%s\nwant the same", a, b)
 		}
 		var sum tally
-		one.inspect(&sum) // nothing lost, halved or doubled
+		one.inspect(t, &sum) // nothing is lost, incomplete or there twice
 	})
 }
 
-func menuOf(t *testing.T, v *victim) string {
+func menuOf(t *testing.T, r *replica) string {
 	t.Helper()
-	response, err := http.Get(v.api() + "/items")
+	response, err := http.Get(r.api() + "/items")
 	must(t, err)
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
@@ -154,34 +147,32 @@ func menuOf(t *testing.T, v *victim) string {
 	return response.Header.Get("ETag") + string(body)
 }
 
-// An import keeps an SQLite database locked for as long as it takes. Writes wait, and are then told to come again; reads
-// do not notice.
+// An import locks an SQLite database until it ends. Writes wait, and then get 503; reads are not affected.
 func TestWritesDuringAnImport(t *testing.T) {
 	t.Parallel()
-	v := newVictim(t, authztest.NewIssuer(t), "sqlite:"+filepath.Join(t.TempDir(), "menu.db"))
-	t.Cleanup(v.kill)
-	command := v.program("import", "-", "--format=csv")
+	r := newReplica(t, authztest.NewIssuer(t), newFile(t))
+	command := r.command(t, "import", "-", "--format=csv")
 	input, err := command.StdinPipe()
 	must(t, err)
 	must(t, command.Start())
 	_, err = io.WriteString(input, "name,price,description,image\nImported,1,,\n")
 	must(t, err)
-	path := fmt.Sprint("/items/", v.shared.id)
-	refused := false
-	for deadline := time.Now().Add(time.Minute); !refused && time.Now().Before(deadline); { // until the import has begun
-		_, err := v.writers[0].do(http.MethodPatch, path, `{"price":1}`, nil)
-		refused = err != nil
+	path := fmt.Sprint("/items/", r.shared.id)
+	busy := false
+	for deadline := time.Now().Add(time.Minute); !busy && time.Now().Before(deadline); { // until the import has begun
+		_, err := r.writers[0].do(http.MethodPatch, path, `{"price":1}`, nil)
+		busy = err != nil
 	}
-	if !refused {
-		t.Error("every write was answered while the database was locked")
+	if !busy {
+		t.Error("every write got a response while the database was locked")
 	}
-	v.price(t, v.shared.id)
+	r.price(t, r.shared.id)
 	must(t, input.Close())
 	must(t, command.Wait())
-	if answer, err := v.writers[0].do(http.MethodPatch, path, `{"price":2}`, nil); err != nil || answer.status != http.StatusOK {
+	if answer, err := r.writers[0].do(http.MethodPatch, path, `{"price":2}`, nil); err != nil || answer.status != http.StatusOK {
 		t.Errorf("after the import: got %+v, %v, want 200", answer, err)
 	}
-	if got := v.price(t, v.shared.id); got != 200 {
+	if got := r.price(t, r.shared.id); got != 200 {
 		t.Errorf("got price %v, want 2", got)
 	}
 }

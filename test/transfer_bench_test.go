@@ -1,3 +1,5 @@
+//go:build soak
+
 package test
 
 import (
@@ -6,7 +8,6 @@ import (
 	"flag"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -19,14 +20,14 @@ import (
 
 var benchRows = flag.Int("rows", 1_000_000, "how many items BenchmarkTransfer moves")
 
-// BenchmarkTransfer measures the commands that move a menu, each in a process of its own: the time that passes, the time
-// that it keeps processors busy, and the most memory that it holds. Those of PostgreSQL's server are not in it.
+// BenchmarkTransfer measures the processes of the commands that move a menu: the wall time, the CPU time, and the most
+// memory. PostgreSQL's server is not included.
 //
-//	go test -run '^$' -bench Transfer -benchtime 1x -timeout 1h .
+//	go test -tags soak -run '^$' -bench Transfer -benchtime 1x -timeout 1h ./test
 func BenchmarkTransfer(b *testing.B) {
 	for name, database := range map[string]func(testing.TB) string{
-		"SQLite":     func(tb testing.TB) string { return newMenu(tb).url },
-		"PostgreSQL": func(tb testing.TB) string { return pgtest.Start(tb).NewDatabase(tb) },
+		"SQLite":     newFile,
+		"PostgreSQL": func(tb testing.TB) string { tb.Helper(); return pgtest.Start(tb).NewDatabase(tb) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			folder := b.TempDir()
@@ -55,8 +56,7 @@ func BenchmarkTransfer(b *testing.B) {
 
 func measureCommand(b *testing.B, database string, args ...string) {
 	b.Helper()
-	command := exec.CommandContext(b.Context(), os.Args[0], append(args, "--env-file=")...)
-	command.Env = []string{asProgram + "=1", "DATABASE_URL=" + database}
+	command := command(b, []string{"DATABASE_URL=" + database}, args...)
 	began := time.Now()
 	if out, err := command.CombinedOutput(); err != nil {
 		b.Fatalf("%q: %v\n%s", args, err, out)

@@ -18,7 +18,6 @@ import (
 
 	"menu-api/cli"
 	"menu-api/items"
-	"menu-api/items/postgres/pgtest"
 	"menu-api/items/sqlite"
 )
 
@@ -30,7 +29,7 @@ type menu struct {
 
 func newMenu(tb testing.TB) menu {
 	tb.Helper()
-	return menu{tb, "sqlite:" + filepath.Join(tb.TempDir(), "menu.db")}
+	return menu{tb, newFile(tb)}
 }
 
 func (m menu) file() string { return strings.TrimPrefix(m.url, "sqlite:") }
@@ -51,7 +50,7 @@ func (m menu) must(args ...string) string {
 	return out
 }
 
-// fill imports items under every action that a history can have.
+// fill makes a history with every action.
 func (m menu) fill() {
 	m.tb.Helper()
 	store, err := openStoreOf(m.file())
@@ -88,35 +87,6 @@ func assertFolder(tb testing.TB, folder string, want ...string) {
 	}
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		tb.Errorf("got files %q, want %q", got, want)
-	}
-}
-
-func TestTransferBetweenEngines(t *testing.T) {
-	t.Parallel()
-	from, through, to, folder := newMenu(t), menu{t, pgtest.NewDatabase(t)}, newMenu(t), t.TempDir()
-	from.fill()
-	want := from.must("export")
-	if strings.Count(want, "\n") != 7 {
-		t.Fatalf("got %s, want 2 items and 5 changes", want)
-	}
-	from.must("backup", filepath.Join(folder, "from.db"))
-	through.must("restore", filepath.Join(folder, "from.db"))
-	if got := through.must("export"); got != want {
-		t.Errorf("PostgreSQL: got\n%s\nwant\n%s", got, want)
-	}
-	through.must("backup", filepath.Join(folder, "through.db"))
-	to.must("restore", filepath.Join(folder, "through.db"))
-	if got := to.must("export"); got != want {
-		t.Errorf("SQLite: got\n%s\nwant\n%s", got, want)
-	}
-	assertFolder(t, folder, "from.db", "through.db")
-
-	// And as text.
-	file := filepath.Join(folder, "menu.jsonl")
-	to.must("export", file)
-	through.must("import", file, "--replace")
-	if got := through.must("export"); got != want {
-		t.Errorf("from JSON Lines: got\n%s\nwant\n%s", got, want)
 	}
 }
 
@@ -180,7 +150,7 @@ func TestTransferRefuses(t *testing.T) {
 	}
 	assertFolder(t, folder, "a.db", "b.txt")
 
-	// A database that is not there is not made to be empty.
+	// Neither command creates a database that does not exist.
 	none := newMenu(t)
 	for _, args := range [][]string{{"export"}, {"backup", filepath.Join(folder, "none.db")}} {
 		if _, err := none.run(context.Background(), args...); err == nil || !strings.Contains(err.Error(), "no such file") {
@@ -299,13 +269,13 @@ func TestTransferCancelledLeavesNothing(t *testing.T) {
 	}
 }
 
-// A person who presses Ctrl-C in the middle of an import finds the menu as it was.
+// Ctrl-C in the middle of an import leaves the menu as it was.
 func TestImportInterrupted(t *testing.T) {
 	t.Parallel()
 	m := newMenu(t)
 	m.fill()
 	want := m.must("export")
-	command, stderr := m.program(t, "import", "-")
+	command, stderr := m.command(t, "import", "-")
 	input, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -314,7 +284,7 @@ func TestImportInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := `{"name":"Soup","price":1,"description":"","image":""}` + "\n"
-	// More than all buffers hold: when this is written the import is under way.
+	// This is more than all buffers hold, so the import is in progress afterwards.
 	if _, err := io.WriteString(input, strings.Repeat(line, 10_000)); err != nil {
 		t.Fatal(err)
 	}
@@ -326,18 +296,18 @@ func TestImportInterrupted(t *testing.T) {
 	}
 	var exit *exec.ExitError
 	if err := command.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || stderr.String() != "menu-api: stopped: nothing was changed\n" {
-		t.Errorf("got %v, %q, want exit status 1 and what became of it", err, stderr)
+		t.Errorf("got %v, %q, want exit status 1 and a line that says what happened", err, stderr)
 	}
 	if got := m.must("export"); got != want {
 		t.Errorf("got %d bytes, want the menu as it was", len(got))
 	}
 }
 
-// Nobody has typed anything yet: the program does not wait for that to be told to stop.
+// Ctrl-C also ends an import that waits for its first input.
 func TestImportInterruptedWhileItWaits(t *testing.T) {
 	t.Parallel()
 	m := newMenu(t)
-	command, stderr := m.program(t, "import", "-")
+	command, stderr := m.command(t, "import", "-")
 	input, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -354,19 +324,16 @@ func TestImportInterruptedWhileItWaits(t *testing.T) {
 	}
 	var exit *exec.ExitError
 	if err := command.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || stderr.String() != "menu-api: stopped: nothing was changed\n" {
-		t.Errorf("got %v, %q, want exit status 1 and what became of it", err, stderr)
+		t.Errorf("got %v, %q, want exit status 1 and a line that says what happened", err, stderr)
 	}
 }
 
-// program is a command as a person runs it.
-func (m menu) program(t *testing.T, args ...string) (command *exec.Cmd, stderr *bytes.Buffer) {
+// command returns a command line of the program and what that writes to standard error.
+func (m menu) command(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	t.Helper()
-	command = exec.CommandContext(t.Context(), os.Args[0], args...)
-	command.Dir = t.TempDir()
-	command.Env = []string{asProgram + "=1", "DATABASE_URL=" + m.url, "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}
-	stderr = new(bytes.Buffer)
-	command.Stderr = stderr
-	return command, stderr
+	cmd, stderr = command(t, []string{"DATABASE_URL=" + m.url}, args...), new(bytes.Buffer)
+	cmd.Stderr = stderr
+	return cmd, stderr
 }
 
 func TestTransferEndsWithOneLine(t *testing.T) {
@@ -379,7 +346,7 @@ func TestTransferEndsWithOneLine(t *testing.T) {
 		{"backup " + folder + "/a.db", `^backed up \S+ to \S+ \(.+\) in \S+\n$`},
 		{"restore --replace " + folder + "/a.db", `^restored 2 items and 5 changes into \S+ in \S+\n$`},
 	} {
-		command, stderr := m.program(t, strings.Fields(step.args)...)
+		command, stderr := m.command(t, strings.Fields(step.args)...)
 		stdout, err := command.Output()
 		if err != nil || len(stdout) > 0 || !regexp.MustCompile(step.want).MatchString(stderr.String()) {
 			t.Errorf("%s: got %v, %q, %q, want %s", step.args, err, stdout, stderr, step.want)

@@ -13,7 +13,7 @@ import (
 	"menu-api/items/postgres/pgtest"
 )
 
-// outage is how long a server is stopped. make torture has it stopped for a minute.
+// outage is how long a server is stopped. make soak stops it for a minute.
 var outage = flag.Duration("outage", time.Second, "how long TestServerInTrouble has the server stopped")
 
 func mustOpen(tb testing.TB, url string) *postgres.Store {

@@ -10,11 +10,11 @@ import (
 	"menu-api/items"
 )
 
-// verdict counts what is wrong with a database after a storm.
+// verdict counts what is wrong with a database after a crash.
 type verdict struct {
-	lost       int // writes that were answered and are not there
-	half       int // items that do not agree with their history, or whose history does not agree with itself
-	duplicated int // writes that are there twice, or that nobody asked for
+	lost       int // acknowledged writes that are not there
+	half       int // items that do not match their history, and gaps in a history
+	duplicated int // writes that are there twice, or that no client sent
 	details    []string
 }
 
@@ -25,8 +25,8 @@ func (v *verdict) note(count *int, format string, args ...any) {
 	}
 }
 
-// check compares an export of the database with what the clients know.
-func check(export string, ledgers []*ledger, shared *crowd) (verdict, error) {
+// check compares an export of the database with the ledgers of the clients.
+func check(export string, ledgers []*ledger, shared *sharedItem) (verdict, error) {
 	var v verdict
 	menu, history := map[int64]items.Item{}, map[int64][]items.Change{}
 	lines := bufio.NewScanner(bytes.NewReader([]byte(export)))
@@ -41,24 +41,24 @@ func check(export string, ledgers []*ledger, shared *crowd) (verdict, error) {
 			history[rec.Change.ItemID] = append(history[rec.Change.ItemID], *rec.Change) // in the order of versions
 		}
 	}
-	v.agree(menu, history)
+	v.checkHistory(menu, history)
 	known := map[int64]bool{shared.id: true}
 	for _, l := range ledgers {
 		known[l.id] = true
-		v.follow(l, history[l.id])
+		v.checkLedger(l, history[l.id])
 	}
 	for id := range history {
 		if !known[id] {
-			v.note(&v.duplicated, "nobody asked for item %d: %+v", id, history[id][0])
+			v.note(&v.duplicated, "no client created item %d: %+v", id, history[id][0])
 		}
 	}
-	v.followCrowd(shared, history[shared.id])
+	v.checkShared(shared, history[shared.id])
 	return v, lines.Err()
 }
 
-// agree looks at each item and its history: versions without gaps, each change beginning where the one before ended, and
-// the item being what the last change made of it.
-func (v *verdict) agree(menu map[int64]items.Item, history map[int64][]items.Change) {
+// checkHistory compares each item with its history: there are no gaps, each change begins where the previous one ended, and
+// the item is as the last change left it.
+func (v *verdict) checkHistory(menu map[int64]items.Item, history map[int64][]items.Change) {
 	for id, item := range menu {
 		if len(history[id]) == 0 {
 			v.note(&v.half, "item %d has no history: %+v", id, item)
@@ -79,15 +79,15 @@ func (v *verdict) agree(menu map[int64]items.Item, history map[int64][]items.Cha
 	}
 }
 
-// follow looks for every answered write of an item's only writer.
-func (v *verdict) follow(l *ledger, changes []items.Change) {
+// checkLedger looks for every acknowledged write of an item's only writer.
+func (v *verdict) checkLedger(l *ledger, changes []items.Change) {
 	for i, want := range l.entries {
 		if i >= len(changes) || changes[i].Action != want.action || change(changes[i]).Price != want.price && want.action != items.Deleted {
 			v.note(&v.lost, "version %d of item %d, %q, is not %+v", i+1, l.id, l.name, want)
 		}
 	}
 	for i := len(l.entries); i < len(changes); i++ {
-		v.note(&v.duplicated, "nobody asked for version %d of item %d, %q: %+v", i+1, l.id, l.name, changes[i])
+		v.note(&v.duplicated, "no client sent version %d of item %d, %q: %+v", i+1, l.id, l.name, changes[i])
 	}
 }
 
@@ -99,8 +99,8 @@ func change(c items.Change) items.Item {
 	return *c.After
 }
 
-// followCrowd looks for every answered change of the shared item, which may come in any order.
-func (v *verdict) followCrowd(shared *crowd, changes []items.Change) {
+// checkShared looks for every acknowledged change of the shared item, in any order.
+func (v *verdict) checkShared(shared *sharedItem, changes []items.Change) {
 	seen := map[items.Price]int{}
 	for _, c := range changes[min(1, len(changes)):] {
 		price := change(c).Price
@@ -116,8 +116,8 @@ func (v *verdict) followCrowd(shared *crowd, changes []items.Change) {
 	}
 }
 
-// A check that finds nothing is worth what it would find.
-func TestTortureNotices(t *testing.T) {
+// The comparison of the crash tests finds every kind of loss.
+func TestCrashCheckFindsLosses(t *testing.T) {
 	t.Parallel()
 	const (
 		item    = `{"item":{"id":1,"name":"A","price":2,"description":"","image":"","version":2}}` + "\n"
@@ -131,27 +131,27 @@ func TestTortureNotices(t *testing.T) {
 	)
 	one := func(entries ...entry) []*ledger { return []*ledger{{id: 1, name: "A", entries: entries}} }
 	both := one(entry{items.Created, 100}, entry{items.Updated, 200})
-	seven := &crowd{id: 9, answered: map[items.Price]bool{700: true}}
+	seven := &sharedItem{id: 9, answered: map[items.Price]bool{700: true}}
 	for name, test := range map[string]struct {
 		export                 string
 		ledgers                []*ledger
-		shared                 *crowd
+		shared                 *sharedItem
 		lost, half, duplicated int
 	}{
-		"all is well":                     {item + created + updated + shared, both, seven, 0, 0, 0},
-		"an answered change is lost":      {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Updated, 200}, entry{items.Deleted, 0}), seven, 1, 0, 0},
-		"an answered item is lost":        {shared, both, seven, 2, 0, 0},
-		"another change is there":         {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Updated, 300}), seven, 1, 0, 0},
-		"a change is there twice":         {item + created + updated + shared, one(entry{items.Created, 100}), seven, 0, 0, 1},
-		"an item is there twice":          {item + created + updated + shared, nil, seven, 0, 0, 1},
-		"the history is missing":          {item + shared, nil, seven, 0, 1, 0},
-		"the last change is missing":      {item + created + shared, one(entry{items.Created, 100}), seven, 0, 1, 0},
-		"the first change is missing":     {item + updated + shared, one(entry{items.Updated, 200}), seven, 0, 1, 0},
-		"the item is missing":             {created + updated + shared, both, seven, 0, 1, 0},
-		"a shared change is lost":         {shared, nil, &crowd{id: 9, answered: map[items.Price]bool{700: true, 800: true}}, 1, 0, 0},
-		"a shared change was not asked":   {shared, nil, &crowd{id: 9}, 0, 0, 1},
-		"a shared change may be there":    {shared, nil, &crowd{id: 9, unknown: map[items.Price]bool{700: true, 800: true}}, 0, 0, 0},
-		"the answer to a write is a half": {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Deleted, 0}), seven, 1, 0, 0},
+		"all writes are there":                 {item + created + updated + shared, both, seven, 0, 0, 0},
+		"an acknowledged change is lost":       {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Updated, 200}, entry{items.Deleted, 0}), seven, 1, 0, 0},
+		"an acknowledged item is lost":         {shared, both, seven, 2, 0, 0},
+		"another change is there":              {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Updated, 300}), seven, 1, 0, 0},
+		"a change is there twice":              {item + created + updated + shared, one(entry{items.Created, 100}), seven, 0, 0, 1},
+		"an item is there twice":               {item + created + updated + shared, nil, seven, 0, 0, 1},
+		"the history is missing":               {item + shared, nil, seven, 0, 1, 0},
+		"the last change is missing":           {item + created + shared, one(entry{items.Created, 100}), seven, 0, 1, 0},
+		"the first change is missing":          {item + updated + shared, one(entry{items.Updated, 200}), seven, 0, 1, 0},
+		"the item is missing":                  {created + updated + shared, both, seven, 0, 1, 0},
+		"a shared change is lost":              {shared, nil, &sharedItem{id: 9, answered: map[items.Price]bool{700: true, 800: true}}, 1, 0, 0},
+		"a shared change was never sent":       {shared, nil, &sharedItem{id: 9}, 0, 0, 1},
+		"a shared change may be there":         {shared, nil, &sharedItem{id: 9, unknown: map[items.Price]bool{700: true, 800: true}}, 0, 0, 0},
+		"a write was made with another action": {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Deleted, 0}), seven, 1, 0, 0},
 	} {
 		got, err := check(test.export, test.ledgers, test.shared)
 		if err != nil || got.lost != test.lost || got.half != test.half || got.duplicated != test.duplicated {

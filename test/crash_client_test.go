@@ -17,15 +17,15 @@ import (
 	"menu-api/items"
 )
 
-// attempt is a write that a client asks for: what it sends, and the entry that the history of the item must then have.
+// attempt is a write that a client sends, and the entry that the history of the item must then have.
 type attempt struct {
-	action          items.Action
-	item            *ledger // nil for a new item
-	name            string  // of a new item
-	price           items.Price
-	key             string // the Idempotency-Key of a POST
-	seenAgain       bool   // it was asked for before, and nobody knows what came of it
-	appliedTheFirst bool   // which turned out to have been done
+	action   items.Action
+	item     *ledger // nil for a new item
+	name     string  // of a new item
+	price    items.Price
+	key      string // the Idempotency-Key of a POST
+	repeated bool   // sent before, without a response
+	applied  bool   // the first request made the write
 }
 
 // entry is a change that a client knows to be in the history of an item.
@@ -34,7 +34,7 @@ type entry struct {
 	price  items.Price
 }
 
-// ledger is what the only writer of an item knows of it. The entry of version 1 comes first.
+// ledger has what the only writer of an item knows about it. The entry of version 1 comes first.
 type ledger struct {
 	id      int64
 	name    string
@@ -44,15 +44,15 @@ type ledger struct {
 
 func (l *ledger) last() entry { return l.entries[len(l.entries)-1] }
 
-// crowd is an item that all writers change at once. Each change has a price of its own.
-type crowd struct {
+// sharedItem is an item that all writers change at once. Each change has another price.
+type sharedItem struct {
 	id       int64
 	mu       sync.Mutex
 	answered map[items.Price]bool
 	unknown  map[items.Price]bool
 }
 
-// writer is one client of the storm. It goes on until an answer stays away, and asks again when the program is back.
+// writer is one client. It writes until a request gets no response, and sends that again when the program is back.
 type writer struct {
 	number int
 	random *mathrand.Rand
@@ -60,39 +60,40 @@ type writer struct {
 	api    string
 	token  string
 	items  []*ledger
-	shared *crowd
-	doubt  *attempt
-	// prices is the last price that it gave out: no two writes have the same.
+	shared *sharedItem
+	// pending is the write without a response.
+	pending *attempt
+	// prices is the last price that it used: no two writes have the same.
 	prices items.Price
-	// answered counts the writes that were acknowledged, unanswered the answers that stayed away, and found those of them
-	// whose write turned out to have been made.
+	// answered counts acknowledged writes, unanswered those without a response, and found the unanswered writes that had
+	// been made.
 	answered, unanswered, found int
-	wrong                       []string // answers that should not be
+	wrong                       []string // unexpected responses
 }
 
-// storm writes until an answer stays away or stop is closed, and counts the answers.
-func (w *writer) storm(stop <-chan struct{}, answers *atomic.Int64) {
-	for ; w.doubt == nil; answers.Add(1) {
+// writeUntil writes until a request gets no response or stop is closed, and counts the responses.
+func (w *writer) writeUntil(stop <-chan struct{}, answers *atomic.Int64) {
+	for ; w.pending == nil; answers.Add(1) {
 		select {
 		case <-stop:
 			return
 		default:
 		}
 		if w.random.IntN(5) == 0 {
-			if !w.joinCrowd() {
+			if !w.updateShared() {
 				return
 			}
 			continue
 		}
 		a := w.next()
 		if !w.try(a) {
-			w.doubt = a
+			w.pending = a
 			w.unanswered++
 		}
 	}
 }
 
-// next thinks of a write: most of all new items, and changes, deletions and restorations of those it has.
+// next returns a random write: mostly new items, and updates, deletions and restorations of its own items.
 func (w *writer) next() *attempt {
 	w.prices++
 	a := &attempt{action: items.Created, price: w.prices, key: rand.Text()}
@@ -112,28 +113,28 @@ func (w *writer) next() *attempt {
 	return a
 }
 
-// resolve asks again for the write of which nobody knows what came of it, until there is an answer.
+// resolve repeats the pending write until there is a response.
 func (w *writer) resolve(ctx context.Context) error {
-	for w.doubt != nil {
-		w.doubt.seenAgain = true
-		if w.try(w.doubt) {
-			if w.doubt.appliedTheFirst {
+	for w.pending != nil {
+		w.pending.repeated = true
+		if w.try(w.pending) {
+			if w.pending.applied {
 				w.found++
 			}
-			w.doubt = nil
+			w.pending = nil
 			break
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("writer %d has no answer to %s: %w", w.number, w.doubt.action, ctx.Err())
+			return fmt.Errorf("writer %d has no response to %s: %w", w.number, w.pending.action, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	return nil
 }
 
-// try asks for a write and puts it into the ledger if it is answered.
-func (w *writer) try(a *attempt) (answered bool) {
+// try sends a write and puts it into the ledger if there is a response.
+func (w *writer) try(a *attempt) (responded bool) {
 	method, path, body := http.MethodPost, "/items", ""
 	header := http.Header{}
 	want := http.StatusOK
@@ -142,7 +143,7 @@ func (w *writer) try(a *attempt) (answered bool) {
 	}
 	switch a.action {
 	case items.Created:
-		body, want = fmt.Sprintf(`{"item":{"name":%q,"price":%v,"description":"","image":"","category":"Torture"}}`, a.name, a.price), http.StatusCreated
+		body, want = fmt.Sprintf(`{"item":{"name":%q,"price":%v,"description":"","image":"","category":"Crash"}}`, a.name, a.price), http.StatusCreated
 		header.Set("Idempotency-Key", a.key)
 	case items.Updated:
 		method, body = http.MethodPatch, fmt.Sprintf(`{"price":%v}`, a.price)
@@ -161,10 +162,10 @@ func (w *writer) try(a *attempt) (answered bool) {
 	case err != nil:
 		return false
 	case answer.status == want:
-	case a.seenAgain && a.action == items.Deleted && answer.status == http.StatusNotFound:
-		a.appliedTheFirst = true
-	case a.seenAgain && a.action == items.Updated && answer.status == http.StatusPreconditionFailed:
-		a.appliedTheFirst = true
+	case a.repeated && a.action == items.Deleted && answer.status == http.StatusNotFound:
+		a.applied = true
+	case a.repeated && a.action == items.Updated && answer.status == http.StatusPreconditionFailed:
+		a.applied = true
 		answer, err = w.do(http.MethodGet, path, "", nil)
 		if err == nil && answer.status != http.StatusOK {
 			w.wrong = append(w.wrong, fmt.Sprintf("writer %d: GET %s: got %d %s, want 200", w.number, path, answer.status, answer.body))
@@ -180,7 +181,7 @@ func (w *writer) try(a *attempt) (answered bool) {
 	return true
 }
 
-// enter puts an answered write into the ledger of its item.
+// enter puts an acknowledged write into the ledger of its item.
 func (w *writer) enter(a *attempt, answer answer) {
 	w.answered++
 	if a.item == nil {
@@ -199,13 +200,13 @@ func (w *writer) enter(a *attempt, answer answer) {
 	a.item.entries = append(a.item.entries, made)
 	var got items.Item
 	if err := json.Unmarshal([]byte(answer.body), &got); err != nil || got.Name != a.item.name || got.Price != made.price {
-		w.wrong = append(w.wrong, fmt.Sprintf("writer %d: %s of %q at %v was answered with %s", w.number, a.action, a.item.name, made.price, answer.body))
+		w.wrong = append(w.wrong, fmt.Sprintf("writer %d: %s of %q at %v got the response %s", w.number, a.action, a.item.name, made.price, answer.body))
 	}
 	a.item.id, a.item.etag = got.ID, answer.etag
 }
 
-// joinCrowd changes the item that is everybody's. It is not asked again: the change is there once, or not at all.
-func (w *writer) joinCrowd() (answered bool) {
+// updateShared changes the shared item. The request is never repeated, so the change is there at most once.
+func (w *writer) updateShared() (responded bool) {
 	w.prices++
 	answer, err := w.do(http.MethodPatch, fmt.Sprint("/items/", w.shared.id), fmt.Sprintf(`{"price":%v}`, w.prices), nil)
 	w.shared.mu.Lock()
@@ -231,7 +232,7 @@ type answer struct {
 
 var errUnavailable = errors.New("503")
 
-// do sends a request. An error says that nobody knows what came of it.
+// do sends a request. After an error, the outcome is unknown.
 func (w *writer) do(method, path, body string, header http.Header) (answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

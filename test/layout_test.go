@@ -1,0 +1,116 @@
+package test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestImportDirection holds the layout that docs/architecture.md describes: which package may import which.
+func TestImportDirection(t *testing.T) {
+	t.Parallel()
+	// What each package may import of ours. A name that ends in /... stands for the packages below that are not named. The
+	// order of the lines is the direction: a package imports only packages of lines below.
+	allowed := map[string]string{
+		"":                 "cli",
+		"cli":              "authz authz/devidp config dashboard docs items items/feed items/postgres items/sqlite items/transfer items/whatabyte server server/telemetry",
+		"server":           "authz dashboard docs items items/feed items/whatabyte server/telemetry",
+		"server/telemetry": "",
+		"dashboard":        "",
+		"docs":             "",
+		"docs/docstest":    "docs",
+		"docs/nodetest":    "",
+		"items/storetest":  "items items/feed",
+		"items/...":        "items",
+		"items":            "",
+		"authz/...":        "",
+		"authz":            "",
+		"config":           "",
+	}
+	confined := map[string]string{ // third-party packages and the only tree that may import them
+		"github.com/auth0/go-jwt-middleware": "authz",
+		"gopkg.in/go-jose/":                  "authz",
+		"github.com/go-jose/":                "authz/devidp",
+		"modernc.org/sqlite":                 "items/sqlite",
+		"github.com/spf13/viper":             "config",
+		"github.com/pressly/goose":           "items",
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		importer := ours(fields[0])
+		mayImport, known := allowed[importer]
+		if above, _, below := strings.Cut(importer, "/"); !known && below {
+			mayImport = allowed[above+"/..."]
+		}
+		for _, imported := range fields[1:] {
+			if imported == "menu-api" || strings.HasPrefix(imported, "menu-api/") {
+				if !slices.Contains(strings.Fields(mayImport), ours(imported)) {
+					t.Errorf("%s imports %s", fields[0], imported)
+				}
+			}
+			if imported == "html/template" || imported == "text/template" {
+				t.Errorf("%s imports %s, which makes the binary a quarter larger (see docs/performance.md)", fields[0], imported)
+			}
+			for library, home := range confined {
+				if strings.HasPrefix(imported, library) && !strings.HasPrefix(importer+"/", home+"/") {
+					t.Errorf("%s imports %s, which only %s may import", fields[0], imported, home)
+				}
+			}
+		}
+		for _, vague := range []string{"pkg", "internal", "utils", "common"} {
+			if slices.Contains(strings.Split(importer, "/"), vague) {
+				t.Errorf("%s says nothing about its subject: name the package after what it has", fields[0])
+			}
+		}
+	}
+}
+
+// ours returns the path of a package without the module's name.
+func ours(path string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, "menu-api"), "/")
+}
+
+func TestMainIsTheOnlyGoFileInTheRoot(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if want := []string{"main.go"}; err != nil || !slices.Equal(files, want) {
+		t.Errorf("got %q, %v, want %q", files, err, want)
+	}
+}
+
+// A claim in docs/security.md or docs/durability.md is only as good as the test that it names. The Makefile names tests too.
+func TestDocumentsNameRealTests(t *testing.T) {
+	t.Parallel()
+	exists := map[string]bool{}
+	declaration := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	err := filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, m := range declaration.FindAllSubmatch(source, -1) {
+			exists[string(m[1])] = true
+		}
+		return err
+	})
+	must(t, err)
+	for file, least := range map[string]int{"docs/security.md": 30, "docs/durability.md": 15, "Makefile": 5} {
+		named := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z][A-Za-z]+`).FindAllString(mustReadFile(t, file), -1)
+		if len(named) < least {
+			t.Errorf("%s: got %d names of tests, want at least %d", file, len(named), least)
+		}
+		for _, name := range named {
+			if !exists[name] {
+				t.Errorf("%s: %s does not exist", file, name)
+			}
+		}
+	}
+}
