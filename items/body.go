@@ -1,6 +1,7 @@
 package items
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +11,10 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxBody is the largest request body that is read, in bytes.
+// MaxBody is the maximum size of a request body, in bytes.
 const MaxBody = 64 << 10
 
 // The media types of request bodies.
@@ -21,7 +23,7 @@ const (
 	MediaMergePatch = "application/merge-patch+json" // RFC 7396
 )
 
-// ErrBody says that the connection failed while the body was read.
+// ErrBody says that reading the body failed.
 var ErrBody = errors.New("the request body could not be read")
 
 // MediaTypeError says that a body has a format or an encoding that the route does not accept.
@@ -78,4 +80,126 @@ func checkMediaType(r *http.Request, accepts []string) error {
 		}
 	}
 	return &MediaTypeError{Got: sent, Accepts: accepts}
+}
+
+// DecodeInput reads a body of /items: {"item":{...}}, the form of the NestJS application, or the item bare. It drops and
+// changes nothing silently: what is wrong with single fields is kept in the input, and reported when it is validated.
+//
+// The error is a *ValidationError.
+func DecodeInput(body []byte) (*Input, error) {
+	object, err := ParseObject(body, "request body", `{"item":{...}}`)
+	if err != nil {
+		return nil, err
+	}
+	item, wrapped := object.Get("item")
+	if !wrapped {
+		in := NewInput("")
+		in.addAll(object)
+		return in, nil
+	}
+	if item.Kind() != jsontext.KindBeginObject {
+		return nil, &ValidationError{
+			Detail: "The item is not a JSON object.",
+			Fields: []FieldError{{Field: "item", Message: "must be an object"}},
+		}
+	}
+	in := NewInput("item.")
+	for _, m := range object {
+		if m.Name != "item" {
+			in.unknown = append(in.unknown, shorten(m.Name))
+		}
+	}
+	in.addAll(membersOf(item))
+	return in, nil
+}
+
+// Object is the members of a JSON object in their order, each name once.
+type Object []Member
+
+// Member is one name and its value.
+type Member struct {
+	Name  string
+	Value jsontext.Value
+}
+
+// Get returns the value of the member with the name.
+func (o Object) Get(name string) (value jsontext.Value, ok bool) {
+	for _, m := range o {
+		if m.Name == name {
+			return m.Value, true
+		}
+	}
+	return nil, false
+}
+
+// ParseObject reads text that must be one JSON object and nothing else. what is the text, such as "request body", and
+// example an object to send; both are for the messages.
+//
+// The error is a *ValidationError.
+func ParseObject(text []byte, what, example string) (Object, error) {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(text))
+	value, err := decoder.ReadValue()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, &ValidationError{Detail: "The " + what + " is empty. Send an item as JSON: " + example + "."}
+	case err != nil:
+		return nil, syntaxError(what, err)
+	case value.Kind() != jsontext.KindBeginObject:
+		return nil, &ValidationError{Detail: "The " + what + " is not a JSON object. Send an item as " + example + "."}
+	}
+	members := membersOf(value)
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, &ValidationError{Detail: "The " + what + " has trailing data after its JSON object."}
+	}
+	return members, nil
+}
+
+// membersOf lists the members of an object that has been read before, so that no error is possible.
+func membersOf(value jsontext.Value) Object {
+	var members Object
+	// The decoder neither copies nor changes a buffer, unlike a reader. The first read has made the checks.
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(value), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	_, err := decoder.ReadToken() // the opening brace
+	for err == nil && decoder.PeekKind() == jsontext.KindString {
+		var m Member
+		var token jsontext.Token
+		if token, err = decoder.ReadToken(); err == nil {
+			m.Name = token.String()
+			m.Value, err = decoder.ReadValue()
+			members = append(members, m)
+		}
+	}
+	return members
+}
+
+// syntaxError says where a text stops being JSON, and in which field.
+func syntaxError(what string, err error) error {
+	var syntax *jsontext.SyntacticError
+	if !errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &ValidationError{Detail: "The " + what + " is not valid JSON: it ends too early."}
+	}
+	// A JSON pointer (RFC 6901) as a path: /item/price is item.price.
+	field := shorten(strings.Join(slices.Collect(syntax.JSONPointer.Tokens()), "."))
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return &ValidationError{
+			Detail: "The " + what + " names a field more than once.",
+			Fields: []FieldError{{Field: field, Message: "appears more than once"}},
+		}
+	}
+	invalid := &ValidationError{
+		Detail: fmt.Sprintf("The %s is not valid JSON: %v at byte %d.", what, syntax.Err, syntax.ByteOffset),
+	}
+	if field != "" {
+		invalid.Fields = []FieldError{{Field: field, Message: "is not valid JSON"}}
+	}
+	return invalid
+}
+
+// shorten keeps a name that the client made up from filling the response.
+func shorten(name string) string {
+	const most = 100
+	if runes := []rune(name); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return name
 }

@@ -9,9 +9,9 @@ import (
 var (
 	// ErrNotFound says that no item has the id.
 	ErrNotFound = errors.New("no such item")
-	// ErrConflict says that the item is no longer what the caller took it to be. Nothing was changed.
+	// ErrConflict says that the item does not match the precondition of a write. Nothing was changed.
 	ErrConflict = errors.New("the item has changed")
-	// ErrNotDeleted says that an item cannot be restored because it is there.
+	// ErrNotDeleted says that an item cannot be restored because it was not deleted.
 	ErrNotDeleted = errors.New("the item is not deleted")
 	// ErrKeyReused says that an idempotency key was used before, for another request. Nothing was changed.
 	ErrKeyReused = errors.New("the idempotency key belongs to another request")
@@ -21,12 +21,11 @@ var (
 	ErrExists = errors.New("there is, or was, an item with this id")
 	// ErrBadHistory says that the history of imported items does not fit them. Nothing was changed.
 	ErrBadHistory = errors.New("the history does not fit the items")
-	// ErrTooManyClients says that as many clients follow the menu as may.
-	ErrTooManyClients = errors.New("too many clients follow the menu")
-	// ErrUncertain says that the connection to the store was lost while it made a change, so that nobody can tell whether
-	// it was made.
-	ErrUncertain = errors.New("the store did not say whether the change was made")
-	// ErrUnavailable says that the store cannot answer for now. The same request may succeed later.
+	// ErrTooManyClients says that the maximum number of event streams is open.
+	ErrTooManyClients = errors.New("too many event streams")
+	// ErrUncertain says that the connection to the store was lost during a write, so that its outcome is unknown.
+	ErrUncertain = errors.New("the outcome of the write is unknown")
+	// ErrUnavailable says that the store does not respond. The same request may succeed later.
 	ErrUnavailable = errors.New("the store is unavailable")
 )
 
@@ -34,11 +33,11 @@ var (
 type ValidationError struct {
 	// Detail is one sentence about the input as a whole.
 	Detail string
-	// Fields are the fields that are wrong, all of them. It is empty when the input could not be read.
+	// Fields are all invalid fields. It is empty if the input could not be read.
 	Fields []FieldError
 }
 
-// FieldError is one wrong field.
+// FieldError is one invalid field.
 type FieldError struct {
 	Field   string `json:"field"` // the path as it was sent, such as item.price
 	Message string `json:"message"`
@@ -56,12 +55,12 @@ func (e *ValidationError) Error() string {
 
 // RecordError is an error about one record of an import.
 type RecordError struct {
-	// Index counts the records that next returned, from 0.
+	// Index is the number of the record that next returned, from 0.
 	Index int
 	Err   error
 }
 
-// Error tells the record by its number, from 1.
+// Error names the record by its number, from 1.
 func (e *RecordError) Error() string { return fmt.Sprintf("record %d: %v", e.Index+1, e.Err) }
 
 // Unwrap returns Err.

@@ -10,19 +10,19 @@ import (
 	"time"
 )
 
-// Overview is the beginning of the menu, for a page that shows it without asking again.
+// Overview is the first page of the menu, for a web page that shows it without another request.
 type Overview struct {
-	// Items are the first by id.
+	// Items are the first items by id.
 	Items []Item `json:"items"`
-	// After is the parameter of GET /items that continues after them, empty if they are the whole menu.
+	// After is the page key of the next page, empty if Items is the whole menu.
 	After string `json:"after"`
-	// ETag is that of GET /items with the same limit.
+	// ETag is the ETag of GET /items with the same limit.
 	ETag string `json:"etag"`
-	// Categories are those of the whole menu in order, each once however it is spelt.
+	// Categories are the categories of the whole menu in order. Spellings that differ only in case count as one.
 	Categories []string `json:"categories"`
 }
 
-// Overview returns the beginning of the menu, at most limit items of it.
+// Overview returns the first page of the menu, with at most limit items.
 func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 	page, next, err := m.service.List(ctx, Query{Limit: limit, Sort: ByID})
 	if err != nil {
@@ -37,12 +37,12 @@ func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 		o.Categories = categoriesOf(page)
 		return o, nil
 	}
-	o.After = formatPosition(ByID, next)
+	o.After = formatPageKey(ByID, next)
 	o.Categories, err = m.categories.get(ctx, m.service)
 	return o, err
 }
 
-// Find returns the item, and false if there is none with this id, which may be any text.
+// Find returns the item with the id, which may be any text. found is false if there is no such item.
 func (m *Module) Find(ctx context.Context, id string) (item Item, found bool, err error) {
 	number, ok := parseID(id)
 	if !ok {
@@ -55,17 +55,17 @@ func (m *Module) Find(ctx context.Context, id string) (item Item, found bool, er
 	return item, err == nil, err
 }
 
-// categoriesLifetime is for how long the categories of a large menu are taken for those it has.
+// categoriesLifetime is how long the categories of a large menu are cached.
 const categoriesLifetime = 5 * time.Second
 
-// categories keeps the categories of a menu that is too large to look through for every page.
+// categories caches the categories of a menu that is too large to read for every request.
 type categories struct {
 	mu    sync.Mutex
 	names []string
 	until time.Time
 }
 
-// get returns the categories of the whole menu. Those who come while one looks wait for it.
+// get returns the categories of the whole menu. Callers wait while another one reads them.
 func (c *categories) get(ctx context.Context, service *Service) ([]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,7 +89,7 @@ func (c *categories) get(ctx context.Context, service *Service) ([]string, error
 	return c.names, nil
 }
 
-// categoriesOf returns each category once, in the spelling of its first item, in order.
+// categoriesOf returns each category once, in order, in the spelling of its first item.
 func categoriesOf(menu []Item) []string {
 	spelling := map[string]string{}
 	for _, item := range menu {

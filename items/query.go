@@ -1,14 +1,24 @@
 package items
 
-// Query says which items a list holds and in what order. The zero Query is the whole menu, ids ascending.
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Query says which items a list contains and in what order. The zero Query is the whole menu, ids ascending.
 type Query struct {
-	// Limit is the most items that are returned. 0 is no limit.
+	// Limit is the maximum number of items. 0 means no limit.
 	Limit int
 	Sort  Sort
-	// After is the last item of the page before, nil on the first page. It is found by its value, not by counting, so that
-	// a page costs the same wherever it is, and items that come or go do not shift it.
-	After *Position
-	// Words are folded words, each of which an item's text must contain.
+	// After is the page key, nil on the first page. A page begins after this value instead of at an offset, so that every
+	// page costs the same, and items that come or go do not shift it.
+	After *PageKey
+	// Words are folded words. The text of an item must contain each of them.
 	Words []string
 	// Category is the SortKey of a category, empty for all items.
 	Category string
@@ -20,19 +30,205 @@ type Sort string
 // The orders.
 const (
 	ByID        Sort = "id"
-	ByName      Sort = "name" // without regard to case and accents
+	ByName      Sort = "name" // ignores case and accents
 	ByPrice     Sort = "price"
 	ByPriceDown Sort = "-price"
 )
 
-// Position is where an item stands in an order: its value there, and its id.
-type Position struct {
+// PageKey is the last item of a page: its id, and its value in each order.
+type PageKey struct {
 	ID    int64
 	Name  string // its SortKey
 	Price Price
 }
 
-// PositionOf returns where the item stands in every order.
-func PositionOf(item Item) *Position {
-	return &Position{ID: item.ID, Name: SortKey(item.Name), Price: item.Price}
+// PageKeyOf returns the page key of the page after the item.
+func PageKeyOf(item Item) *PageKey {
+	return &PageKey{ID: item.ID, Name: SortKey(item.Name), Price: item.Price}
+}
+
+const (
+	// MaxPage is the maximum number of items or changes in one response.
+	MaxPage = 1000
+	// defaultPage is how many there are on a page if the request has no limit.
+	defaultPage = 100
+
+	maxSearch      = 200 // characters
+	maxSearchWords = 10
+)
+
+// listing is the query string of GET /items.
+type listing struct {
+	query Query
+	// paged is false without any parameter: then the response is the object of the NestJS application.
+	paged bool
+	// kept are the parameters for the link to the next page.
+	kept url.Values
+}
+
+// parseListing reads the parameters limit, after, q, category and sort. It ignores all others, because some clients add one
+// to bypass caches.
+//
+// The error is a *ValidationError.
+func parseListing(r *http.Request) (listing, error) {
+	p := newParams(r, "limit", "after", "q", "category", "sort")
+	l := listing{query: Query{Limit: MaxPage, Sort: ByID}, paged: len(p.values) > 0, kept: p.values}
+	if l.paged {
+		l.query.Limit = p.limit()
+	}
+	if p.has("sort") {
+		switch sort := Sort(p.get("sort")); sort {
+		case ByID, ByName, ByPrice, ByPriceDown:
+			l.query.Sort = sort
+		default:
+			p.fail("sort", "must be one of id, name, price, -price")
+		}
+	}
+	if p.has("after") {
+		key, ok := parsePageKey(l.query.Sort, p.get("after"))
+		if !ok {
+			p.fail("after", "must be copied from the link to the next page, with the same sort")
+		}
+		l.query.After = key
+	}
+	l.query.Words = searchWords(p.text("q"))
+	if len(l.query.Words) > maxSearchWords {
+		p.fail("q", "must have at most "+strconv.Itoa(maxSearchWords)+" words")
+	}
+	l.query.Category = SortKey(strings.TrimSpace(p.text("category")))
+	return l, p.problem()
+}
+
+// next returns the link to the page after the key.
+func (l listing) next(path string, key *PageKey) string {
+	l.kept.Set("limit", strconv.Itoa(l.query.Limit))
+	l.kept.Set("after", formatPageKey(l.query.Sort, key))
+	return nextLink(path, l.kept)
+}
+
+// nextLink returns a Link header (RFC 8288). The target is relative, because only the client knows which host it uses.
+func nextLink(path string, query url.Values) string {
+	return "<" + path + "?" + query.Encode() + `>; rel="next"`
+}
+
+// formatPageKey writes a page key for the after parameter: the value in the order, and the id.
+func formatPageKey(sort Sort, p *PageKey) string {
+	id := strconv.FormatInt(p.ID, 10)
+	switch sort {
+	case ByName:
+		return base64.RawURLEncoding.EncodeToString([]byte(p.Name)) + "." + id
+	case ByPrice, ByPriceDown:
+		return strconv.FormatInt(int64(p.Price), 10) + "." + id
+	default:
+		return id
+	}
+}
+
+func parsePageKey(sort Sort, text string) (key *PageKey, ok bool) {
+	key = &PageKey{}
+	value, id := "", text
+	if sort != ByID {
+		value, id, _ = strings.Cut(text, ".")
+	}
+	if key.ID, ok = parseID(id); !ok {
+		return nil, false
+	}
+	switch sort {
+	case ByName:
+		name, err := base64.RawURLEncoding.DecodeString(value)
+		key.Name = string(name)
+		return key, err == nil && isText(key.Name)
+	case ByPrice, ByPriceDown:
+		cents, err := strconv.ParseInt(value, 10, 64)
+		key.Price = Price(cents)
+		price, _ := fieldNamed("price")
+		return key, err == nil && price.check(&key.Price) == ""
+	default:
+		return key, true
+	}
+}
+
+// isText reports whether every engine can store the text: valid UTF-8 without U+0000.
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
+// params are the query parameters that a route knows, and what is wrong with them.
+type params struct {
+	values  url.Values
+	invalid []FieldError
+}
+
+// newParams reads the parameters with these names from the query. It ignores the rest, well-formed or not.
+func newParams(r *http.Request, names ...string) *params {
+	p := &params{values: url.Values{}}
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if !slices.Contains(names, name) {
+			continue
+		}
+		value, err := url.QueryUnescape(value)
+		switch {
+		case err != nil:
+			p.fail(name, "must be percent-encoded, such as %25 for the character %")
+		case p.has(name):
+			p.fail(name, "must appear once")
+		}
+		p.values.Set(name, value)
+	}
+	return p
+}
+
+func (p *params) has(name string) bool   { return p.values.Has(name) }
+func (p *params) get(name string) string { return p.values.Get(name) }
+
+func (p *params) fail(name, message string) {
+	p.invalid = append(p.invalid, FieldError{Field: name, Message: message})
+}
+
+// limit reads the number of entries of a page.
+func (p *params) limit() int {
+	if !p.has("limit") {
+		return defaultPage
+	}
+	limit, ok := parseID(p.get("limit"))
+	if !ok || limit > MaxPage {
+		p.fail("limit", "must be a whole number from 1 to "+strconv.Itoa(MaxPage))
+		return defaultPage
+	}
+	return int(limit)
+}
+
+// version reads the version of an item, 0 without the parameter.
+func (p *params) version(name string) int64 {
+	if !p.has(name) {
+		return 0
+	}
+	version, ok := parseID(p.get(name))
+	if !ok {
+		p.fail(name, "must be copied from the link to the next page")
+	}
+	return version
+}
+
+// text reads text that a person typed, which may be empty.
+func (p *params) text(name string) string {
+	typed := p.get(name)
+	if !isText(typed) || utf8.RuneCountInString(typed) > maxSearch {
+		p.fail(name, "must be text of at most "+strconv.Itoa(maxSearch)+" characters")
+	}
+	return typed
+}
+
+// problem returns everything that is wrong, as a *ValidationError, or nil.
+func (p *params) problem() error {
+	if len(p.invalid) == 0 {
+		return nil
+	}
+	return &ValidationError{Detail: "The query is not valid. See errors for each invalid parameter.", Fields: p.invalid}
+}
+
+// parseID reads an id as it appears in a path: a positive integer in plain digits.
+func parseID(literal string) (id int64, ok bool) {
+	id, err := strconv.ParseInt(literal, 10, 64)
+	// Formatting it again rejects other spellings, such as +1 and 01.
+	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == literal
 }

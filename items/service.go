@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-// Service is what can be done with the menu.
+// Service has the use cases of the menu.
 type Service struct {
 	store Store
-	// inFlight holds the idempotency keys of the writes in progress.
+	// inFlight has the idempotency keys of the writes in progress.
 	inFlight sync.Map
 }
 
 // NewService returns a service over the store.
 func NewService(store Store) *Service { return &Service{store: store} }
 
-// Author is who makes a change, and the idempotency key of the request, which may be nil.
+// Author is the caller who makes a change, and the idempotency key of the request, which may be nil.
 type Author struct {
 	Subject string
 	Key     *Key
 }
 
-// stamp signs a write of this moment. No engine keeps U+0000 in a text.
+// stamp returns what the history records about a write at this moment. PostgreSQL cannot store U+0000 in a text.
 func (a Author) stamp() Stamp {
 	return Stamp{By: strings.ReplaceAll(a.Subject, "\x00", "\uFFFD"), At: time.Now(), Key: a.Key}
 }
 
-// Condition decides on an item whether a write may go on. Its error is returned to the caller as it is.
+// Condition checks an item before a write. Its error is returned to the caller unchanged.
 type Condition func(current Item) error
 
-// List returns the items that the query asks for, and where the next page begins, nil after the last.
-func (s *Service) List(ctx context.Context, query Query) (page []Item, next *Position, err error) {
+// List returns the items that the query asks for, and the page key of the next page, nil on the last one.
+func (s *Service) List(ctx context.Context, query Query) (page []Item, next *PageKey, err error) {
 	limit := query.Limit
-	query.Limit++ // one more tells whether there is a next page
+	query.Limit++ // if there is one more, there is a next page
 	page, err = s.store.List(ctx, query)
 	if err == nil && len(page) > limit {
 		page = page[:limit]
-		next = PositionOf(page[limit-1])
+		next = PageKeyOf(page[limit-1])
 	}
 	return page, next, err
 }

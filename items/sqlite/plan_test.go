@@ -24,7 +24,7 @@ func TestPagesFollowAnIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, query := range storetest.PageQueries() {
-		for _, after := range []*items.Position{nil, {ID: 7, Name: "noodles", Price: 500}} {
+		for _, after := range []*items.PageKey{nil, {ID: 7, Name: "noodles", Price: 500}} {
 			query.After = after
 			statement, args := selectItems(query)
 			var plan []string

@@ -67,7 +67,7 @@ func BenchmarkPages(b *testing.B, engine Engine) {
 		before, last := first, first
 		before.Limit *= thousandth - 1
 		menu := mustQuery(b, store, before)
-		last.After = items.PositionOf(menu[len(menu)-1])
+		last.After = items.PageKeyOf(menu[len(menu)-1])
 		b.Run(name, func(b *testing.B) {
 			one := make([]time.Duration, b.N)
 			other := make([]time.Duration, b.N)

@@ -54,7 +54,7 @@ func testPages(t *testing.T, engine Engine) {
 					if len(page) < limit {
 						break
 					}
-					query.After = items.PositionOf(page[limit-1])
+					query.After = items.PageKeyOf(page[limit-1])
 				}
 				if !slices.Equal(ids(got), ids(want)) {
 					t.Errorf("sort %q, category %q, limit %d: got %v, want %v", sort, category, limit, ids(got), ids(want))

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// undecomposed are Latin letters that Unicode does not take apart into a letter and an accent, as their readers do.
+// undecomposed are Latin letters that Unicode does not decompose into a letter and an accent, although readers do.
 var undecomposed = strings.NewReplacer("ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "æ", "ae", "œ", "oe", "ı", "i")
 
-// Fold returns the text without its differences of case, accents and width, so that crème brûlée is found as CREME
-// BRULEE. Both engines store it and compare it byte by byte, since their own rules for text differ.
+// Fold removes differences of case, accents and width, so that a search for CREME BRULEE finds crème brûlée. Both engines
+// store folded text and compare it byte by byte, because their own rules for text differ.
 func Fold(text string) string {
 	if isASCII(text) {
 		return strings.ToLower(text)
@@ -25,12 +25,12 @@ func Fold(text string) string {
 	defer folders.Put(folder)
 	folded, _, err := transform.String(folder, text)
 	if err != nil {
-		return strings.ToLower(text) // no text is known that gets here
+		return strings.ToLower(text) // no known text leads here
 	}
 	return undecomposed.Replace(folded)
 }
 
-// folders are kept for the next text: to make one costs many times what it does.
+// folders are reused, because creating one takes many times longer than using it.
 var folders = sync.Pool{New: func() any {
 	return transform.Chain(cases.Fold(), norm.NFKD, runes.Remove(runes.In(unicode.Mn)), norm.NFC)
 }}
@@ -44,11 +44,11 @@ func isASCII(text string) bool {
 	return true
 }
 
-// maxSortKey bounds what an index holds of a text, in bytes: folding can make a text many times longer, and engines bound
-// their index entries.
+// maxSortKey limits the text in an index, in bytes: folding can make a text many times longer, and engines limit the size
+// of index entries.
 const maxSortKey = 256
 
-// SortKey returns what an item is ordered or grouped by for a text of its: the beginning of the folded text.
+// SortKey returns the beginning of the folded text, by which items are sorted or grouped.
 func SortKey(text string) string {
 	key := Fold(text)
 	if len(key) <= maxSortKey {
@@ -61,11 +61,10 @@ func SortKey(text string) string {
 	return key[:end]
 }
 
-// SearchText returns the folded text of an item in which words are looked for.
+// SearchText returns the folded text of an item, which a search looks through.
 func SearchText(item Item) string {
-	// One by one, since the short way is for those that are plain.
 	return strings.Join([]string{Fold(item.Name), Fold(item.Description), Fold(item.Tagline), Fold(item.Category)}, "\n")
 }
 
-// searchWords splits what a person typed into the words to look for.
+// searchWords splits what a person typed into folded words.
 func searchWords(typed string) []string { return strings.Fields(Fold(typed)) }
