@@ -7,7 +7,6 @@ import (
 	"net/http/pprof"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -31,47 +30,12 @@ type Metrics struct {
 	refusals       *prometheus.CounterVec
 	store          *prometheus.HistogramVec
 	spans          *prometheus.CounterVec
-
-	mu     sync.RWMutex
-	served map[served]observers
-}
-
-// served is what requests are counted by. The library looks its labels up anew each time, so what was found is kept. There
-// are a few hundred at most.
-type served struct {
-	method, route string
-	status        int
-	stream        bool // which lasts as long as its client likes: it has no duration
-}
-
-type observers struct {
-	requests prometheus.Counter
-	duration prometheus.Observer // nil for a stream
-}
-
-func (m *Metrics) observersOf(key served) observers {
-	m.mu.RLock()
-	found, ok := m.served[key]
-	m.mu.RUnlock()
-	if ok {
-		return found
-	}
-	status := strconv.Itoa(key.status)
-	found.requests = m.requests.WithLabelValues(key.method, key.route, status)
-	if !key.stream {
-		found.duration = m.duration.WithLabelValues(key.method, key.route, status)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.served[key] = found
-	return found
 }
 
 // NewMetrics returns metrics of their own registry, so that several servers can run in one process.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		served:   map[served]observers{},
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "http_requests_in_flight",
 			Help: "Requests that are being served, event streams included.",
@@ -143,10 +107,10 @@ func (m *Metrics) count(c *gin.Context, took time.Duration) {
 	if c.FullPath() == "" {
 		method = "any"
 	}
-	counted := m.observersOf(served{method, routeOf(c), c.Writer.Status(), isStream(c)})
-	counted.requests.Inc()
-	if counted.duration != nil {
-		counted.duration.Observe(took.Seconds())
+	labels := []string{method, routeOf(c), strconv.Itoa(c.Writer.Status())}
+	m.requests.WithLabelValues(labels...).Inc()
+	if !isStream(c) { // a stream lasts as long as its client likes
+		m.duration.WithLabelValues(labels...).Observe(took.Seconds())
 	}
 	if problem := problemTypeOf(c); problem != "" {
 		m.problems.WithLabelValues(problem).Inc()

@@ -1,12 +1,10 @@
 package server
 
 import (
-	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -25,14 +23,14 @@ const requestIDHeader = "X-Request-Id"
 // requestID names the request, after the client's own wish where that is usable, so that its answer, its log lines and
 // the client's report find each other. The header of the answer is where it is kept.
 func requestID(c *gin.Context) {
-	id := c.Request.Header[requestIDHeader]
-	if len(id) == 0 || !isUsableID(id[0]) {
-		id = []string{newID()}
+	id := c.GetHeader(requestIDHeader)
+	if !isUsableID(id) {
+		id = rand.Text()
 	}
-	c.Writer.Header()[requestIDHeader] = id[:1]
+	c.Header(requestIDHeader, id)
 }
 
-func idOf(c *gin.Context) string { return c.Writer.Header()[requestIDHeader][0] }
+func idOf(c *gin.Context) string { return c.Writer.Header().Get(requestIDHeader) }
 
 // isUsableID says what a client's own request id may look like: it goes into the log and into answers.
 func isUsableID(id string) bool {
@@ -46,20 +44,6 @@ func isUsableID(id string) bool {
 	return id != "" && len(id) <= 64
 }
 
-// newID returns an id of 128 random bits. Nobody gains from guessing one, so they need not be fit for a secret.
-func newID() string {
-	const alphabet, each = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 13 // letters for 64 bits
-	var id [2 * each]byte
-	for half := range 2 {
-		n := rand.Uint64() //nolint:gosec // see above
-		for i := range each {
-			id[half*each+i] = alphabet[n&31]
-			n >>= 5
-		}
-	}
-	return string(id[:])
-}
-
 // observe measures every request, for the metrics and the access log.
 func observe(log *slog.Logger, metrics *Metrics, traced bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -69,14 +53,14 @@ func observe(log *slog.Logger, metrics *Metrics, traced bool) gin.HandlerFunc {
 		c.Next()
 		took := time.Since(started)
 		metrics.count(c, took)
-		accessLog(log, c, started.Add(took), took, traced)
+		accessLog(log, c, took, traced)
 	}
 }
 
 // accessLog writes the line of one request. It names the route by its template, never logs a query, which may hold
 // secrets, nor a header, and carries the cause of a failure that the client was not told. docs/operations.md has the
 // fields.
-func accessLog(log *slog.Logger, c *gin.Context, now time.Time, took time.Duration, traced bool) {
+func accessLog(log *slog.Logger, c *gin.Context, took time.Duration, traced bool) {
 	level := slog.LevelInfo
 	switch {
 	case c.Writer.Status() >= http.StatusInternalServerError:
@@ -87,9 +71,7 @@ func accessLog(log *slog.Logger, c *gin.Context, now time.Time, took time.Durati
 	if !log.Enabled(c.Request.Context(), level) {
 		return
 	}
-	// The handler is called directly: a Logger would look up from where, for each line.
-	line := slog.NewRecord(now, level, "request", 0)
-	line.AddAttrs(
+	attrs := []slog.Attr{
 		slog.String("request_id", idOf(c)),
 		slog.String("method", c.Request.Method),
 		slog.String("route", routeOf(c)),
@@ -97,34 +79,23 @@ func accessLog(log *slog.Logger, c *gin.Context, now time.Time, took time.Durati
 		slog.Int("status", c.Writer.Status()),
 		slog.Int("bytes", max(0, c.Writer.Size())),
 		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
-		slog.String("client", clientOf(c)),
-	)
+		slog.String("client", c.ClientIP()),
+	}
 	if principal, ok := authz.PrincipalOf(c); ok {
-		line.AddAttrs(slog.String("subject", shorten(principal.Subject)))
+		attrs = append(attrs, slog.String("subject", shorten(principal.Subject)))
 	}
 	if traced {
 		if id := traceIDOf(c); id != "" {
-			line.AddAttrs(slog.String("trace_id", id))
+			attrs = append(attrs, slog.String("trace_id", id))
 		}
 	}
 	if problem := problemTypeOf(c); problem != "" {
-		line.AddAttrs(slog.String("problem", problem))
+		attrs = append(attrs, slog.String("problem", problem))
 	}
 	if failure := c.Errors.Last(); failure != nil {
-		line.AddAttrs(slog.String("error", shorten(failure.Error())))
+		attrs = append(attrs, slog.String("error", shorten(failure.Error())))
 	}
-	_ = log.Handler().Handle(c.Request.Context(), line) // nobody is left to be told
-}
-
-// clientOf returns the address of the client. Gin takes it apart, judges and puts it together again, which is of use only
-// where a proxy may have sent another.
-func clientOf(c *gin.Context) string {
-	if len(c.Request.Header["X-Forwarded-For"]) == 0 {
-		if host, _, err := net.SplitHostPort(c.Request.RemoteAddr); err == nil {
-			return host
-		}
-	}
-	return c.ClientIP()
+	log.LogAttrs(c.Request.Context(), level, "request", attrs...)
 }
 
 // shorten keeps what a client made up from filling the log.
@@ -164,37 +135,22 @@ func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 	}
 }
 
-// securityHeaders are those of an API: nothing in an answer is to be run, framed or guessed at. Like all headers that are
-// the same in every answer, they are shared by all: net/http reads them, and whoever sets one anew replaces it.
+// securityHeaders sets the headers that have an effect on every response. nosniff keeps a browser from running a JSON text
+// as a script or showing it as a page. Everything else that protects a page is in pageHeaders.
 func securityHeaders(c *gin.Context) {
-	sendFixedFields(c.Writer, c.Request)
-	c.Writer.Header()["Content-Security-Policy"] = nothingAllowed // some pages have another
+	c.Header("X-Content-Type-Options", "nosniff")
 	if overTLS(c) {
 		c.Header("Strict-Transport-Security", "max-age=31536000") // RFC 6797; over plain HTTP it must not be sent
 	}
 }
 
-// fixedFields are header fields of every answer.
-var fixedFields = http.Header{
-	"X-Content-Type-Options":       {"nosniff"},
-	"Referrer-Policy":              {"no-referrer"},
-	"Cross-Origin-Resource-Policy": {"same-origin"}, // governs embedding alone; fetches that CORS allows still work
+// pageHeaders sets the headers that have an effect only on a document and its assets. A page that needs more replaces the
+// content security policy, which allows nothing.
+func pageHeaders(c *gin.Context) {
+	c.Header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Header("Cross-Origin-Resource-Policy", "same-origin")
 }
-
-// fixedFieldsText is how they are written.
-var fixedFieldsText = func() []byte {
-	var text bytes.Buffer
-	if err := fixedFields.Write(&text); err != nil {
-		panic(err) // a buffer takes everything
-	}
-	return text.Bytes()
-}()
-
-var (
-	nothingAllowed = []string{"default-src 'none'; frame-ancestors 'none'"}
-	everyOrigin    = []string{"*"}
-	exposed        = []string{strings.Join(exposedHeaders, ",")}
-)
 
 // overTLS reports whether the client's connection is encrypted, as far as a trusted proxy says so. The addresses differ
 // only where Gin believes the proxy.
@@ -275,10 +231,10 @@ func allowOrigin(origins []string) func(string) bool {
 func refuseForeignOrigins(origins []string) gin.HandlerFunc {
 	if origins == nil {
 		// On every answer, as the NestJS application has it: a cache may give one to a page that it had for curl.
+		exposed := strings.Join(exposedHeaders, ",")
 		return func(c *gin.Context) {
-			h := c.Writer.Header()
-			h["Access-Control-Allow-Origin"] = everyOrigin
-			h["Access-Control-Expose-Headers"] = exposed
+			c.Header("Access-Control-Allow-Origin", "*")
+			c.Header("Access-Control-Expose-Headers", exposed)
 		}
 	}
 	return func(c *gin.Context) {

@@ -74,16 +74,23 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
+// A JSON response has only the headers that have an effect there; pages and their assets have the others too.
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
-	for _, path := range []string{"/items", "/items/99", "/nope", "/healthz"} {
+	ofPages := map[string]string{"Content-Security-Policy": "default-src 'none'", "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin"}
+	for path, isPage := range map[string]bool{
+		"/items": false, "/items/1": false, "/items/99": false, "/nope": false, "/healthz": false,
+		"/": true, "/menu/1": true, "/docs": true, "/docs/callback": true, "/openapi.yaml": true,
+	} {
 		r := a.do("GET", path, "")
 		assertHeader(t, r, "X-Content-Type-Options", "nosniff")
-		assertHeader(t, r, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		assertHeader(t, r, "Referrer-Policy", "no-referrer")
-		assertHeader(t, r, "Cross-Origin-Resource-Policy", "same-origin")
 		assertHeader(t, r, "Server", "")
+		for name, want := range ofPages {
+			if got := r.header.Get(name); isPage && !strings.HasPrefix(got, want) || !isPage && got != "" {
+				t.Errorf("%s: got %s %q, want it to start with %q on a page and to be absent elsewhere", path, name, got, want)
+			}
+		}
 	}
 }
 
@@ -493,4 +500,41 @@ func TestChunkedBodyOverTheLimit(t *testing.T) {
 	r := mustAnswer(t, conn)
 	r.assertStatus(t, 413)
 	r.mustProblem(t)
+}
+
+// TestHangUpIsNoticed: when the client hangs up while its request waits for the store, the store call is cancelled.
+func TestHangUpIsNoticed(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond} {
+		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
+			called, cancelled := make(chan struct{}), make(chan struct{})
+			a := newAPI(t, func(o *server.Options) {
+				o.Store = brokenStore{o.Store, func(ctx context.Context) error {
+					close(called)
+					<-ctx.Done()
+					close(cancelled)
+					return ctx.Err()
+				}}
+			})
+			client, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The second request waits, on a connection that has been used before, as most are.
+			for _, path := range []string{"/nope", "/items/1"} {
+				if _, err := fmt.Fprintf(client, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-called
+			time.Sleep(after)
+			_ = client.Close()
+			select {
+			case <-cancelled:
+			case <-time.After(5 * time.Second):
+				t.Error("the store call still runs 5 s after the client hung up")
+			}
+		})
+	}
 }

@@ -69,9 +69,9 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	page.Mount(bounded)
+	page.Mount(bounded.Group("/", pageHeaders))
 
-	docs.NewModule(o.Docs).Mount(public)
+	docs.NewModule(o.Docs).Mount(public.Group("/", pageHeaders))
 
 	return engine, nil
 }

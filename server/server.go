@@ -77,7 +77,6 @@ func New(o Options) (*Server, error) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ConnState:         s.connections.track,
-		ConnContext:       withConn,
 		// OPTIONS * is answered by the routes like everything else.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
@@ -99,7 +98,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	for _, listener := range listeners {
 		l := &drainingListener{Listener: listener}
 		draining = append(draining, l)
-		go func() { ended <- s.http.Serve(thriftyListener{l}) }()
+		go func() { ended <- s.http.Serve(l) }()
 	}
 	select {
 	case err := <-ended:

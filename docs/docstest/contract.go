@@ -231,12 +231,13 @@ func (c *Contract) responseFor(a Answer) (node, error) {
 }
 
 // everywhere are the headers that every answer has. The document has them in its introduction.
-var everywhere = []string{"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Cross-Origin-Resource-Policy"}
+var everywhere = []string{"X-Content-Type-Options"}
 
-// ofHTTP are the headers that HTTP and CORS need no description of.
+// ofHTTP are the headers of HTTP, CORS and pages, which need no description.
 var ofHTTP = []string{
 	"Content-Type", "Content-Length", "Date", "Connection", "Vary", "Allow",
 	"Access-Control-Expose-Headers", "Strict-Transport-Security",
+	"Content-Security-Policy", "Referrer-Policy", "Cross-Origin-Resource-Policy",
 }
 
 func (c *Contract) checkHeaders(a Answer, response node) error {
