@@ -50,9 +50,9 @@ func mayWrite(name string, force bool) error {
 	case err != nil:
 		return fmt.Errorf("%s cannot be written: %w", name, cause(err))
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is there already and is not a plain file; name another", name)
+		return fmt.Errorf("%s exists and is not a regular file; name another", name)
 	case !force:
-		return fmt.Errorf("%s is there already; name another file, or replace it with --force", name)
+		return fmt.Errorf("%s already exists; name another file, or replace it with --force", name)
 	}
 	return nil
 }

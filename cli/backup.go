@@ -24,25 +24,21 @@ func (a *app) backupCommand() *cobra.Command {
 		Long: "Write the database of one moment into a file, while the server is running. The file is an SQLite database, whatever the " +
 			"engine; restore puts it into either.",
 	}
-	c.Flags().BoolVar(&force, "force", false, "replace FILE if it is there")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		cfg, err := a.load(config.Client)
-		if err != nil {
-			return err
-		}
-		if err := notTheDatabase(cfg, args[0]); err != nil {
-			return err
-		}
-		return interrupted(c.Context(), backup(c.Context(), cfg, args[0], force, c.ErrOrStderr()), "no file was written")
-	}
+	c.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
+	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
+		return orStopped(ctx, backup(ctx, cfg, args[0], force, c.ErrOrStderr()), "no file was written")
+	})
 	return c
 }
 
 func backup(ctx context.Context, cfg config.Config, name string, force bool, stderr io.Writer) (err error) {
-	if err := mayWrite(name, force); err != nil {
-		return err // before anything is opened
+	if err := notTheDatabase(cfg, name); err != nil {
+		return err
 	}
-	store, err := openExisting(ctx, cfg, quietLogger(cfg, stderr))
+	if err := mayWrite(name, force); err != nil {
+		return err // before the database is opened
+	}
+	store, err := openExisting(ctx, cfg, stderr)
 	if err != nil {
 		return err
 	}
@@ -64,14 +60,14 @@ func backup(ctx context.Context, cfg config.Config, name string, force bool, std
 	}
 	size := ""
 	if info, err := os.Stat(name); err == nil {
-		size = fmt.Sprintf(" (%s)", humanize.Bytes(uint64(info.Size()))) //nolint:gosec // no size is negative
+		size = fmt.Sprintf(" (%s)", humanize.Bytes(uint64(info.Size()))) //nolint:gosec // a size is not negative
 	}
 	p.done(fmt.Sprintf("backed up %s to %s%s", cfg.Database, name, size))
 	return nil
 }
 
-// backupOther backs up a store of another engine: it moves the menu into an SQLite database beside the file, and backs
-// that one up, so that every backup is of one kind.
+// backupOther backs up a store of another engine. It copies the menu into a temporary SQLite database and backs that up, so
+// that every backup has the same format.
 func backupOther(ctx context.Context, store items.Store, file string, moved func(transfer.Count)) (err error) {
 	local, err := sqlite.Open(ctx, file+".db")
 	if err != nil {

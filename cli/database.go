@@ -59,19 +59,20 @@ func openMenu(
 // systemStamp signs what the program itself writes.
 func systemStamp() items.Stamp { return items.Stamp{By: "menu-api", At: time.Now()} }
 
-// quietLogger keeps standard output free for an export, and leaves to the commands what they say themselves.
+// quietLogger writes to standard error, because an export may use standard output, and only what a command does not report
+// itself.
 func quietLogger(cfg config.Config, stderr io.Writer) *slog.Logger {
 	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn)
 	return newLogger(cfg, stderr)
 }
 
-// openExisting opens a database that is there. It makes none: one who mistypes the settings would get an empty backup,
-// and trust it.
-func openExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (items.Store, error) {
+// openExisting opens a database that exists. It does not create one: with a typing error in the settings, the result would
+// be an empty backup.
+func openExisting(ctx context.Context, cfg config.Config, stderr io.Writer) (items.Store, error) {
 	if file, ok := cfg.Database.SQLiteFile(); ok {
 		if _, err := os.Stat(file); err != nil {
 			return nil, fmt.Errorf("database %s: %w", file, cause(err))
 		}
 	}
-	return openStore(ctx, cfg, log)
+	return openStore(ctx, cfg, quietLogger(cfg, stderr))
 }

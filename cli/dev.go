@@ -16,21 +16,18 @@ import (
 )
 
 func (a *app) devCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "dev", Args: cobra.NoArgs,
 		Short: "Serve the API with an identity provider for development; no account is needed",
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.load(config.Dev)
-			if err != nil {
-				return err
-			}
-			a.tuneGC()
-			return dev(c.Context(), cfg, c.OutOrStdout())
-		},
 	}
+	c.RunE = a.with(config.Dev, func(ctx context.Context, cfg config.Config, _ []string) error {
+		a.tuneGC()
+		return dev(ctx, cfg, c.OutOrStdout())
+	})
+	return c
 }
 
-// dev runs the API beside an identity provider of its own until the context ends.
+// dev runs the API and a development identity provider until the context ends.
 func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	log, out := newServerLogger(ctx, cfg, stdout)
 	defer out.writeThrough()
@@ -52,15 +49,15 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		return err
 	}
 	for _, listener := range listeners {
-		defer serveBeside(listener, provider, log)() // ends after the API, which asks it for keys
+		defer serveBeside(listener, provider, log)() // after the API, which needs its keys
 	}
 	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
-		printBanner(out, cfg, addr) // in its place among the lines of the log
+		printBanner(out, cfg, addr) // in order with the log lines
 		_ = out.flush()
 	})
 }
 
-// printBanner tells a newcomer where everything is and what to paste.
+// printBanner prints every URL, and commands to paste.
 func printBanner(w io.Writer, cfg config.Config, addr net.Addr) {
 	_, port, _ := net.SplitHostPort(addr.String())
 	api := "http://localhost:" + port

@@ -13,14 +13,15 @@ import (
 	"menu-api/items/transfer"
 )
 
-// standard is the argument that names standard input or output.
+// standard is the argument that means standard input or output.
 const standard = "-"
 
-func fileArgument(args []string) string {
-	if len(args) == 0 {
-		return standard
+// oneFile checks the argument of the commands that need a file.
+func oneFile(c *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] == "" {
+		return fmt.Errorf("name one file: %s FILE", c.Name())
 	}
-	return args[0]
+	return nil
 }
 
 func formatFor(flag, file string) (transfer.Format, error) {
@@ -33,15 +34,7 @@ func formatFor(flag, file string) (transfer.Format, error) {
 	return "", fmt.Errorf("--format must be jsonl or csv, not %q", flag)
 }
 
-// oneFile checks the argument of the commands that need a file.
-func oneFile(c *cobra.Command, args []string) error {
-	if len(args) != 1 || args[0] == "" {
-		return fmt.Errorf("name one file: %s FILE", c.Name())
-	}
-	return nil
-}
-
-// notTheDatabase refuses the file of the database itself, which no command may replace under a server.
+// notTheDatabase rejects the file of the database itself, which no command may replace while a server uses it.
 func notTheDatabase(cfg config.Config, name string) error {
 	database, ok := cfg.Database.SQLiteFile()
 	if !ok {
@@ -49,7 +42,7 @@ func notTheDatabase(cfg config.Config, name string) error {
 	}
 	named, err := os.Stat(name)
 	if err != nil {
-		return nil //nolint:nilerr // a file that is not there is another one
+		return nil //nolint:nilerr // a file that does not exist is another one
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if part, err := os.Stat(database + suffix); err == nil && os.SameFile(part, named) {
@@ -59,8 +52,8 @@ func notTheDatabase(cfg config.Config, name string) error {
 	return nil
 }
 
-// interrupted says what became of a command that was told to stop.
-func interrupted(ctx context.Context, err error, outcome string) error {
+// orStopped returns err, or what was left undone if a signal caused it.
+func orStopped(ctx context.Context, err error, outcome string) error {
 	if err != nil && ctx.Err() != nil && !errors.Is(err, items.ErrUncertain) {
 		return errors.New("stopped: " + outcome)
 	}

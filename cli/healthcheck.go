@@ -17,11 +17,8 @@ func (a *app) healthcheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "healthcheck", Args: cobra.NoArgs,
 		Short: "Ask the local server whether it is ready; exit status 0 or 1",
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.load(config.Client)
-			if err == nil {
-				err = healthcheck(c.Context(), cfg)
-			}
+		RunE: func(c *cobra.Command, args []string) error {
+			err := a.with(config.Client, healthcheck)(c, args)
 			if err != nil {
 				// Not wrapped: the status is 1 even for invalid settings, because Docker reserves 2.
 				err = fmt.Errorf("not ready: %v", err) //nolint:errorlint // see above
@@ -32,7 +29,7 @@ func (a *app) healthcheckCommand() *cobra.Command {
 }
 
 // healthcheck returns nil if the server on this machine is ready. Containers, which have no curl, run it.
-func healthcheck(ctx context.Context, cfg config.Config) error {
+func healthcheck(ctx context.Context, cfg config.Config, _ []string) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	host := cfg.Host
@@ -50,7 +47,7 @@ func healthcheck(ctx context.Context, cfg config.Config) error {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", target, response.Status)
+		return fmt.Errorf("%s responded with %s", target, response.Status)
 	}
 	return nil
 }

@@ -20,40 +20,37 @@ func (a *app) importCommand() *cobra.Command {
 		Use: "import FILE", Args: oneFile,
 		Short: "Add the items of a JSON Lines or CSV file to the menu, all or none; - is standard input",
 	}
-	c.Flags().StringVar(&format, "format", "", "jsonl or csv (default by the name of the file, else jsonl)")
+	c.Flags().StringVar(&format, "format", "", "jsonl or csv (default by the name of the file, otherwise jsonl)")
 	c.Flags().BoolVar(&replace, "replace", false, "remove all items and their history first")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		cfg, err := a.load(config.Client)
-		if err != nil {
-			return err
-		}
+	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
 		format, err := formatFor(format, args[0])
 		if err != nil {
 			return err
 		}
-		return importMenu(c.Context(), cfg, args[0], c.InOrStdin(), c.ErrOrStderr(), format, replace)
-	}
+		source := transfer.File{Name: args[0], Format: format}
+		return orStopped(ctx, importFile(ctx, cfg, source, c.InOrStdin(), c.ErrOrStderr(), replace), "nothing was changed")
+	})
 	return c
 }
 
-func importMenu(
-	ctx context.Context, cfg config.Config, name string, stdin io.Reader, stderr io.Writer, format transfer.Format, replace bool,
-) (err error) {
-	source, size := transfer.File{Name: "standard input", Format: format, Reader: stdin}, int64(unknown)
-	if name != standard {
-		file, err := os.Open(name)
+func importFile(ctx context.Context, cfg config.Config, source transfer.File, stdin io.Reader, stderr io.Writer, replace bool) (err error) {
+	size := int64(unknown)
+	if source.Name == standard {
+		source.Name, source.Reader = "standard input", stdin
+	} else {
+		file, err := os.Open(source.Name)
 		if err != nil {
-			return fmt.Errorf("%s cannot be read: %w", name, cause(err))
+			return fmt.Errorf("%s cannot be read: %w", source.Name, cause(err))
 		}
 		defer func() { _ = file.Close() }()
-		source.Name, source.Reader = name, file
+		source.Reader = file
 		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
 			size = info.Size()
 		}
 	}
 	store, err := openStore(ctx, cfg, quietLogger(cfg, stderr))
 	if err != nil {
-		return interrupted(ctx, err, "nothing was changed")
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	p := byRecords(stderr, "import")
@@ -67,5 +64,5 @@ func importMenu(
 	if err == nil {
 		p.done("imported " + count.String())
 	}
-	return interrupted(ctx, err, "nothing was changed")
+	return err
 }

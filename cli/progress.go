@@ -12,20 +12,20 @@ import (
 	"menu-api/items/transfer"
 )
 
-// progress shows the person at a terminal how far a command is. Elsewhere it shows nothing but its last line.
+// progress shows the progress of a command on a terminal. Elsewhere it prints only the last line.
 type progress struct {
 	to    io.Writer
-	bar   *progressbar.ProgressBar // nil where nobody looks
+	bar   *progressbar.ProgressBar // nil unless to is a terminal
 	began time.Time
 }
 
-// unknown stands for a size that is not known.
+// unknown is the size of a file or stream whose size is not known.
 const unknown = -1
 
-// byRecords begins a command that counts records.
+// byRecords starts the progress of a command that counts records.
 func byRecords(to io.Writer, what string) *progress { return newProgress(to, what, unknown, false) }
 
-// byBytes begins a command that counts bytes, of which there are so many.
+// byBytes starts the progress of a command that counts bytes. size is their number, or unknown.
 func byBytes(to io.Writer, what string, size int64) *progress {
 	return newProgress(to, what, size, true)
 }
@@ -39,7 +39,7 @@ func newProgress(to io.Writer, what string, size int64, bytes bool) *progress {
 			progressbar.OptionShowBytes(bytes),
 			progressbar.OptionShowCount(),
 			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionSetSpinnerChangeInterval(0), // or a goroutine draws, also when all is done
+			progressbar.OptionSetSpinnerChangeInterval(0), // otherwise a goroutine keeps drawing after the end
 			progressbar.OptionClearOnFinish(),
 		)
 	}
@@ -59,14 +59,14 @@ type countingReader struct {
 	bar  *progressbar.ProgressBar
 }
 
-// Read implements io.Reader. The bar complains about a file that has grown; that is no reason to stop reading it.
+// Read implements io.Reader. The bar returns an error if the file has grown, which does not matter.
 func (r *countingReader) Read(p []byte) (n int, err error) {
 	n, err = r.from.Read(p)
 	_ = r.bar.Add(n)
 	return n, err
 }
 
-// moved counts records. It looks at the bar now and then only: records come fast.
+// moved counts records. It updates the bar only every thousand records.
 func (p *progress) moved(count transfer.Count) {
 	if n := count.Items + count.Changes; p.bar != nil && n%1000 == 0 {
 		_ = p.bar.Add(1000)
@@ -98,14 +98,14 @@ func (p *progress) watch(file string) (stop func()) {
 	}
 }
 
-// end takes the bar away.
+// end removes the bar.
 func (p *progress) end() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
 	}
 }
 
-// done takes the bar away and says what was done, and how long it took.
+// done removes the bar and prints what was done and how long it took.
 func (p *progress) done(what string) {
 	p.end()
 	took := time.Since(p.began)

@@ -24,20 +24,16 @@ func (a *app) restoreCommand() *cobra.Command {
 			"The server may be running. Idempotency keys are not restored.",
 	}
 	c.Flags().BoolVar(&replace, "replace", false, "remove the menu and its history from the database first")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		cfg, err := a.load(config.Client)
-		if err != nil {
-			return err
-		}
-		if err := notTheDatabase(cfg, args[0]); err != nil {
-			return err
-		}
-		return interrupted(c.Context(), restore(c.Context(), cfg, args[0], replace, c.ErrOrStderr()), "the database is as it was")
-	}
+	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
+		return orStopped(ctx, restore(ctx, cfg, args[0], replace, c.ErrOrStderr()), "the database was not changed")
+	})
 	return c
 }
 
 func restore(ctx context.Context, cfg config.Config, name string, replace bool, stderr io.Writer) (err error) {
+	if err := notTheDatabase(cfg, name); err != nil {
+		return err
+	}
 	folder, err := os.MkdirTemp("", "menu-api-restore-*")
 	if err != nil {
 		return err
@@ -67,26 +63,26 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 	return err
 }
 
-// mustBeEmpty refuses a database that holds an item, or the history of one.
+// mustBeEmpty returns an error if the database contains an item, or the history of one.
 func mustBeEmpty(ctx context.Context, cfg config.Config, store items.Store) error {
-	var held transfer.Count
-	enough := errors.New("enough")
+	var found transfer.Count
+	errFound := errors.New("found a change")
 	err := store.Export(ctx, true, func(rec items.Record) error {
 		if rec.Change != nil {
-			held.Changes++
-			return enough
+			found.Changes++
+			return errFound
 		}
-		held.Items++
+		found.Items++
 		return nil
 	})
 	switch {
-	case err != nil && !errors.Is(err, enough):
+	case err != nil && !errors.Is(err, errFound):
 		return err
-	case held.Items > 0:
-		held.Changes = 0
-		return fmt.Errorf("the database %s holds %s; restore --replace removes them first", cfg.Database, held)
-	case held.Changes > 0:
-		return fmt.Errorf("the database %s holds the history of deleted items; restore --replace removes it first", cfg.Database)
+	case found.Items > 0:
+		found.Changes = 0
+		return fmt.Errorf("the database %s contains %s; restore --replace removes them first", cfg.Database, found)
+	case found.Changes > 0:
+		return fmt.Errorf("the database %s contains the history of deleted items; restore --replace removes it first", cfg.Database)
 	}
 	return nil
 }

@@ -18,9 +18,15 @@ type app struct {
 	getenv  func(string) string
 }
 
-// load reads the settings. It returns a *config.Error that lists every invalid one.
-func (a *app) load(mode config.Mode) (config.Config, error) {
-	return config.Load(mode, a.envFile, a.getenv)
+// with returns the RunE of a command that needs the settings. It returns a *config.Error that lists every invalid one.
+func (a *app) with(mode config.Mode, do func(ctx context.Context, cfg config.Config, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		cfg, err := config.Load(mode, a.envFile, a.getenv)
+		if err != nil {
+			return err
+		}
+		return do(c.Context(), cfg, args)
+	}
 }
 
 // Run runs the command that args name and returns when it is done or the context ends. getenv returns the value of an

@@ -22,18 +22,15 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "serve", Args: cobra.NoArgs,
 		Short: "Serve the API for the tokens of an Auth0 tenant (the default)",
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.load(config.Serve)
-			if err != nil {
-				return err
-			}
-			a.tuneGC()
-			return serve(c.Context(), cfg, c.OutOrStdout())
-		},
 	}
+	c.RunE = a.with(config.Serve, func(ctx context.Context, cfg config.Config, _ []string) error {
+		a.tuneGC()
+		return serve(ctx, cfg, c.OutOrStdout())
+	})
+	return c
 }
 
 // tuneGC lets the heap grow to five times its live size before a collection, unless GOGC is set: the live heap is a few

@@ -187,7 +187,7 @@ func syntaxError(what string, err error) error {
 		}
 	}
 	invalid := &ValidationError{
-		Detail: fmt.Sprintf("The %s is not valid JSON: %v at byte %d.", what, syntax.Err, syntax.ByteOffset),
+		Detail: fmt.Sprintf("The %s is not valid JSON: %v at byte %d.", what, syntax.Err, syntax.ByteOffset+1),
 	}
 	if field != "" {
 		invalid.Fields = []FieldError{{Field: field, Message: "is not valid JSON"}}

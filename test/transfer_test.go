@@ -126,13 +126,13 @@ func TestTransferRefuses(t *testing.T) {
 	}
 	want := m.must("export")
 	for args, message := range map[string]string{
-		"backup " + saved:                        saved + " is there already; name another file, or replace it with --force",
-		"export " + saved:                        saved + " is there already; name another file, or replace it with --force",
-		"export --force " + folder:               folder + " is there already and is not a plain file; name another",
+		"backup " + saved:                        saved + " already exists; name another file, or replace it with --force",
+		"export " + saved:                        saved + " already exists; name another file, or replace it with --force",
+		"export --force " + folder:               folder + " exists and is not a regular file; name another",
 		"backup --force " + m.file():             m.file() + " is the database itself, or a part of it; name another file",
 		"export --force " + m.file():             m.file() + " is the database itself, or a part of it; name another file",
 		"restore --replace " + m.file():          m.file() + " is the database itself, or a part of it; name another file",
-		"restore " + saved:                       "the database " + m.url + " holds 2 items; restore --replace removes them first",
+		"restore " + saved:                       "the database " + m.url + " contains 2 items; restore --replace removes them first",
 		"restore --replace " + text:              text + ": it is not an SQLite database",
 		"restore --replace " + folder + "/no.db": folder + "/no.db: no such file or directory",
 		"backup " + folder + "/no/a.db":          folder + "/no/a.db cannot be written: no such file or directory",
@@ -255,9 +255,9 @@ func TestTransferCancelledLeavesNothing(t *testing.T) {
 	for args, message := range map[string]string{
 		"export " + folder + "/a.jsonl": "stopped: no file was written",
 		"backup " + folder + "/a.db":    "stopped: no file was written",
-		"restore --replace " + other:    "stopped: the database is as it was",
+		"restore --replace " + other:    "stopped: the database was not changed",
 		"import -":                      "stopped: nothing was changed",
-		"export":                        "stopped: what was written is not complete",
+		"export":                        "stopped: the output is not complete",
 	} {
 		if _, err := m.run(ctx, strings.Fields(args)...); err == nil || err.Error() != message {
 			t.Errorf("%s: got %v, want %s", args, err, message)
