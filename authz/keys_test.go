@@ -8,9 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,19 +18,22 @@ import (
 	"menu-api/authz/authztest"
 )
 
-// endpoint is a key set endpoint without a network, for tests in which the clock is synctest's.
+// endpoint is a key set endpoint without a network, for tests with synctest's clock.
 type endpoint struct {
-	mu     sync.Mutex
-	body   []byte
-	status int
-	delay  time.Duration
-	asked  []time.Time
+	mu    sync.Mutex
+	keys  []*authztest.Key
+	fails func(fetch int) bool // whether the fetch with this number gets a JSON error with status 500
+	delay time.Duration
+	asked []time.Time
 }
 
 func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 	e.mu.Lock()
 	e.asked = append(e.asked, time.Now())
-	status, body, delay := e.status, e.body, e.delay
+	status, body, delay := http.StatusOK, authztest.KeySet(e.keys...), e.delay
+	if e.fails != nil && e.fails(len(e.asked)) {
+		status, body = http.StatusInternalServerError, []byte(`{"error":"oops"}`)
+	}
 	e.mu.Unlock()
 	select {
 	case <-time.After(delay):
@@ -41,36 +43,70 @@ func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Status: fmt.Sprint(status), Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
 }
 
-// answer sets what the endpoint answers from now on.
-func (e *endpoint) answer(status int, body []byte) {
+func (e *endpoint) set(change func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.status, e.body = status, body
+	change()
 }
 
 func (e *endpoint) publish(keys ...*authztest.Key) {
-	e.answer(http.StatusOK, authztest.KeySet(keys...))
+	e.set(func() { e.keys, e.fails = keys, nil })
 }
 
-// fail answers as a proxy in trouble does: JSON, which a careless cache takes for an empty set.
-func (e *endpoint) fail() { e.answer(http.StatusInternalServerError, []byte(`{"error":"oops"}`)) }
+func (e *endpoint) fail() { e.set(func() { e.fails = func(int) bool { return true } }) }
 
-func (e *endpoint) fetches() int {
+func (e *endpoint) slowDown(delay time.Duration) { e.set(func() { e.delay = delay }) }
+
+// assertBudget checks that no minute has more fetches than the limit: five for unknown kids and a refresh.
+func (e *endpoint) assertBudget(t *testing.T, limit int) {
+	t.Helper()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.asked)
+	for n, first := range e.asked {
+		inMinute := 0
+		for _, at := range e.asked[n:] {
+			if at.Sub(first) < time.Minute {
+				inMinute++
+			}
+		}
+		if inMinute > limit {
+			t.Fatalf("got %d fetches within a minute, want at most %d", inMinute, limit)
+		}
+	}
 }
 
-// withClock runs a test against keys from an endpoint, under a clock that jumps whenever everything waits.
-func withClock(t *testing.T, setUp func(*endpoint), test func(*testing.T, *authz.Keys, *endpoint)) {
+func (e *endpoint) assertFetches(t *testing.T, want int) {
+	t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if got := len(e.asked); got != want {
+		t.Errorf("got %d fetches, want %d", got, want)
+	}
+}
+
+// keyNamed is key A with another kid, which makes it another key for Keys.
+func keyNamed(kid string) *authztest.Key {
+	return &authztest.Key{ID: kid, Private: keyA().Private}
+}
+
+// withClock runs a test with keys from an endpoint. The clock jumps whenever all goroutines wait.
+func withClock(t *testing.T, e *endpoint, test func(*testing.T, *authz.Keys, *endpoint)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{}
-		setUp(e)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		test(t, authz.NewKeys(ctx, "https://issuer.example/jwks", e, slog.New(slog.DiscardHandler)), e)
 	})
+}
+
+func publishing(keys ...*authztest.Key) *endpoint { return &endpoint{keys: keys} }
+
+// find looks a key up and returns how long it waited.
+func find(t *testing.T, keys *authz.Keys, kid string) (time.Duration, error) {
+	t.Helper()
+	start := time.Now()
+	_, err := keys.Find(t.Context(), kid)
+	return time.Since(start), err
 }
 
 func assertFound(t *testing.T, keys *authz.Keys, key *authztest.Key) {
@@ -84,316 +120,364 @@ func assertFound(t *testing.T, keys *authz.Keys, key *authztest.Key) {
 	}
 }
 
-func assertRefused(t *testing.T, keys *authz.Keys, kid string, want error) {
+func assertFoundAtOnce(t *testing.T, keys *authz.Keys, kid string) {
+	t.Helper()
+	if waited, err := find(t, keys, kid); err != nil || waited != 0 {
+		t.Fatalf("%s: got %v after %s, want it immediately", kid, err, waited)
+	}
+}
+
+func assertRejected(t *testing.T, keys *authz.Keys, kid string, want error) {
 	t.Helper()
 	if _, err := keys.Find(t.Context(), kid); !errors.Is(err, want) {
 		t.Errorf("%s: got %v, want %v", kid, err, want)
 	}
 }
 
-func assertFetches(t *testing.T, e *endpoint, want int) {
-	t.Helper()
-	if got := e.fetches(); got != want {
-		t.Errorf("got %d fetches, want %d", got, want)
-	}
-}
-
-var (
-	keyA = sync.OnceValue(func() *authztest.Key { return authztest.NewKey(&testing.B{}) })
-	keyB = sync.OnceValue(func() *authztest.Key { return authztest.NewKey(&testing.B{}) })
-)
-
 func TestKeysAreFetchedOnce(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA()); e.delay = time.Second }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+	e := publishing(keyA())
+	e.delay = time.Second
+	withClock(t, e, func(t *testing.T, keys *authz.Keys, e *endpoint) {
 		var wg sync.WaitGroup
 		for range 50 { // all wait for the fetch that began at the start
 			wg.Go(func() { assertFound(t, keys, keyA()) })
 		}
 		wg.Wait()
-		assertFetches(t, e, 1)
+		e.assertFetches(t, 1)
 	})
 }
 
 func TestKeysAreRefreshedInTheBackground(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA()) }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+	withClock(t, publishing(keyA()), func(t *testing.T, keys *authz.Keys, e *endpoint) {
 		assertFound(t, keys, keyA())
-		e.mu.Lock()
-		e.delay = 3 * time.Second
-		e.mu.Unlock()
+		e.slowDown(3 * time.Second)
 		time.Sleep(10*time.Minute + time.Second)
-		start := time.Now()
-		assertFound(t, keys, keyA())
-		if waited := time.Since(start); waited != 0 {
-			t.Errorf("waited %s for a refresh, want the old set to serve", waited)
-		}
-		assertFetches(t, e, 2)
+		assertFoundAtOnce(t, keys, keyA().ID) // in the old set, during the refresh
+		e.assertFetches(t, 2)
 	})
 }
 
-// Also when no token came for hours: the refresh does not wait to be asked for.
+// The refresh does not depend on requests: it alone ends a withdrawn key.
 func TestWithdrawnKeyStopsWorking(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA(), keyB()) }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
-		assertFound(t, keys, keyA())
-		e.publish(keyB())
-		time.Sleep(10*time.Minute + time.Second)
-		assertRefused(t, keys, keyA().ID, authz.ErrInvalid)
-		assertFound(t, keys, keyB())
-	})
+	for _, age := range []time.Duration{0, time.Minute, 9*time.Minute + 59*time.Second} {
+		t.Run(fmt.Sprintf("withdrawn %s after a fetch", age), func(t *testing.T) {
+			t.Parallel()
+			e := publishing(keyA(), keyB())
+			e.delay = time.Second
+			withClock(t, e, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+				time.Sleep(time.Second + age)
+				synctest.Wait()
+				assertFound(t, keys, keyA())
+				e.publish(keyB())
+				withdrawn := time.Now()
+				var worked time.Duration
+				for {
+					if _, err := find(t, keys, keyA().ID); err != nil {
+						break
+					}
+					worked = time.Since(withdrawn)
+					time.Sleep(time.Second)
+				}
+				if worked > 10*time.Minute+2*time.Second { // ten minutes between two fetches, which take a second each
+					t.Errorf("worked for another %s, want 10 minutes at most", worked)
+				}
+				time.Sleep(10 * time.Minute)
+				assertRejected(t, keys, keyA().ID, authz.ErrInvalid)
+				assertFound(t, keys, keyB())
+			})
+		})
+	}
 }
 
 func TestStaleKeysServeForADay(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA()) }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+	withClock(t, publishing(keyA()), func(t *testing.T, keys *authz.Keys, e *endpoint) {
 		assertFound(t, keys, keyA())
 		e.fail()
-		time.Sleep(24*time.Hour - time.Second)
-		assertFound(t, keys, keyA())
-		time.Sleep(2 * time.Second)
-		assertRefused(t, keys, keyA().ID, authz.ErrKeysUnavailable)
-		e.publish(keyA())
-		time.Sleep(10 * time.Second)
-		assertFound(t, keys, keyA())
+		e.slowDown(4 * time.Second)
+		for range 24*60 - 1 {
+			time.Sleep(time.Minute)
+			assertFoundAtOnce(t, keys, keyA().ID)
+		}
+		time.Sleep(59 * time.Second)
+		assertFoundAtOnce(t, keys, keyA().ID)
+		time.Sleep(2 * time.Second) // the set is a day old
+		assertRejected(t, keys, keyA().ID, authz.ErrKeysUnavailable)
+		e.publish(keyB())
+		e.slowDown(0)
+		time.Sleep(15 * time.Second)
+		assertFoundAtOnce(t, keys, keyB().ID)
+		assertRejected(t, keys, keyA().ID, authz.ErrInvalid)
 	})
 }
 
 func TestAttemptsWithoutKeysAreSpaced(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.fail() }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
-		for range 600 { // requests do not add to the attempts
-			assertRefused(t, keys, keyA().ID, authz.ErrKeysUnavailable)
-			time.Sleep(100 * time.Millisecond)
+	e := publishing(keyA())
+	e.fail()
+	withClock(t, e, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+		synctest.Wait()
+		for range 60 * 60 { // an hour of requests, which do not add to the attempts
+			waited, err := find(t, keys, keyA().ID)
+			var unavailable *authz.KeysUnavailableError
+			if !errors.As(err, &unavailable) || unavailable.RetryAfter < time.Second || unavailable.RetryAfter > 10*time.Second || waited != 0 {
+				t.Fatalf("got %v after %s, want a retry in 1 to 10 s immediately", err, waited)
+			}
+			time.Sleep(time.Second)
 		}
-		for i := 1; i < e.fetches(); i++ {
+		for i := 1; i < len(e.asked); i++ {
 			if pause := e.asked[i].Sub(e.asked[i-1]); pause < time.Second || pause > 10*time.Second {
 				t.Errorf("got %s between attempts %d and %d, want 1 to 10 seconds", pause, i, i+1)
 			}
 		}
-		_, err := keys.Find(t.Context(), "any")
-		var unavailable *authz.KeysUnavailableError
-		if !errors.As(err, &unavailable) || unavailable.RetryAfter < time.Second || unavailable.RetryAfter > 10*time.Second {
-			t.Errorf("got %+v, want to be told to come back in 1 to 10 seconds", err)
-		}
 		e.publish(keyA())
-		time.Sleep(10 * time.Second)
-		assertFound(t, keys, keyA())
+		time.Sleep(10*time.Second + time.Millisecond)
+		assertFoundAtOnce(t, keys, keyA().ID)
 	})
 }
 
 func TestRotatedKeyIsFoundAtOnce(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA()) }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+	withClock(t, publishing(keyA()), func(t *testing.T, keys *authz.Keys, e *endpoint) {
 		assertFound(t, keys, keyA())
 		time.Sleep(time.Second)
 		e.publish(keyB(), keyA())
-		e.mu.Lock()
-		e.delay = time.Second
-		e.mu.Unlock()
+		e.slowDown(time.Second)
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() { assertFound(t, keys, keyB()) })
 		}
 		wg.Wait()
-		assertFetches(t, e, 2) // one for all of them
+		e.assertFetches(t, 2) // one for all of them
 	})
 }
 
-// A fetch that was on its way before the key was rotated does not hold the new key. A token that comes meanwhile has to
-// wait for the next one, not for a 401.
+// A fetch that was sent before a rotation does not return the new key. A token that arrives during this fetch must wait for
+// the next one: a 401 would be wrong.
 func TestFetchInProgressMayBeTooOld(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA()) }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+	withClock(t, publishing(keyA()), func(t *testing.T, keys *authz.Keys, e *endpoint) {
 		assertFound(t, keys, keyA())
 		time.Sleep(time.Second)
-		e.mu.Lock()
-		e.delay = time.Second
-		e.mu.Unlock()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			assertRefused(t, keys, "made-up", authz.ErrInvalid)
-		}()
+		e.slowDown(time.Second)
+		var wg sync.WaitGroup
+		wg.Go(func() { assertRejected(t, keys, "made-up", authz.ErrInvalid) })
 		time.Sleep(500 * time.Millisecond)
 		e.publish(keyB(), keyA())
 		assertFound(t, keys, keyB())
-		<-done
-		assertFetches(t, e, 3)
+		wg.Wait()
+		e.assertFetches(t, 3)
 	})
 }
 
 func TestUnknownKeysAreRateLimited(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA()) }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+	withClock(t, publishing(keyA()), func(t *testing.T, keys *authz.Keys, e *endpoint) {
 		assertFound(t, keys, keyA())
 		for i := range 30 * 60 { // half an hour of made-up kids
 			time.Sleep(time.Second)
-			assertRefused(t, keys, fmt.Sprint("made-up-", i), authz.ErrInvalid)
-			assertFound(t, keys, keyA())
+			assertRejected(t, keys, fmt.Sprint("made-up-", i), authz.ErrInvalid)
+			assertFoundAtOnce(t, keys, keyA().ID)
 		}
-		for i := range e.asked {
-			var inMinute int
-			for _, at := range e.asked[i:] {
-				if at.Sub(e.asked[i]) < time.Minute {
-					inMinute++
-				}
-			}
-			if inMinute > 5+1 { // the one is the background refresh
-				t.Fatalf("got %d fetches within a minute, want at most 5 and a refresh", inMinute)
-			}
-		}
-		// The flood has used up the budget. The background refresh still brings the new key.
+		e.assertBudget(t, 5+1)
+		// The background refresh has its own budget and brings the new key.
 		e.publish(keyB())
 		time.Sleep(10 * time.Minute)
 		assertFound(t, keys, keyB())
-		assertRefused(t, keys, keyA().ID, authz.ErrInvalid)
+		assertRejected(t, keys, keyA().ID, authz.ErrInvalid)
 	})
 }
 
-// When the issuer cannot be asked about an unknown kid, nobody can tell.
+// If the issuer fails to respond about an unknown kid, the token may be valid.
 func TestFailedRefetchIsUnavailable(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA()) }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+	withClock(t, publishing(keyA()), func(t *testing.T, keys *authz.Keys, e *endpoint) {
 		assertFound(t, keys, keyA())
 		time.Sleep(time.Second)
 		e.fail()
 		for range 5 {
-			assertRefused(t, keys, keyB().ID, authz.ErrKeysUnavailable)
+			assertRejected(t, keys, keyB().ID, authz.ErrKeysUnavailable)
 		}
-		assertRefused(t, keys, keyB().ID, authz.ErrInvalid) // the budget is spent: the set at hand rules
-		assertFound(t, keys, keyA())                        // which no failure has touched
+		assertRejected(t, keys, keyB().ID, authz.ErrInvalid) // the budget is spent: the current set decides
+		assertFound(t, keys, keyA())                         // no failure has changed it
 	})
 }
 
 func TestSlowIssuerTimesOut(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA()); e.delay = time.Hour }, func(t *testing.T, keys *authz.Keys, _ *endpoint) {
-		start := time.Now()
-		assertRefused(t, keys, keyA().ID, authz.ErrKeysUnavailable)
-		if waited := time.Since(start); waited != 5*time.Second {
-			t.Errorf("waited %s, want 5s", waited)
+	e := publishing(keyA())
+	e.delay = time.Hour
+	withClock(t, e, func(t *testing.T, keys *authz.Keys, _ *endpoint) {
+		if waited, err := find(t, keys, keyA().ID); waited != 5*time.Second || !errors.Is(err, authz.ErrKeysUnavailable) {
+			t.Errorf("got %v after %s, want ErrKeysUnavailable after 5s", err, waited)
 		}
+	})
+}
+
+func TestSlowIssuerHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	e := publishing(keyA())
+	e.delay = 4900 * time.Millisecond
+	withClock(t, e, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+		if waited, err := find(t, keys, keyA().ID); err != nil || waited > 5*time.Second {
+			t.Fatalf("got %v after %s at the start", err, waited)
+		}
+		for i := range 2 * 60 * 60 {
+			go func() { _, _ = keys.Find(t.Context(), fmt.Sprint("made-up-", i)) }()
+			assertFoundAtOnce(t, keys, keyA().ID)
+			time.Sleep(time.Second)
+		}
+		e.assertBudget(t, 5+1)
 	})
 }
 
 func TestWaitingEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
-	withClock(t, func(e *endpoint) { e.publish(keyA()); e.delay = 4 * time.Second }, func(t *testing.T, keys *authz.Keys, e *endpoint) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := keys.Find(ctx, keyA().ID); !errors.Is(err, authz.ErrKeysUnavailable) {
+	e := publishing(keyA())
+	e.delay = 4 * time.Second
+	withClock(t, e, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+		findWithin := func(kid string) error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := keys.Find(ctx, kid)
+			return err
+		}
+		if err := findWithin(keyA().ID); !errors.Is(err, authz.ErrKeysUnavailable) {
 			t.Errorf("got %v at the start, want ErrKeysUnavailable", err)
 		}
 		assertFound(t, keys, keyA())
 		time.Sleep(time.Second)
-		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, err := keys.Find(ctx, "unknown"); !errors.Is(err, authz.ErrKeysUnavailable) {
+		if err := findWithin("unknown"); !errors.Is(err, authz.ErrKeysUnavailable) {
 			t.Errorf("got %v for an unknown kid, want ErrKeysUnavailable", err)
 		}
-		ctx, cancel = context.WithCancel(t.Context())
+		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		if _, err := keys.Find(ctx, "unknown"); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v for a client that hung up, want the context's error", err)
+			t.Errorf("got %v for a client that disconnected, want the context's error", err)
 		}
 		time.Sleep(5 * time.Second) // the fetch goes on for the others
-		assertFetches(t, e, 2)
+		e.assertFetches(t, 2)
 	})
 }
 
-func TestKeySetsThatAreRefused(t *testing.T) {
+func TestIssuerThatFailsEverySecondTime(t *testing.T) {
 	t.Parallel()
-	key := keyA()
-	small := authztest.NewKeyOf(t, 1024)
-	for name, body := range map[string][]byte{
-		"empty":                        {},
-		"an HTML page":                 []byte("<!doctype html><title>Sign in</title>"),
-		"JSON of another kind":         []byte(`{"error":"oops"}`),
-		"an array":                     []byte(`[]`),
-		"no keys":                      authztest.KeySetOf(),
-		"keys null":                    []byte(`{"keys":null}`),
-		"not JWKs":                     []byte(`{"keys":[1,"x",null,[]]}`),
-		"too long":                     append(authztest.KeySet(key), bytes.Repeat([]byte(" "), 1<<20)...),
-		"cut off":                      authztest.KeySet(key)[:100],
-		"1,024 bits":                   authztest.KeySet(small),
-		"for encryption":               authztest.KeySetOf(key.JWK(map[string]any{"use": "enc"})),
-		"for RS512":                    authztest.KeySetOf(key.JWK(map[string]any{"alg": "RS512"})),
-		"exponent 1":                   authztest.KeySetOf(key.JWK(map[string]any{"e": "AQ"})),
-		"exponent even":                authztest.KeySetOf(key.JWK(map[string]any{"e": "BA"})),
-		"no kid":                       authztest.KeySetOf(key.JWK(map[string]any{"kid": nil})),
-		"an empty kid":                 authztest.KeySetOf(key.JWK(map[string]any{"kid": ""})),
-		"an elliptic curve key":        authztest.KeySetOf(map[string]any{"kty": "EC", "kid": key.ID, "crv": "P-256", "x": authztest.Encode(strings.Repeat("x", 32)), "y": authztest.Encode(strings.Repeat("y", 32))}),
-		"a symmetric key":              authztest.KeySetOf(map[string]any{"kty": "oct", "kid": key.ID, "k": "c2VjcmV0"}),
-		"one kid for two keys":         authztest.KeySetOf(key.JWK(nil), keyB().JWK(map[string]any{"kid": key.ID})),
-		"one kid for two kinds of key": authztest.KeySetOf(key.JWK(nil), map[string]any{"kty": "oct", "kid": key.ID, "k": "c2VjcmV0"}),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			withClock(t, func(e *endpoint) { e.answer(http.StatusOK, body) }, func(t *testing.T, keys *authz.Keys, _ *endpoint) {
-				assertRefused(t, keys, key.ID, authz.ErrKeysUnavailable)
-			})
-		})
-	}
+	e := publishing(keyNamed("a"))
+	everySecond := func(fetch int) bool { return fetch%2 == 1 }
+	e.fails = everySecond
+	withClock(t, e, func(t *testing.T, keys *authz.Keys, e *endpoint) {
+		time.Sleep(time.Second + time.Millisecond) // the first fetch fails, the second is a second later
+		for range 24 * 60 {
+			assertFoundAtOnce(t, keys, "a")
+			time.Sleep(time.Minute)
+		}
+		// The first token with a new key may arrive while the issuer is down, the second does not.
+		e.set(func() { e.keys = []*authztest.Key{keyNamed("b"), keyNamed("a")} })
+		if _, err := find(t, keys, "b"); err != nil {
+			if !errors.Is(err, authz.ErrKeysUnavailable) {
+				t.Errorf("got %v, want ErrKeysUnavailable", err)
+			}
+			assertFoundAtOnce(t, keys, "b")
+		}
+		// A refresh that fails is repeated within seconds, and ends a withdrawn key.
+		e.set(func() { e.keys = []*authztest.Key{keyNamed("b")} })
+		time.Sleep(10*time.Minute + 2*time.Second)
+		if _, err := find(t, keys, "a"); !errors.Is(err, authz.ErrInvalid) && !errors.Is(err, authz.ErrKeysUnavailable) {
+			t.Errorf("got %v for a withdrawn key, want it rejected", err)
+		}
+	})
 }
 
-func TestKeySetsThatAreAccepted(t *testing.T) {
+func TestIssuerThatRotatesEveryMinute(t *testing.T) {
 	t.Parallel()
-	key := keyA()
-	for name, body := range map[string][]byte{
-		"use and alg absent":      authztest.KeySetOf(key.JWK(map[string]any{"use": nil, "alg": nil})),
-		"members nobody knows":    authztest.KeySetOf(key.JWK(map[string]any{"key_ops": []string{"verify"}, "ext": true, "https://issuer.example/note": 1})),
-		"beside keys of no use":   authztest.KeySetOf(map[string]any{"kty": "oct", "kid": "other", "k": "c2VjcmV0"}, key.JWK(nil), map[string]any{"kty": "new"}),
-		"beside a kid in dispute": authztest.KeySetOf(keyB().JWK(nil), key.JWK(nil), keyB().JWK(nil)),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			withClock(t, func(e *endpoint) { e.answer(http.StatusOK, body) }, func(t *testing.T, keys *authz.Keys, _ *endpoint) {
-				assertFound(t, keys, key)
-			})
-		})
-	}
+	withClock(t, publishing(keyNamed("minute-0")), func(t *testing.T, keys *authz.Keys, e *endpoint) {
+		time.Sleep(time.Second) // only this clock could rotate at the very instant of a refresh
+		for minute := 1; minute <= 60; minute++ {
+			time.Sleep(time.Minute)
+			current, last := fmt.Sprint("minute-", minute), fmt.Sprint("minute-", minute-1)
+			e.publish(keyNamed(current), keyNamed(last))
+			for range 10 {
+				assertFoundAtOnce(t, keys, current)
+				assertFoundAtOnce(t, keys, last)
+			}
+			if minute > 2 { // the rotation before this one withdrew it, and the set was fetched since
+				if _, err := keys.Find(t.Context(), fmt.Sprint("minute-", minute-3)); err == nil && minute > 3 {
+					t.Fatalf("minute %d: a key that was withdrawn two rotations ago still works", minute)
+				}
+			}
+		}
+		e.assertBudget(t, 5+1)
+	})
 }
 
-// Over a real network: a redirect must not be followed, to wherever it leads, and a good answer must have status 200.
-func TestAnswersThatAreRefused(t *testing.T) {
+// Ten rotations a minute are more than the budget: Keys follows five of them immediately and sends no more requests.
+func TestIssuerThatRotatesTooOften(t *testing.T) {
 	t.Parallel()
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(authztest.KeySet(keyB())) }))
-	t.Cleanup(elsewhere.Close)
-	for name, answer := range map[string]http.HandlerFunc{
-		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
-		"status 203": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(203)
-			_, _ = w.Write(authztest.KeySet(keyB()))
-		},
-		"status 500": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(500)
-			_, _ = w.Write(authztest.KeySet(keyB()))
-		},
-		"a hang-up":     func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"a hundred MiB": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.CopyN(w, spaces{}, 100<<20) },
-		"a compressed MiB": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write([]byte("x"))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			issuer := authztest.NewIssuer(t)
-			issuer.Answer(answer)
-			ctx, cancel := context.WithCancel(context.Background())
-			t.Cleanup(cancel)
-			keys := authz.NewKeys(ctx, issuer.JWKSURL(), nil, slog.New(slog.DiscardHandler))
-			assertRefused(t, keys, keyB().ID, authz.ErrKeysUnavailable)
-		})
-	}
+	withClock(t, publishing(keyNamed("0")), func(t *testing.T, keys *authz.Keys, e *endpoint) {
+		synctest.Wait()
+		const minutes = 30
+		followed := 0
+		for i := 1; i <= minutes*10; i++ {
+			time.Sleep(6 * time.Second)
+			kid := fmt.Sprint(i)
+			e.publish(keyNamed(kid))
+			switch waited, err := find(t, keys, kid); {
+			case waited != 0:
+				t.Fatalf("waited %s", waited)
+			case err == nil:
+				followed++
+			case !errors.Is(err, authz.ErrInvalid):
+				t.Fatalf("got %v, want ErrInvalid: the current set decides", err)
+			}
+		}
+		if followed < minutes*5-1 {
+			t.Errorf("got %d of %d rotations followed, want five a minute", followed, minutes*10)
+		}
+		e.assertBudget(t, 5+1)
+	})
 }
 
-type spaces struct{}
+// The flood is 10,000 made-up kids, in two waves: the race detector supports 8,128 goroutines at most.
+func TestFloodOfRandomKids(t *testing.T) {
+	t.Parallel()
+	withClock(t, publishing(keyNamed("a"), keyNamed("withdrawn")), func(t *testing.T, keys *authz.Keys, e *endpoint) {
+		assertFoundAtOnce(t, keys, "a")
+		e.slowDown(time.Second)
+		for wave := range 2 {
+			time.Sleep(time.Second)
+			var wg sync.WaitGroup
+			var rejected atomic.Int64
+			for i := range 5000 {
+				wg.Go(func() {
+					if _, err := keys.Find(t.Context(), fmt.Sprintf("made-up-%d-%d", wave, i)); errors.Is(err, authz.ErrInvalid) {
+						rejected.Add(1)
+					}
+				})
+			}
+			for range 50 { // during the wave
+				assertFoundAtOnce(t, keys, "a")
+				time.Sleep(20 * time.Millisecond)
+			}
+			wg.Wait()
+			if got := rejected.Load(); got != 5000 {
+				t.Errorf("wave %d: got %d of 5000 rejected as invalid", wave, got)
+			}
+		}
+		e.assertBudget(t, 5+1)
 
-func (spaces) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	return len(p), nil
+		// A thinner flood does not stop the refresh: the withdrawn key ends within 10 minutes.
+		e.publish(keyNamed("a"), keyNamed("new"))
+		for i := range 10 * 60 {
+			go func() { _, _ = keys.Find(t.Context(), fmt.Sprint("made-up-", i)) }()
+			assertFoundAtOnce(t, keys, "a")
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Second)
+		assertRejected(t, keys, "withdrawn", authz.ErrInvalid)
+		assertFoundAtOnce(t, keys, "new")
+		e.assertBudget(t, 5+1)
+	})
 }

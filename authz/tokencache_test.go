@@ -16,7 +16,7 @@ import (
 	"menu-api/authz/authztest"
 )
 
-// clocked is a guard under synctest's clock.
+// clocked is a guard with synctest's clock.
 type clocked struct {
 	guard  *authz.Guard
 	issuer *authztest.Issuer
@@ -29,8 +29,7 @@ func withClockedGuard(t *testing.T, test func(*testing.T, clocked)) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		e := &endpoint{}
-		e.publish(keyA())
+		e := publishing(keyA())
 		guard, err := authz.NewGuard(authz.Options{
 			Issuer: issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: skew, RequirePermissions: true,
 			Keys: authz.NewKeys(ctx, "https://issuer.example/jwks", e, slog.New(slog.DiscardHandler)),
@@ -65,9 +64,9 @@ func askWith(t *testing.T, guard *authz.Guard, token string) int {
 	return ctx.Writer.Status()
 }
 
-// TestSeenTokenEndsWithItsDates walks over the moments at which a token begins and ends to be valid, with a guard that has
-// seen it and one that has not: they must agree to the nanosecond.
-func TestSeenTokenEndsWithItsDates(t *testing.T) {
+// TestCachedTokenEndsWithItsDates compares a guard that has cached a token with a new one around the end of the token's
+// life. They must agree to the nanosecond.
+func TestCachedTokenEndsWithItsDates(t *testing.T) {
 	t.Parallel()
 	withClockedGuard(t, func(t *testing.T, c clocked) {
 		expires := time.Now().Add(time.Minute).Truncate(time.Second)
@@ -90,28 +89,21 @@ func TestSeenTokenEndsWithItsDates(t *testing.T) {
 			time.Sleep(time.Until(step.at))
 			fresh, err := authz.NewGuard(authz.Options{
 				Issuer: c.issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: skew,
-				Keys: newClockedKeys(t, c.endpoint),
+				Keys: newKeys(t, "https://issuer.example/jwks", c.endpoint),
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen, full := c.ask(t, token), askWith(t, fresh, token)
-			if seen != step.want || full != step.want {
-				t.Errorf("%s after exp: got %d from the guard that has seen the token and %d from a new one, want %d",
-					step.at.Sub(expires), seen, full, step.want)
+			cached, full := c.ask(t, token), askWith(t, fresh, token)
+			if cached != step.want || full != step.want {
+				t.Errorf("%s after exp: got %d from the guard that has cached the token and %d from a new one, want %d",
+					step.at.Sub(expires), cached, full, step.want)
 			}
 		}
 	})
 }
 
-func newClockedKeys(t *testing.T, e *endpoint) *authz.Keys {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	return authz.NewKeys(ctx, "https://issuer.example/jwks", e, slog.New(slog.DiscardHandler))
-}
-
-func TestSeenTokenEndsWithItsKey(t *testing.T) {
+func TestCachedTokenEndsWithItsKey(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		change func(*endpoint)
@@ -119,7 +111,7 @@ func TestSeenTokenEndsWithItsKey(t *testing.T) {
 		want   int
 	}{
 		"the key is withdrawn":                   {func(e *endpoint) { e.publish(keyB()) }, 11 * time.Minute, 401},
-		"the kid has another key":                {func(e *endpoint) { e.publish(renamed(keyB(), keyA().ID)) }, 11 * time.Minute, 401},
+		"the kid has another key":                {func(e *endpoint) { e.publish(&authztest.Key{ID: keyA().ID, Private: keyB().Private}) }, 11 * time.Minute, 401},
 		"the set is fetched again":               {func(*endpoint) {}, 11 * time.Minute, 200},
 		"a key is added":                         {func(e *endpoint) { e.publish(keyA(), keyB()) }, 11 * time.Minute, 200},
 		"the issuer is down for less than a day": {(*endpoint).fail, 23 * time.Hour, 200},
@@ -148,12 +140,8 @@ func TestSeenTokenEndsWithItsKey(t *testing.T) {
 	}
 }
 
-func renamed(key *authztest.Key, id string) *authztest.Key {
-	return &authztest.Key{ID: id, Private: key.Private}
-}
-
-// TestSeenTokenLendsNothing asks with tokens that differ from a seen one in a single place.
-func TestSeenTokenLendsNothing(t *testing.T) {
+// TestSimilarTokensAreNotCached sends tokens that differ from a cached one in one place.
+func TestSimilarTokensAreNotCached(t *testing.T) {
 	t.Parallel()
 	withClockedGuard(t, func(t *testing.T, c clocked) {
 		token := c.issuer.Token(t)
@@ -175,7 +163,7 @@ func TestSeenTokenLendsNothing(t *testing.T) {
 	})
 }
 
-func TestLongTokensAreNotRemembered(t *testing.T) {
+func TestLongTokensAreNotCached(t *testing.T) {
 	t.Parallel()
 	withClockedGuard(t, func(t *testing.T, c clocked) {
 		long := c.issuer.TokenWith(t, nil, map[string]any{"padding": strings.Repeat("x", 4000)})
@@ -185,15 +173,15 @@ func TestLongTokensAreNotRemembered(t *testing.T) {
 		}{{long, 0}, {c.issuer.Token(t), 1}, {"garbage", 1}} {
 			c.ask(t, test.token)
 			if got := authz.CachedTokens(c.guard); got != test.want {
-				t.Errorf("after a token of %d bytes: got %d remembered, want %d", len(test.token), got, test.want)
+				t.Errorf("after a token of %d bytes: got %d cached tokens, want %d", len(test.token), got, test.want)
 			}
 		}
 	})
 }
 
-// BenchmarkAuthenticate measures the guard on a token it has seen before and on one it has not.
+// BenchmarkAuthenticate measures the guard with a cached token and with a new one.
 func BenchmarkAuthenticate(b *testing.B) {
-	b.Run("seen", func(b *testing.B) { benchmarkAuthenticate(b, func(*authz.Guard) {}) })
+	b.Run("cached", func(b *testing.B) { benchmarkAuthenticate(b, func(*authz.Guard) {}) })
 	b.Run("new", func(b *testing.B) { benchmarkAuthenticate(b, authz.ClearTokenCache) })
 }
 
@@ -210,21 +198,19 @@ func benchmarkAuthenticate(b *testing.B, before func(*authz.Guard)) {
 	}
 }
 
-// newBenchmark returns a guard and a request that carries a token of the size that Auth0's have.
+// newBenchmark returns a guard and a request with a token as long as Auth0's.
 func newBenchmark(tb testing.TB) (*authz.Guard, *gin.Context) {
 	tb.Helper()
 	issuer := authztest.NewIssuerWith(tb, keyA())
-	background, cancel := context.WithCancel(context.Background())
-	tb.Cleanup(cancel)
 	guard, err := authz.NewGuard(authz.Options{
 		Issuer: issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: time.Minute, RequirePermissions: true,
-		Keys: authz.NewKeys(background, issuer.JWKSURL(), nil, slog.New(slog.DiscardHandler)),
+		Keys: newKeys(tb, issuer.JWKSURL(), nil),
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	ctx, _ := gin.CreateTestContext(httptest.NewRecorder())
-	ctx.Request = httptest.NewRequestWithContext(background, http.MethodPost, "/", http.NoBody)
+	ctx.Request = httptest.NewRequestWithContext(tb.Context(), http.MethodPost, "/", http.NoBody)
 	ctx.Request.Header.Set("Authorization", "Bearer "+issuer.Token(tb, "create:items", "update:items", "delete:items"))
 	guard.Authenticate(ctx)
 	if ctx.IsAborted() {
@@ -233,7 +219,7 @@ func newBenchmark(tb testing.TB) (*authz.Guard, *gin.Context) {
 	return guard, ctx
 }
 
-// TestCachedTokenCostsTwoAllocations counts, so that it does not depend on how busy the machine is.
+// TestCachedTokenCostsTwoAllocations counts allocations, which do not depend on the load of the machine.
 //
 //nolint:paralleltest // AllocsPerRun counts what other tests allocate, too
 func TestCachedTokenCostsTwoAllocations(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package authztest is an issuer of access tokens for tests: it publishes its keys over HTTP as Auth0 does, and signs
-// whatever a test asks for, also what no provider would.
+// Package authztest is an issuer of access tokens for tests. It publishes its keys over HTTP, as Auth0 does, and signs
+// everything, including tokens that no provider would issue.
 package authztest
 
 import (
@@ -26,12 +26,12 @@ const Audience = "https://menu.example.com"
 // Issuer is a running issuer.
 type Issuer struct {
 	URL     string       // the iss claim, with the trailing slash
-	Fetches atomic.Int64 // how often the keys were asked for
+	Fetches atomic.Int64 // the number of requests for the keys
 
 	mu      sync.Mutex
 	signing *Key
 	keys    []*Key
-	answer  http.HandlerFunc // in place of the keys, when not nil
+	answer  http.HandlerFunc // serves the keys, unless it is nil
 }
 
 // Key is a signing key with its id.
@@ -40,13 +40,16 @@ type Key struct {
 	Private *rsa.PrivateKey
 }
 
+// RSA keys are slow to generate, so all issuers of a process begin with the same one.
+var firstKey = sync.OnceValue(func() *Key { return NewKey(&testing.B{}) })
+
 // NewIssuer starts an issuer with one key. It ends with the test.
 func NewIssuer(tb testing.TB) *Issuer {
 	tb.Helper()
-	return NewIssuerWith(tb, NewKey(tb))
+	return NewIssuerWith(tb, firstKey())
 }
 
-// NewIssuerWith starts an issuer that signs with the key. Keys are slow to make, so tests may share one.
+// NewIssuerWith starts an issuer that signs with the key.
 func NewIssuerWith(tb testing.TB, key *Key) *Issuer {
 	tb.Helper()
 	i := &Issuer{signing: key, keys: []*Key{key}}
@@ -56,7 +59,7 @@ func NewIssuerWith(tb testing.TB, key *Key) *Issuer {
 	return i
 }
 
-// JWKSURL is where the keys are published.
+// JWKSURL is the URL of the published keys.
 func (i *Issuer) JWKSURL() string { return i.URL + ".well-known/jwks.json" }
 
 func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
@@ -76,7 +79,7 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(KeySet(keys...))
 }
 
-// Answer has the issuer answer with the handler in place of its keys, until it is called with nil.
+// Answer makes the handler respond to requests for the keys. With nil, the issuer publishes them again.
 func (i *Issuer) Answer(answer http.HandlerFunc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -101,7 +104,7 @@ func (i *Issuer) Key() *Key {
 	return i.signing
 }
 
-// Claims are those of a valid token that grants the permissions, changed by those in change; nil removes a claim.
+// Claims are the claims of a valid token with the permissions. Those in change override them; nil removes a claim.
 func (i *Issuer) Claims(permissions []string, change map[string]any) map[string]any {
 	now := time.Now()
 	claims := map[string]any{
@@ -119,7 +122,7 @@ func (i *Issuer) Token(tb testing.TB, permissions ...string) string {
 	return i.TokenWith(tb, permissions, nil)
 }
 
-// TokenWith returns a token whose claims are changed as in Claims.
+// TokenWith returns a token with changed claims. See Claims.
 func (i *Issuer) TokenWith(tb testing.TB, permissions []string, change map[string]any) string {
 	tb.Helper()
 	claims, err := json.Marshal(i.Claims(permissions, change))
@@ -134,13 +137,13 @@ func (i *Issuer) Header() string {
 	return fmt.Sprintf(`{"alg":"RS256","typ":"JWT","kid":%q}`, i.Key().ID)
 }
 
-// Sign returns the token of a header and claims that are given as they are, JSON or not, with a good signature.
+// Sign returns a token of a header and claims, which need not be JSON, with a valid signature.
 func (i *Issuer) Sign(tb testing.TB, header, claims string) string {
 	tb.Helper()
 	return i.Key().Sign(tb, header, claims)
 }
 
-// Sign signs with RS256, whatever the header says.
+// Sign signs with RS256. It does not read the header.
 func (k *Key) Sign(tb testing.TB, header, claims string) string {
 	tb.Helper()
 	input := Encode(header) + "." + Encode(claims)
@@ -157,13 +160,13 @@ func Encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byt
 
 var keyCount atomic.Int64
 
-// NewKey makes a key with an id of its own.
+// NewKey generates a key with a unique id.
 func NewKey(tb testing.TB) *Key {
 	tb.Helper()
 	return NewKeyOf(tb, 2048)
 }
 
-// NewKeyOf makes a key of a size in bits.
+// NewKeyOf generates a key of a size in bits.
 func NewKeyOf(tb testing.TB, bits int) *Key {
 	tb.Helper()
 	private, err := rsa.GenerateKey(rand.Reader, bits)
@@ -173,7 +176,7 @@ func NewKeyOf(tb testing.TB, bits int) *Key {
 	return &Key{ID: fmt.Sprintf("key-%d", keyCount.Add(1)), Private: private}
 }
 
-// JWK returns the public key as members of a JWK (RFC 7517), changed by those in change; nil removes one.
+// JWK returns the public key as members of a JWK (RFC 7517). Those in change override them; nil removes one.
 func (k *Key) JWK(change map[string]any) map[string]any {
 	public := k.Private.PublicKey
 	jwk := map[string]any{
@@ -194,11 +197,11 @@ func KeySet(keys ...*Key) []byte {
 	return KeySetOf(jwks...)
 }
 
-// KeySetOf returns the JWK Set of keys that are given as JSON objects.
+// KeySetOf returns the JWK Set of JSON objects.
 func KeySetOf(jwks ...map[string]any) []byte {
 	set, err := json.Marshal(map[string]any{"keys": jwks})
 	if err != nil {
-		panic(err) // a test put in what JSON cannot say
+		panic(err) // a test passed a value that JSON does not have
 	}
 	return set
 }

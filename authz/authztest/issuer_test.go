@@ -12,7 +12,7 @@ import (
 	"menu-api/authz/authztest"
 )
 
-// The tokens verify against the published keys in another library than the guard's, before and after a rotation.
+// Another library verifies the tokens with the published keys, before and after a rotation.
 func TestTokensVerify(t *testing.T) {
 	t.Parallel()
 	issuer := authztest.NewIssuer(t)
