@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,7 @@ type Input struct {
 	typeErrors map[string]string // messages about fields of the wrong JSON type
 	unknown    []string          // paths of unknown fields
 	describe   map[string]string // replaces the message about a number, see Describe
+	scope      []string          // the fields that a replacement removes unless they were sent, nil for all
 }
 
 // NewInput returns an input without any field. The names of fields in messages begin with prefix.
@@ -73,6 +75,10 @@ func (in *Input) Describe(name, message string) {
 	}
 	in.describe[name] = message
 }
+
+// ReplaceOnly limits a replacement to these fields. Other fields of the item change only if they were sent, so that a client
+// never erases a field that its contract does not have.
+func (in *Input) ReplaceOnly(names ...string) { in.scope = names }
 
 // IDMustMatch rejects an id other than the one in the path, which is opaque text. The input's own id is then ignored.
 func (in *Input) IDMustMatch(pathID string) {
@@ -182,6 +188,17 @@ func (in *Input) patch(item Item) Item {
 		}
 	}
 	return item
+}
+
+// replace returns the item with all fields replaced: one that was not sent becomes unset, unless ReplaceOnly excludes it.
+func (in *Input) replace(item Item) Item {
+	target := reflect.ValueOf(&item).Elem()
+	for _, f := range fields {
+		if in.scope == nil || slices.Contains(in.scope, f.Name) {
+			target.Field(f.index).SetZero()
+		}
+	}
+	return in.patch(item)
 }
 
 // maxUnknown is how many unknown fields are reported at most.

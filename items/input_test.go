@@ -96,3 +96,33 @@ func FuzzPatch(f *testing.F) {
 		}
 	})
 }
+
+func TestReplaceLeavesFieldsOutsideTheContract(t *testing.T) {
+	t.Parallel()
+	calories := int64(5)
+	current := Item{ID: 7, Name: "Soup", Price: 450, Description: "Warm", Tagline: "hot", Category: "Starters", Calories: &calories}
+	tests := map[string]struct {
+		body  string
+		scope []string
+		want  Item
+	}{
+		"without limits":         {`{"name":"Broth"}`, nil, Item{ID: 7, Name: "Broth"}},
+		"limited to two":         {`{"name":"Broth"}`, []string{"name", "tagline"}, Item{ID: 7, Name: "Broth", Price: 450, Description: "Warm", Category: "Starters", Calories: &calories}},
+		"a field outside is set": {`{"name":"Broth","category":"Mains"}`, []string{"name"}, Item{ID: 7, Name: "Broth", Price: 450, Description: "Warm", Tagline: "hot", Category: "Mains", Calories: &calories}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			input, err := DecodeInput([]byte(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.scope != nil {
+				input.ReplaceOnly(test.scope...)
+			}
+			if got := input.replace(current); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}

@@ -56,14 +56,14 @@ func (s *Service) Create(ctx context.Context, author Author, input *Input) (Item
 	return s.once(author, func(stamp Stamp) (Item, error) { return s.store.Create(ctx, stamp, item) })
 }
 
-// Replace makes an item what the input describes. With noID as pathID, the input names the item.
+// Replace replaces the fields of an item. If pathID is noID, the input names the item.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
 func (s *Service) Replace(ctx context.Context, author Author, pathID int64, input *Input, may Condition) (Item, error) {
 	id, problem := input.target(pathID)
 	if err := input.validate(false, problem); err != nil {
 		return Item{}, err
 	}
-	return s.update(ctx, author, id, may, func(Item) Item { return input.patch(Item{}) })
+	return s.update(ctx, author, id, may, input.replace)
 }
 
 // Patch changes the fields of an item that the input holds (RFC 7396) and leaves the others.

@@ -22,12 +22,18 @@ type dto struct {
 	Category    string `json:"category"`
 	// Calories is null when unset, because 0 is a valid value.
 	Calories *int64 `json:"calories"`
+
+	// Item adds the fields that the published contract does not have, if they are set. The fields above hide their namesakes.
+	items.Item
 }
+
+// published are the fields of the published contract, except the id.
+var published = []string{"name", "price", "description", "image", "tagline", "category", "calories"}
 
 func dtoOf(item items.Item) dto {
 	return dto{
 		ID: strconv.FormatInt(item.ID, 10), Name: item.Name, Price: int64(item.Price), Description: item.Description,
-		Image: item.Image, Tagline: item.Tagline, Category: item.Category, Calories: item.Calories,
+		Image: item.Image, Tagline: item.Tagline, Category: item.Category, Calories: item.Calories, Item: item,
 	}
 }
 
@@ -54,6 +60,7 @@ func decode(body []byte, pathID string) (*items.Input, error) {
 		return nil, err
 	}
 	in := items.NewInput("")
+	in.ReplaceOnly(published...)
 	in.Describe("price", priceMessage)
 	in.Describe("calories", caloriesMessage)
 	for _, m := range object {
