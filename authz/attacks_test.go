@@ -315,8 +315,8 @@ func algNone(m mint) (attacks []attack) {
 	return attacks
 }
 
-// publicKeyAsSecret signs with HMAC and what everyone knows. A library that lets the token choose the algorithm takes the
-// public key for the secret.
+// publicKeyAsSecret signs with HMAC and public data. A library that lets the token choose the algorithm would use the
+// public key as the secret.
 func publicKeyAsSecret(m mint) (attacks []attack) {
 	public := &m.key.Private.PublicKey
 	pkix := m.must(x509.MarshalPKIXPublicKey(public))
@@ -349,7 +349,7 @@ func publicKeyAsSecret(m mint) (attacks []attack) {
 	return attacks
 }
 
-// otherAlgorithms are really signed so, with the issuer's own key where the algorithm takes it.
+// otherAlgorithms have valid signatures, by the issuer's own key where the algorithm supports it.
 func otherAlgorithms(m mint) (attacks []attack) {
 	for _, alg := range []jose.SignatureAlgorithm{jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512} {
 		token := m.jose(alg, m.key.Private)
@@ -383,8 +383,8 @@ func otherAlgorithms(m mint) (attacks []attack) {
 	)
 }
 
-// embeddedKeys come from a forger whose signature is in order: they fail only because the key in the token counts for
-// nothing (RFC 8725 section 3.10).
+// embeddedKeys have a valid signature by a forger. They fail only because the guard ignores keys in a token (RFC 8725
+// section 3.10).
 func embeddedKeys(m mint, trap string) []attack {
 	forger := keyB()
 	jwk := func(kid string) string {
@@ -406,14 +406,14 @@ func embeddedKeys(m mint, trap string) []attack {
 		{"x5u", by(`{"alg":"RS256","kid":"KID","x5u":"` + trap + `/chain.pem"}`), invalid},
 		{"x5c", by(`{"alg":"RS256","kid":"KID","x5c":["` + x5c + `"]}`), invalid},
 		{"x5c and x5t#S256", by(`{"alg":"RS256","kid":"KID","x5c":["` + x5c + `"],"x5t#S256":"` + authztest.Encode(string(thumbprint[:])) + `"}`), invalid},
-		{"x5c that is none", by(`{"alg":"RS256","kid":"KID","x5c":["AAAA"]}`), invalid},
-		{"jwk that is none", by(`{"alg":"RS256","kid":"KID","jwk":{"kty":"RSA","n":"","e":""}}`), invalid},
+		{"invalid x5c", by(`{"alg":"RS256","kid":"KID","x5c":["AAAA"]}`), invalid},
+		{"invalid jwk", by(`{"alg":"RS256","kid":"KID","jwk":{"kty":"RSA","n":"","e":""}}`), invalid},
 		{"jwk null", by(`{"alg":"RS256","kid":"KID","jwk":null}`), invalid},
 		{"kid a URL", by(`{"alg":"RS256","kid":"` + trap + `/jwks.json"}`), invalid},
 		{"iss a URL with keys", forger.Sign(m.tb, `{"alg":"RS256","kid":"`+forger.ID+`"}`, strings.Replace(m.claims, tenant, trap+"/", 1)), invalid},
 		{"all of them", by(`{"alg":"RS256","kid":"KID","jwk":` + jwk(m.key.ID) + `,"jku":"` + trap + `","x5u":"` + trap + `","x5c":["` + x5c + `"]}`), invalid},
 		{"a jwk that is a secret, with HS256", m.mac(sha256.New, `{"alg":"HS256","kid":"KID","jwk":{"kty":"oct","k":"c2VjcmV0"}}`, []byte("secret")), invalid},
-		{"a jku of the issuer's own is passed over", m.header(`{"alg":"RS256","kid":"KID","jku":"` + trap + `"}`), accepted},
+		{"a jku in a token of the issuer is ignored", m.header(`{"alg":"RS256","kid":"KID","jku":"` + trap + `"}`), accepted},
 	}
 }
 
@@ -440,18 +440,18 @@ func bombs(m mint) []attack {
 		{"a thousand names in the header", forged(header("0"+names.String()), m.claims), invalid},
 		{"jwk of arrays", forged(header(`0,"jwk":`+nest("[", "]", 4000)), m.claims), invalid},
 		{"jwk of objects", forged(header(`0,"jwk":`+strings.Repeat(`{"jwk":`, 1400)+"0"+strings.Repeat("}", 1400)), m.claims), invalid},
-		// Those of the issuer's own tell the server nothing new: legal JSON, and as long as a token may be.
+		// These have the issuer's signature: legal JSON, of the maximal length.
 		{"aud of arrays, signed", m.literal("aud", nest("[", "]", 4500)), invalid},
 		{"sub of arrays, signed", m.literal("sub", nest("[", "]", 4500)), invalid},
 		{"exp of arrays, signed", m.literal("exp", nest("[", "]", 4500)), invalid},
 		{"permissions of arrays, signed", m.literal("permissions", nest("[", "]", 4500)), forbidden},
-		{"arrays in a claim of no interest, signed", m.and(`"x":` + nest("[", "]", 4500)), accepted},
-		{"arrays in a header of no interest, signed", m.header(header(nest("[", "]", 4500))), accepted},
+		{"arrays in a claim that the guard ignores, signed", m.and(`"x":` + nest("[", "]", 4500)), accepted},
+		{"arrays in a header that the guard ignores, signed", m.header(header(nest("[", "]", 4500))), accepted},
 	}
 }
 
 func encodings(m mint) (attacks []attack) {
-	last := func(segment string) string { // the same bytes in a decoder that does not look at the unused bits
+	last := func(segment string) string { // the same bytes for a decoder that ignores the unused bits
 		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 		return segment[:len(segment)-1] + string(alphabet[strings.IndexByte(alphabet, segment[len(segment)-1])^1])
 	}
@@ -466,10 +466,10 @@ func encodings(m mint) (attacks []attack) {
 			"padding": part + "=", "two of padding": part + "==", "a space inside": part[:9] + " " + part[9:], "a space before": " " + part + "x",
 			"a tab inside": part[:9] + "\t" + part[9:], "percent-encoded line break": part[:9] + "%0A" + part[9:], "plus": part[:9] + "+" + part[10:],
 			"slash": part[:9] + "/" + part[10:], "empty": "", "one character": "A", "a quote": part + `"`, "non-ASCII": part[:9] + "é" + part[9:],
-			"full-width": part[:9] + "Ａ" + part[10:], "a length that cannot be": part + strings.Repeat("A", (5-len(part)%4)%4),
+			"full-width": part[:9] + "Ａ" + part[10:], "an impossible length": part + strings.Repeat("A", (5-len(part)%4)%4),
 		} {
 			if name == "a space before" && i == 0 {
-				continue // is between the scheme and the token, where HTTP allows several
+				continue // between the scheme and the token, HTTP allows several
 			}
 			attacks = append(attacks, attack{segment + ", " + name, change(to), malformed})
 		}

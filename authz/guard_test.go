@@ -49,6 +49,7 @@ var (
 // guarded is a handler with one guarded route.
 type guarded struct {
 	http.Handler
+	guard  *authz.Guard
 	issuer *authztest.Issuer
 }
 
@@ -83,7 +84,7 @@ func newGuardedFor(tb testing.TB, issuer *authztest.Issuer, keys *authz.Keys, ch
 		c.JSON(http.StatusOK, gin.H{"ran": true, "known": ok, "subject": principal.Subject, "permissions": principal.Permissions})
 	})
 	engine.POST("/unauthenticated", guard.Require(permission), func(c *gin.Context) { c.String(http.StatusOK, "ran") })
-	return guarded{engine, issuer}
+	return guarded{engine, guard, issuer}
 }
 
 func newKeys(tb testing.TB, url string, transport http.RoundTripper) *authz.Keys {

@@ -31,9 +31,9 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	prompt := strings.Fields(req.Get("prompt"))
-	s := p.sessionOf(r)
+	s, signedIn := p.sessions.get(sessionID(r))
 	switch {
-	case s != nil && !slices.Contains(prompt, "login") && !slices.Contains(prompt, "select_account"):
+	case signedIn && !slices.Contains(prompt, "login") && !slices.Contains(prompt, "select_account"):
 		p.grantCode(w, r, req, s)
 	case slices.Contains(prompt, "none"):
 		p.respond(w, r, req, map[string]string{"error": "login_required", "error_description": "Login required"})

@@ -82,7 +82,7 @@ func TestPrompt(t *testing.T) {
 func TestAuthorizeErrorPages(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	tests := []struct {
+	for _, tt := range []struct {
 		name string
 		path string
 		want int
@@ -97,8 +97,7 @@ func TestAuthorizeErrorPages(t *testing.T) {
 		{"two redirect_uris", authorizePath(url.Values{"redirect_uri": {callback, "http://evil.com"}}), http.StatusBadRequest},
 		{"malformed query", "/authorize?client_id=%zz", http.StatusBadRequest},
 		{"enormous", authorizePath(url.Values{"state": {strings.Repeat("x", 9<<10)}}), http.StatusRequestURITooLong},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := b.get(tt.path)
@@ -115,7 +114,7 @@ func TestAuthorizeErrorPages(t *testing.T) {
 func TestAuthorizeErrorResponses(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	tests := []struct {
+	for _, tt := range []struct {
 		name string
 		set  url.Values
 		want string
@@ -130,8 +129,7 @@ func TestAuthorizeErrorResponses(t *testing.T) {
 		{"no hash", url.Values{"code_challenge": {"short"}}, "invalid_request"},
 		{"repeated parameter", url.Values{"nonce": {"a", "b"}}, "invalid_request"},
 		{"contradictory prompt", url.Values{"prompt": {"none login"}}, "invalid_request"},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			back := b.get(authorizePath(tt.set)).location(t)
@@ -215,7 +213,7 @@ func TestSignInIsRejected(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	good := strings.TrimPrefix(authorizePath(nil), "/authorize")
-	tests := []struct {
+	for _, tt := range []struct {
 		name, query, user string
 		headers           []string
 		want              int
@@ -229,8 +227,7 @@ func TestSignInIsRejected(t *testing.T) {
 		{"opaque origin", good, "admin", []string{"Origin", "null"}, http.StatusForbidden},
 		{"cross-site", good, "admin", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
 		{"same-site", good, "admin", []string{"Sec-Fetch-Site", "same-site"}, http.StatusForbidden},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := b.postForm("/login"+tt.query, url.Values{"user": {tt.user}}, tt.headers...)

@@ -11,7 +11,7 @@ func TestLogout(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	hint := b.password("admin", "openid").IDToken
-	tests := []struct {
+	for _, tt := range []struct {
 		name, path string
 		want       string // Location; empty for the page
 	}{
@@ -23,8 +23,7 @@ func TestLogout(t *testing.T) {
 			"standard, with everything", "/oidc/logout?id_token_hint=" + hint + "&client_id=" + clientID + "&state=a%2Bb%3D&post_logout_redirect_uri=" + url.QueryEscape("http://localhost:4040/bye"),
 			"http://localhost:4040/bye?state=a%2Bb%3D",
 		},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b.signIn("admin", url.Values{"prompt": {"login"}})
 			r := b.get(tt.path)

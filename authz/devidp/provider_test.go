@@ -21,7 +21,7 @@ func TestNewRejects(t *testing.T) {
 	if _, err := devidp.New(good); err != nil {
 		t.Errorf("got %v, want no error", err)
 	}
-	tests := []struct {
+	for _, tt := range []struct {
 		name   string
 		change func(*devidp.Options)
 	}{
@@ -34,8 +34,7 @@ func TestNewRejects(t *testing.T) {
 		{"no audience", func(o *devidp.Options) { o.Audiences = nil }},
 		{"empty audience", func(o *devidp.Options) { o.Audiences = []string{"a", ""} }},
 		{"token lifetime below a second", func(o *devidp.Options) { o.TokenLifetime = time.Millisecond }},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			o := good
@@ -49,41 +48,23 @@ func TestNewRejects(t *testing.T) {
 
 func TestHost(t *testing.T) {
 	t.Parallel()
-	b := start(t)
-	const port = "7001"
-	for host, want := range map[string]int{
-		"localhost:" + port:       http.StatusOK,
-		"LocalHost:" + port:       http.StatusOK,
-		"127.0.0.1:" + port:       http.StatusOK,
-		"[::1]:" + port:           http.StatusOK,
-		"localhost":               http.StatusMisdirectedRequest,
-		"localhost:1":             http.StatusMisdirectedRequest,
-		"evil.com":                http.StatusMisdirectedRequest,
-		"evil.com:" + port:        http.StatusMisdirectedRequest,
-		"localhost.evil.com":      http.StatusMisdirectedRequest,
-		"192.168.1.1:" + port:     http.StatusMisdirectedRequest,
-		"localhost.:" + port:      http.StatusMisdirectedRequest,
-		"x.localhost:" + port:     http.StatusMisdirectedRequest,
-		"localhost:" + port + ".": http.StatusMisdirectedRequest,
+	standard := newProvider(t, devidp.Options{Issuer: "http://localhost/"})
+	for issuer, hosts := range map[string]map[string]int{
+		"http://localhost:7001/": {
+			"localhost:7001": 200, "LocalHost:7001": 200, "127.0.0.1:7001": 200, "[::1]:7001": 200,
+			"localhost": 421, "localhost:1": 421, "evil.com": 421, "evil.com:7001": 421, "localhost.evil.com": 421,
+			"192.168.1.1:7001": 421, "localhost.:7001": 421, "x.localhost:7001": 421, "localhost:7001.": 421,
+		},
+		"http://localhost/": {"localhost": 200, "localhost:80": 200, "127.0.0.1": 200, "localhost:7001": 421, "evil.com": 421},
 	} {
-		for _, path := range []string{"/", "/.well-known/jwks.json"} {
-			r := b.get(path, "Host", host)
-			if r.status != want {
-				t.Errorf("%s at %s: got %d, want %d", path, host, r.status, want)
+		b := newBrowser(t, issuer, map[bool]http.Handler{true: standard, false: shared()}[issuer == "http://localhost/"])
+		for host, want := range hosts {
+			for _, path := range []string{"/", "/.well-known/jwks.json"} {
+				r := b.get(path, "Host", host)
+				if r.status != want || want == 421 && !strings.Contains(r.body, issuer) {
+					t.Errorf("%s at %s: got %d %.100s, want %d, and the issuer if it is 421", path, host, r.status, r.body, want)
+				}
 			}
-			if want == http.StatusMisdirectedRequest && !strings.Contains(r.body, b.issuer) {
-				t.Errorf("%s: got %q, which does not say what to use", host, r.body)
-			}
-		}
-	}
-}
-
-func TestHostOfADefaultPort(t *testing.T) {
-	t.Parallel()
-	b := newBrowser(t, "http://localhost/", newProvider(t, devidp.Options{Issuer: "http://localhost/"}))
-	for host, want := range map[string]int{"localhost": 200, "localhost:80": 200, "127.0.0.1": 200, "localhost:7001": 421, "evil.com": 421} {
-		if r := b.get("/", "Host", host); r.status != want {
-			t.Errorf("%s: got %d, want %d", host, r.status, want)
 		}
 	}
 }
@@ -99,7 +80,7 @@ func TestCookiesOfAnHTTPSIssuerAreSecure(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	tests := []struct {
+	for _, tt := range []struct {
 		method, path string
 		status       int
 		contentType  string
@@ -114,8 +95,7 @@ func TestPages(t *testing.T) {
 		{"GET", "/oauth/token", 405, "text/plain; charset=utf-8", "Method Not Allowed"},
 		{"POST", "/authorize", 405, "text/plain; charset=utf-8", "Method Not Allowed"},
 		{"GET", "/dev/rotate", 405, "text/plain; charset=utf-8", "Method Not Allowed"},
-	}
-	for _, tt := range tests {
+	} {
 		r := b.do(tt.method, tt.path, "")
 		if r.status != tt.status || r.header.Get("Content-Type") != tt.contentType || !strings.Contains(r.body, tt.says) {
 			t.Errorf("%s %s: got %d %s, want %d %s that says %q", tt.method, tt.path, r.status, r.header.Get("Content-Type"), tt.status, tt.contentType, tt.says)
@@ -193,7 +173,7 @@ func TestRotateUnderLoad(t *testing.T) {
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	provider := newProvider(t, devidp.Options{})
-	tests := []struct {
+	for _, tt := range []struct {
 		name string
 		run  func(t *testing.T, b *browser)
 	}{
@@ -244,8 +224,7 @@ func TestExpiry(t *testing.T) {
 				t.Errorf("got %d, want 200", r.status)
 			}
 		}},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { tt.run(t, newBrowser(t, "http://localhost:7001/", provider)) })

@@ -32,12 +32,12 @@ func TestRedirectURLs(t *testing.T) {
 	t.Parallel()
 	for _, raw := range goodRedirects {
 		if _, ok := devidp.ParseLoopbackURL(raw); !ok {
-			t.Errorf("%q is refused, want it allowed", raw)
+			t.Errorf("%q is rejected, want it allowed", raw)
 		}
 	}
 	for _, raw := range badRedirects {
 		if _, ok := devidp.ParseLoopbackURL(raw); ok {
-			t.Errorf("%q is allowed, want it refused", raw)
+			t.Errorf("%q is allowed, want it rejected", raw)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestBadRedirectsNeverRedirect(t *testing.T) {
 	}
 }
 
-// FuzzParseLoopbackURL holds the matcher to a regular expression that was written without it.
+// FuzzParseLoopbackURL compares the matcher with a regular expression.
 func FuzzParseLoopbackURL(f *testing.F) {
 	for _, raw := range append(goodRedirects, badRedirects...) {
 		f.Add(raw)
@@ -76,7 +76,7 @@ func FuzzParseLoopbackURL(f *testing.F) {
 			t.Fatalf("%q goes to %s", raw, u.Host)
 		}
 		if again, ok := devidp.ParseLoopbackURL(u.String()); !ok || again.Host != u.Host {
-			t.Fatalf("%q becomes %q, which is refused", raw, u)
+			t.Fatalf("%q becomes %q, which is rejected", raw, u)
 		}
 	})
 }

@@ -21,31 +21,20 @@ type session struct {
 	origin atomic.Pointer[string] // of the application that the user signed in to last
 }
 
-// sessionOf returns the session of a request, or nil.
-func (p *Provider) sessionOf(r *http.Request) *session {
+// sessionID returns the id of a request's session, or "".
+func sessionID(r *http.Request) string {
 	c, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return nil
+		return ""
 	}
-	s, _ := p.sessions.get(c.Value)
-	return s
+	return c.Value
 }
 
 // startSession replaces the browser's session. Its id is new, so that no other page can have planted it.
 func (p *Provider) startSession(w http.ResponseWriter, r *http.Request, u *user) *session {
-	p.takeSession(r)
+	p.sessions.take(sessionID(r))
 	s := &session{user: u}
 	p.setCookie(w, p.sessions.add(s), sessionLifetime)
-	return s
-}
-
-// takeSession ends the browser's session and returns it, or nil.
-func (p *Provider) takeSession(r *http.Request) *session {
-	c, err := r.Cookie(sessionCookie)
-	if err != nil {
-		return nil
-	}
-	s, _ := p.sessions.take(c.Value)
 	return s
 }
 
@@ -75,7 +64,7 @@ func (p *Provider) logout(parameter string) http.HandlerFunc {
 			return
 		}
 		p.setCookie(w, "", -time.Second)
-		if s := p.takeSession(r); s != nil {
+		if s, ok := p.sessions.take(sessionID(r)); ok {
 			p.log.Info("signed out", "user", s.user.Login)
 			if target == nil {
 				target, _ = parseLoopbackURL(*s.origin.Load())

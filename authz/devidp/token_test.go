@@ -28,7 +28,7 @@ func TestTokenRequestsThatAreRejected(t *testing.T) {
 	b := start(t)
 	const form, object = "application/x-www-form-urlencoded", "application/json"
 	id := "client_id=" + clientID
-	tests := []struct {
+	for _, tt := range []struct {
 		name              string
 		contentType, body string
 		status            int
@@ -56,8 +56,7 @@ func TestTokenRequestsThatAreRejected(t *testing.T) {
 		{"no media type", "", id, 415, "invalid_request"},
 		{"large form", form, "x=" + strings.Repeat("x", 65<<10), 413, "invalid_request"},
 		{"large JSON", object, `{"x":"` + strings.Repeat("x", 65<<10) + `"}`, 413, "invalid_request"},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := b.do(http.MethodPost, "/oauth/token", tt.body, "Content-Type", tt.contentType)
@@ -75,7 +74,7 @@ func TestTokenRequestsThatAreRejected(t *testing.T) {
 func TestCodeIsBoundToItsRequest(t *testing.T) {
 	t.Parallel()
 	b := start(t)
-	tests := []struct {
+	for _, tt := range []struct {
 		name string
 		set  url.Values
 		want string
@@ -86,8 +85,7 @@ func TestCodeIsBoundToItsRequest(t *testing.T) {
 		{"another redirect_uri", url.Values{"redirect_uri": {callback + "/"}}, "invalid_grant"},
 		{"no redirect_uri", url.Values{"redirect_uri": nil}, "invalid_grant"},
 		{"another client", url.Values{"client_id": {"x"}}, "invalid_client"},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.name, func(t *testing.T) {
 			answer := b.token(with(codeForm(b.code("admin", url.Values{"prompt": {"login"}})), tt.set))
 			if answer.Error != tt.want || answer.AccessToken != "" {
