@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -29,6 +30,7 @@ type api struct {
 	issuer *authztest.Issuer
 	log    *syncBuffer
 	client *http.Client
+	tokens sync.Map // by permissions: signing takes a millisecond
 }
 
 // newAPI starts an API with the default menu. change may alter its parts before it starts.
@@ -175,7 +177,12 @@ func (a *api) do(method, path, body string, headers ...string) answer {
 // as returns an Authorization header for a token that grants the permissions, to be passed to do.
 func (a *api) as(permissions ...string) []string {
 	a.tb.Helper()
-	return []string{"Authorization", "Bearer " + a.issuer.Token(a.tb, permissions...)}
+	key := strings.Join(permissions, " ")
+	token, ok := a.tokens.Load(key)
+	if !ok {
+		token, _ = a.tokens.LoadOrStore(key, a.issuer.Token(a.tb, permissions...))
+	}
+	return []string{"Authorization", fmt.Sprint("Bearer ", token)}
 }
 
 func (a *api) admin() []string { return a.as(items.Permissions()...) }

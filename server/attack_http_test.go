@@ -296,119 +296,17 @@ func TestHeadTooLarge(t *testing.T) {
 	}
 }
 
-// TestFraming tries to have a request executed that is inside, or behind, the body of another. Two programs that do not
-// agree where a request ends are how one gets past a proxy (RFC 9112 section 11.2). The request to be smuggled deletes an
-// item with a valid token: whether the item is still there is the proof.
+// TestFraming smuggles a request inside, or behind, the body of another. If two programs disagree where a request ends, a
+// smuggled request gets past a proxy (RFC 9112 section 11.2). The smuggled request deletes an item with a valid token, so the
+// item must still be there afterwards.
 func TestFraming(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)
 	authorization := "Authorization: " + r.admin()[1] + "\r\n"
-	const post = "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-	const te = "Transfer-Encoding: chunked\r\n"
-	// SMUGGLED stands for the request, LENGTH for how long it is, HEXLENGTH for the same as a chunk size, and LENGTH+n
-	// for n more.
-	tests := []struct {
-		name, raw string
-		status    int // of the only answer
-		bare      bool
-	}{
-		// Both Transfer-Encoding and Content-Length. RFC 9112 section 6.3: it may be served by its Transfer-Encoding, but
-		// the connection must be closed afterwards.
-		{"TE.CL, the end first", post + te + "Content-Length: LENGTH+5\r\n\r\n0\r\n\r\nSMUGGLED", 401, false},
-		{"CL.TE, the end first", post + "Content-Length: LENGTH+5\r\n" + te + "\r\n0\r\n\r\nSMUGGLED", 401, false},
-		{"TE.CL, with a token", post + authorization + te + "Content-Length: LENGTH+5\r\n\r\n0\r\n\r\nSMUGGLED", 400, false},
-		{"CL.TE, in a chunk", post + "Content-Length: 4\r\n" + te + "\r\nHEXLENGTH\r\nSMUGGLED\r\n0\r\n\r\n", 401, false},
-		{"CL 0 and TE", post + "Content-Length: 0\r\n" + te + "\r\nHEXLENGTH\r\nSMUGGLED\r\n0\r\n\r\n", 401, false},
-		{"TE and CL on a GET", "GET /healthz HTTP/1.1\r\nHost: x\r\n" + te + "Content-Length: LENGTH+5\r\n\r\n0\r\n\r\nSMUGGLED", 200, false},
-		{"TE and CL to nowhere", "POST /nope HTTP/1.1\r\nHost: x\r\n" + te + "Content-Length: LENGTH+5\r\n\r\n0\r\n\r\nSMUGGLED", 404, false},
-		// RFC 9112 section 6.1: Transfer-Encoding is not of HTTP/1.0, so where such a request ends nobody knows.
-		{"HTTP/1.0, TE and CL", "POST /items HTTP/1.0\r\nConnection: keep-alive\r\n" + te + "Content-Length: 5\r\n\r\n0\r\n\r\nSMUGGLED", 401, false},
-		{"HTTP/1.0, TE and a short CL", "POST /items HTTP/1.0\r\nConnection: keep-alive\r\n" + te + "Content-Length: 4\r\n\r\nffff\r\nSMUGGLED", 401, false},
-
-		{"TE with a blank before the colon", post + "Transfer-Encoding : chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\nSMUGGLED", 400, true},
-		{"CL with a blank before the colon", post + "Content-Length : LENGTH\r\n\r\nSMUGGLED", 400, true},
-		{"TE xchunked", post + "Transfer-Encoding: xchunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
-		{"TE chunked twice", post + te + te + "\r\n0\r\n\r\nSMUGGLED", 501, true},
-		{"TE chunked, then another", post + te + "Transfer-Encoding: x\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
-		{"TE another, then chunked", post + "Transfer-Encoding: x\r\n" + te + "\r\n0\r\n\r\nSMUGGLED", 501, true},
-		{"TE chunked, identity", post + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
-		{"TE identity, chunked", post + "Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
-		{"TE gzip, chunked", post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
-		{"TE identity", post + "Transfer-Encoding: identity\r\nContent-Length: 0\r\n\r\nSMUGGLED", 501, true},
-		{"TE empty", post + "Transfer-Encoding:\r\nContent-Length: 0\r\n\r\nSMUGGLED", 501, true},
-		{"TE quoted", post + "Transfer-Encoding: \"chunked\"\r\nContent-Length: 0\r\n\r\nSMUGGLED", 501, true},
-		{"TE with a parameter", post + "Transfer-Encoding: chunked;x=1\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
-		{"TE with a vertical tab", post + "Transfer-Encoding: \x0bchunked\r\nContent-Length: 0\r\n\r\nSMUGGLED", 400, true},
-		{"TE with a NUL", post + "Transfer-Encoding: chunked\x00\r\nContent-Length: 0\r\n\r\nSMUGGLED", 400, true},
-		{"TE folded", post + "Transfer-Encoding: chunked\r\n , identity\r\n\r\n0\r\n\r\nSMUGGLED", 501, true},
-		{"TE behind a bare CR", post + "X: a\rTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\nSMUGGLED", 400, true},
-
-		{"two CL", post + "Content-Length: 0\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 400, true},
-		{"two CL, the other way", post + "Content-Length: LENGTH\r\nContent-Length: 0\r\n\r\nSMUGGLED", 400, true},
-		{"two CL in one", post + "Content-Length: 0, LENGTH\r\n\r\nSMUGGLED", 400, true},
-		{"the same CL in one", post + "Content-Length: 0, 0\r\n\r\nSMUGGLED", 400, true},
-		{"negative CL", post + "Content-Length: -1\r\n\r\nSMUGGLED", 400, true},
-		{"negative zero CL", post + "Content-Length: -0\r\n\r\nSMUGGLED", 400, true},
-		{"plus-signed CL", post + "Content-Length: +0\r\n\r\nSMUGGLED", 400, true},
-		{"hexadecimal CL", post + "Content-Length: 0x0\r\n\r\nSMUGGLED", 400, true},
-		{"CL with an exponent", post + "Content-Length: 0e1\r\n\r\nSMUGGLED", 400, true},
-		{"CL with an underscore", post + "Content-Length: 1_0\r\n\r\nSMUGGLED", 400, true},
-		{"empty CL", post + "Content-Length:\r\n\r\nSMUGGLED", 400, true},
-		{"CL that overflows", post + "Content-Length: 18446744073709551616\r\n\r\nSMUGGLED", 400, true},
-		{"CL with another digit", post + "Content-Length: \u0661\r\n\r\nSMUGGLED", 400, true},
-		{"CL folded", post + "Content-Length: 0\r\n 1\r\n\r\nSMUGGLED", 400, true},
-		{"CL and TE, both bad", post + "Content-Length: x\r\n" + te + "\r\n0\r\n\r\nSMUGGLED", 400, true},
-
-		{"negative chunk", post + authorization + te + "\r\n-1\r\n\r\nSMUGGLED", 400, false},
-		{"chunk with a prefix", post + authorization + te + "\r\n0x0\r\n\r\nSMUGGLED", 400, false},
-		{"plus-signed chunk", post + authorization + te + "\r\n+0\r\n\r\nSMUGGLED", 400, false},
-		{"chunk that overflows", post + authorization + te + "\r\n10000000000000000\r\n\r\nSMUGGLED", 400, false},
-		{"chunk without a size", post + authorization + te + "\r\n\r\n\r\nSMUGGLED", 400, false},
-		{"chunk longer than it says", post + authorization + te + "\r\n1\r\n{}\r\n0\r\n\r\nSMUGGLED", 400, false},
-		{"chunk with endless zeros", post + authorization + te + "\r\n" + strings.Repeat("0", 5000) + "\r\n\r\nSMUGGLED", 400, false},
-		{"chunk with a bare CR", post + authorization + te + "\r\n1\r \r\n0\r\n\r\nSMUGGLED", 400, false},
-		{"trailer that is none", post + authorization + te + "\r\n0\r\nx y\r\n\r\nSMUGGLED", 400, false},
-
-		{"a body that was not asked for", post + "Expect: 100-continue\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
-		{"an expectation that nobody knows", post + "Expect: something\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 417, true},
-		{"a body larger than is thrown away", post + "Content-Length: 1000000\r\n\r\nSMUGGLED", 401, false},
-		{"HTTP/2 without TLS", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nSMUGGLED", 404, false},
-		{"HTTP/2 by upgrade", "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\nSMUGGLED", 200, false},
-		{"a web socket", "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\nSMUGGLED", 200, false},
-		{"HTTP/0.9", "GET /items\r\nSMUGGLED", 400, true},
-		{"HTTP/3", "GET /items HTTP/3.0\r\nHost: x\r\n\r\nSMUGGLED", 505, true},
-		{"HTTP without a minor version", "GET /items HTTP/1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
-		{"two blanks in the request line", "GET  /items HTTP/1.1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
-		{"a request line in the request line", "GET /items HTTP/1.1 HTTP/1.1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
-		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\nSMUGGLED", 400, true},
-		{"a proxy's greeting", "PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nSMUGGLED", 400, true},
-
-		{"NUL in a header", "GET /items HTTP/1.1\r\nHost: x\r\nX: a\x00b\r\n\r\nSMUGGLED", 400, true},
-		{"NUL in a header's name", "GET /items HTTP/1.1\r\nHost: x\r\nX\x00Y: a\r\n\r\nSMUGGLED", 400, true},
-		{"NUL in the path", "GET /items/1\x00 HTTP/1.1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
-		{"NUL in the method", "GET\x00 /items HTTP/1.1\r\nHost: x\r\n\r\nSMUGGLED", 400, true},
-		{"a control character in a header", "GET /items HTTP/1.1\r\nHost: x\r\nX: \x1b[2J\r\n\r\nSMUGGLED", 400, true},
-		{"a header's name with a blank", "GET /items HTTP/1.1\r\nHost: x\r\nX Y: a\r\n\r\nSMUGGLED", 400, true},
-		{"a header without a colon", "GET /items HTTP/1.1\r\nHost: x\r\nnothing\r\n\r\nSMUGGLED", 400, true},
-		{"a header without a name", "GET /items HTTP/1.1\r\nHost: x\r\n: a\r\n\r\nSMUGGLED", 400, true},
-		{"a fold before the first header", "GET /items HTTP/1.1\r\n Host: x\r\n\r\nSMUGGLED", 400, true},
-		{"a bare CR in a header", "GET /items HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\nSMUGGLED", 400, true},
-
-		// What is legal, though odd, means the same to everyone: one request.
-		{"the same CL twice", "POST /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
-		{"TE in another case", "POST /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\ntransfer-encoding: \tChunked \r\n\r\nHEXLENGTH\r\nSMUGGLED\r\n0\r\n\r\n", 401, false},
-		{"bare LF", "GET /healthz HTTP/1.1\nHost: x\nConnection: close\n\nSMUGGLED", 200, false},
-		{"a fold", "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: a\r\n b\r\n\r\nSMUGGLED", 200, false},
-		{"a body of a GET", "GET /items/2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 200, false},
-		{"a body of a HEAD", "HEAD /items/2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 200, false},
-		{"a body of a DELETE", "DELETE /items/2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
-		{"a body of an OPTIONS", "OPTIONS /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 204, false},
-		{"an underscore is no hyphen", "POST /items HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer_Encoding: chunked\r\nContent_Length: 0\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
-		{"Connection names Content-Length", "POST /items HTTP/1.1\r\nHost: x\r\nConnection: close, Content-Length\r\nContent-Length: LENGTH\r\n\r\nSMUGGLED", 401, false},
-	}
+	post := "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 	fill := func(raw, smuggled string) string {
-		n := len(smuggled)
-		return strings.NewReplacer("HEXLENGTH", fmt.Sprintf("%x", n), "LENGTH+5", fmt.Sprint(n+5), "LENGTH", fmt.Sprint(n), "SMUGGLED", smuggled).Replace(raw)
+		return strings.NewReplacer("<POST>", post, "<AUTH>", authorization, "<TE>", "Transfer-Encoding: chunked\r\n", "<HEX>", fmt.Sprintf("%x", len(smuggled)),
+			"<LENGTH+5>", fmt.Sprint(len(smuggled)+5), "<LENGTH>", fmt.Sprint(len(smuggled)), "<SMUGGLED>", smuggled).Replace(raw)
 	}
 	victim := func(t *testing.T) (path, smuggled string) {
 		t.Helper()
@@ -418,36 +316,30 @@ func TestFraming(t *testing.T) {
 		return path, "DELETE " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + authorization + "\r\n"
 	}
 
-	t.Run("a request that is sent in its own right is executed", func(t *testing.T) {
+	t.Run("a separate request is executed", func(t *testing.T) {
 		t.Parallel() // or the rest would prove nothing
 		path, smuggled := victim(t)
-		answers, closed := exchange(t, r.url, fill(post+"Content-Length: 0\r\n\r\nSMUGGLED", smuggled))
+		answers, closed := exchange(t, r.url, fill("<POST>Content-Length: 0\r\n\r\n<SMUGGLED>", smuggled))
 		if len(answers) != 2 || !closed || answers[0].status != 401 || answers[1].status != 200 {
 			t.Errorf("got %+v, closed %t, want 401 and 200", answers, closed)
 		}
 		r.do("GET", path, "").assertStatus(t, 404)
 	})
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+	for _, row := range table(t, "framing.txt", 3) {
+		status, bare := strings.CutSuffix(row[0], " bare")
+		t.Run(row[1], func(t *testing.T) {
 			t.Parallel()
 			path, smuggled := victim(t)
-			answers, closed := exchange(t, r.url, fill(test.raw, smuggled))
+			answers, closed := exchange(t, r.url, fill(expand(unescape(t, row[2])), smuggled))
 			if len(answers) != 1 || !closed {
-				t.Errorf("got %d answers, connection closed: %t, want one and the end", len(answers), closed)
+				t.Fatalf("got %d answers %+v, connection closed: %t, want one and the end", len(answers), answers, closed)
 			}
-			for i, got := range answers {
-				if i > 0 {
-					t.Errorf("the smuggled request was answered: %d %s", got.status, got.body)
-				}
-			}
-			if len(answers) > 0 {
-				answers[0].assertStatus(t, test.status)
-				switch {
-				case test.bare:
-					assertBare(t, answers[0], "chunked", "SMUGGLED", "Bearer", path)
-				case test.status >= 400:
-					answers[0].mustProblem(t)
-				}
+			got := answers[0]
+			got.assertStatus(t, mustAtoi(t, status))
+			if bare {
+				assertBare(t, got, "chunked", "SMUGGLED", "Bearer", path)
+			} else if got.status >= 400 {
+				got.mustProblem(t)
 			}
 			r.do("GET", path, "").assertStatus(t, 200) // still there
 		})
@@ -458,128 +350,25 @@ func TestFraming(t *testing.T) {
 func TestRequestTargets(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)
-	for target, want := range map[string]struct {
-		status int
-		body   string // "" is a problem document
-	}{
-		"/items":                            {200, menu},
-		"/items/":                           {200, menu},
-		"/items?a=b":                        {200, menu},
-		"/items?":                           {200, menu},
-		"/items?a=%zz;&&":                   {200, menu},
-		"/items/1":                          {200, burger},
-		"/items/%31":                        {200, burger},
-		"http://evil.example/items/1":       {200, burger}, // absolute-form, RFC 9112 section 3.2.2
-		"https://user:secret@evil/items/1":  {200, burger},
-		"http://evil.example/nope":          {404, ""},
-		"http://evil.example":               {404, ""},
-		"file:///etc/passwd":                {404, ""},
-		"evil.example:80":                   {404, ""},
-		"*":                                 {404, ""},
-		"/%69tems":                          {404, ""},
-		"/items%2F1":                        {404, ""},
-		"/items%2f":                         {404, ""},
-		"/items/1%2F":                       {400, ""},
-		"/items/1%2f..%2f2":                 {400, ""},
-		"/items/%2531":                      {400, ""}, // decoded once, it is %31
-		"/items/%25%33%31":                  {400, ""},
-		"/items/%252531":                    {400, ""},
-		"/items/..":                         {400, ""},
-		"/items/.":                          {400, ""},
-		"/items/%2e%2e":                     {400, ""},
-		"/items/../items/1":                 {404, ""},
-		"/nope/../items":                    {404, ""},
-		"/./items":                          {404, ""},
-		"/../../../../etc/passwd":           {404, ""},
-		"/items/../../etc/passwd":           {404, ""},
-		"/items/..%2f..%2fetc%2fpasswd":     {400, ""},
-		"/items/%2e%2e%2f%2e%2e%2fetc":      {400, ""},
-		"/items/..%5c..%5cetc":              {400, ""},
-		"/items/..;/items":                  {404, ""},
-		"/items;x=1":                        {404, ""},
-		"/items/1;x=1":                      {400, ""},
-		"/items/1%3Bx":                      {400, ""},
-		"//items":                           {404, ""},
-		"///items":                          {404, ""},
-		"/items//":                          {404, ""},
-		"/items//1":                         {404, ""},
-		"/items/1/":                         {200, burger},
-		"/items/1//":                        {404, ""},
-		"/items/1/2":                        {404, ""},
-		"/items\\1":                         {404, ""},
-		"/items/1#x":                        {400, ""},
-		"/items/1%23":                       {400, ""},
-		"/items/1%3F":                       {400, ""},
-		"/items/1%00":                       {400, ""},
-		"/items/%00":                        {400, ""},
-		"/items/1%0d%0aX-Injected:%20yes":   {400, ""},
-		"/items/1%0a":                       {400, ""},
-		"/items/%20%31":                     {400, ""},
-		"/items/1%20":                       {400, ""},
-		"/items/+1":                         {400, ""},
-		"/items/%2B1":                       {400, ""},
-		"/items/01":                         {400, ""},
-		"/items/0x1":                        {400, ""},
-		"/items/1e0":                        {400, ""},
-		"/items/1.0":                        {400, ""},
-		"/items/-1":                         {400, ""},
-		"/items/0":                          {400, ""},
-		"/items/1_0":                        {400, ""},
-		"/items/9223372036854775807":        {404, ""},
-		"/items/9223372036854775808":        {400, ""},
-		"/items/18446744073709551617":       {400, ""},
-		"/items/%c0%b1":                     {400, ""}, // 1, overlong
-		"/items/%e0%80%b1":                  {400, ""},
-		"/items/%f0%80%80%b1":               {400, ""},
-		"/items/%c0%ae%c0%ae":               {400, ""}, // .., overlong
-		"/items/%c0%ae%c0%ae%c0%afetc":      {400, ""},
-		"/items%c0%af1":                     {404, ""}, // /, overlong
-		"/items/%ef%bc%91":                  {400, ""}, // a full-width 1
-		"/items/%d9%a1":                     {400, ""}, // an Arabic 1
-		"/items/%ff":                        {400, ""},
-		"/items/\xff":                       {400, ""},
-		"/items/1%E2%80%8B":                 {400, ""}, // with a space of no width
-		"/ITEMS":                            {404, ""},
-		"/Items/1":                          {404, ""},
-		"/items/__proto__":                  {400, ""},
-		"/items/constructor":                {400, ""},
-		"/items/1'%20OR%201=1--":            {400, ""},
-		"/items/1%3BDROP%20TABLE%20items":   {400, ""},
-		"/items/%24%7Bjndi:ldap://evil%7D":  {404, ""},
-		"/items/{{7*7}}":                    {400, ""},
-		"/metrics":                          {404, ""}, // elsewhere, see Metrics.Handler
-		"/debug/pprof/":                     {404, ""},
-		"/.git/config":                      {404, ""},
-		"/.env":                             {404, ""},
-		"/menu.db":                          {404, ""},
-		"/.well-known/jwks.json":            {404, ""},
-		"/items/1?X-HTTP-Method=DELETE":     {200, burger},
-		"/items/1?_method=DELETE":           {200, burger},
-		"/items/1?access_token=x&id=2":      {200, burger},
-		"/items?__proto__[x]=1&constructor": {200, menu},
-	} {
+	bodies := map[string]string{"menu": menu, "burger": burger}
+	for _, row := range table(t, "targets.txt", 2) {
+		target, _, _ := strings.Cut(row[1], " | ")
+		target = expand(unescape(t, target))
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
 			got := exchangeOnce(t, r.url, "GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-			got.assertStatus(t, want.status)
-			if got.status >= 400 {
+			status, body, _ := strings.Cut(row[0], " ")
+			got.assertStatus(t, mustAtoi(t, status))
+			switch {
+			case body == "":
 				got.mustProblem(t)
-			} else if got.body != want.body {
-				t.Errorf("got %s, want %s", got.body, want.body)
+			case body == "bare":
+				assertBare(t, got, "evil")
+			case got.body != bodies[body]:
+				t.Errorf("got %s, want the %s", got.body, body)
 			}
 			assertHeader(t, got, "X-Injected", "")
 			assertHeader(t, got, "Location", "")
-		})
-	}
-	for target, status := range map[string]int{
-		"items": 400, "": 400, "/items/%zz": 400, "/items/%": 400, "/items/%3": 400, "/items/\x7f": 400, "http://[::1/items": 400,
-		"://x": 400, "http://x:port/items": 400,
-	} {
-		t.Run("not a target: "+target, func(t *testing.T) {
-			t.Parallel()
-			got := exchangeOnce(t, r.url, "GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-			got.assertStatus(t, status)
-			assertBare(t, got, "evil")
 		})
 	}
 	for _, form := range []string{"evil.example:443", "/items/1", "/items", "127.0.0.1:22"} {
@@ -594,39 +383,48 @@ func TestRequestTargets(t *testing.T) {
 	}
 }
 
-// TestHostileMethods: only the methods of the route table do something, and none repeats what was sent.
+// TestHostileMethods: only the methods of the route table do something, and no response repeats the request.
 func TestHostileMethods(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)
-	for _, method := range []string{"TRACE", "TRACK", "DEBUG", "PROPFIND", "MOVE", "LINK", "PURGE", "QUERY", "get", "Get", "delete", "GETX"} {
-		for path, want := range map[string]int{"/items": 405, "/items/1": 405, "/healthz": 405, "/nope": 404} {
+	for path, allow := range map[string]string{
+		"/items": "GET, HEAD, POST, PUT", "/items/1": "GET, HEAD, PUT, PATCH, DELETE", "/healthz": "GET, HEAD", "/nope": "",
+	} {
+		for _, method := range []string{
+			"TRACE", "TRACK", "DEBUG", "PROPFIND", "MOVE", "LINK", "PURGE", "QUERY", "BREW", "get", "Get", "delete", "GETX", "DELETE", "POST", "PATCH", "PUT",
+		} {
+			if slices.Contains(strings.Split(allow, ", "), method) {
+				continue
+			}
 			t.Run(method+" "+path, func(t *testing.T) {
 				t.Parallel()
 				got := exchangeOnce(t, r.url, method+" "+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nMax-Forwards: 0\r\nCookie: session=hunter2\r\nX-Echo: hunter3\r\nAuthorization: Bearer hunter4\r\n\r\n")
-				got.assertStatus(t, want)
+				if allow == "" {
+					got.assertStatus(t, 404)
+				} else {
+					got.assertStatus(t, 405)
+				}
+				assertHeader(t, got, "Allow", allow)
 				got.mustProblem(t)
 				if all := fmt.Sprint(got.header) + got.body; strings.Contains(all, "hunter") {
-					t.Errorf("the answer repeats the request: %s", all)
-				}
-				if allow := got.header.Get("Allow"); (allow != "") != (want == 405) || strings.Contains(allow, method) && method != "GET" && method != "get" {
-					t.Errorf("got Allow %q", allow)
+					t.Errorf("the response repeats the request: %s", all)
 				}
 			})
 		}
-	}
-	for _, path := range []string{"/items", "/items/1", "/healthz"} {
+		if allow == "" {
+			continue
+		}
 		head, get := r.do("HEAD", path, ""), r.do("GET", path, "")
 		head.assertStatus(t, 200)
 		if head.body != "" || head.header.Get("Etag") != get.header.Get("Etag") || head.header.Get("Content-Type") != get.header.Get("Content-Type") {
 			t.Errorf("HEAD %s: got %q %v, want the headers of %v", path, head.body, head.header, get.header)
 		}
 		options := r.do("OPTIONS", path, "")
-		options.assertStatus(t, 204)
-		if options.body != "" || !strings.Contains(options.header.Get("Allow"), "GET") {
-			t.Errorf("OPTIONS %s: got %q with Allow %q", path, options.body, options.header.Get("Allow"))
-		}
+		assertBody(t, options, 204, "")
+		assertHeader(t, options, "Allow", allow)
 	}
-	// A HEAD of what fails has no body either: one would be taken for the next answer on the connection.
+	exchangeOnce(t, r.url, "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").mustProblem(t)
+	// A failed HEAD has no body either: a client would read it as the next response on the connection.
 	answers, closed := exchange(t, r.url, "HEAD /items/99 HTTP/1.1\r\nHost: x\r\n\r\nGET /items/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 	if len(answers) != 2 || !closed || answers[0].status != 404 || answers[1].body != burger {
 		t.Errorf("got %+v, closed %t, want 404 and the burger", answers, closed)
@@ -809,81 +607,6 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestHostileJSON: a body has one reading, and costs no more than its length.
-func TestHostileJSON(t *testing.T) {
-	t.Parallel()
-	a := newAPI(t, nil)
-	admin := a.admin()
-	for name, test := range map[string]struct {
-		body   string
-		status int
-		fields string
-	}{
-		"item twice":                     {`{"item":{"name":"a"},"item":{"name":"b"}}`, 400, "item"},
-		"a name twice":                   {`{"item":{"name":"a","name":"b","price":1,"description":"","image":""}}`, 400, "item.name"},
-		"a name twice, once escaped":     {`{"item":{"name":"a","n\u0061me":"b","price":1,"description":"","image":""}}`, 400, "item.name"},
-		"a name in two cases":            {`{"item":{"name":"a","Name":"b","price":1,"description":"","image":""}}`, 400, "item.Name"},
-		"a name with a Kelvin sign":      {`{"item":{"name":"a","price":1,"description":"","image":"","\u212a":1}}`, 400, "item.\u212a"},
-		"an unknown name twice":          {`{"x":1,"x":1}`, 400, "x"},
-		"twice, far inside":              {`{"item":{"name":{"a":{"b":1,"b":2}}}}`, 400, "item.name.a.b"},
-		"__proto__":                      {`{"item":{"name":"a","price":1,"description":"","image":"","__proto__":{"admin":true}}}`, 400, "item.__proto__"},
-		"__proto__ beside":               {`{"item":{"name":"a","price":1,"description":"","image":""},"__proto__":{}}`, 400, "__proto__"},
-		"constructor":                    {`{"item":{"name":"a","price":1,"description":"","image":"","constructor":{"prototype":{}}}}`, 400, "item.constructor"},
-		"prototype, toString":            {`{"item":{"name":"a","price":1,"description":"","image":"","prototype":1,"toString":1}}`, 400, "item.prototype item.toString"},
-		"more than an item has":          {`{"item":{"name":"a","price":1,"description":"","image":"","permissions":["create:items"],"sub":"x"}}`, 400, "item.permissions item.sub"},
-		"objects, 10,000 deep":           {strings.Repeat(`{"a":`, 10_001) + "1" + strings.Repeat("}", 10_001), 400, "?"},
-		"arrays, 10,000 deep":            {strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), 400, "?"},
-		"arrays, 65,000 open":            {strings.Repeat("[", 65_000), 400, "?"},
-		"a name, 9,000 deep":             {`{"item":{"name":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `,"price":1,"description":"","image":""}}`, 400, "item.name"},
-		"an unknown one, 9,000 deep":     {`{"item":{"name":"a","price":1,"description":"","image":"","x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`, 400, "item.x"},
-		"item in item":                   {`{"item":{"item":{"name":"a","price":1,"description":"","image":""}}}`, 400, "item.name item.price item.description item.image item.item"},
-		"10,000 unknown names":           {"{" + manyNames(5000) + "}", 400, "?"},
-		"a number of 60,000 digits":      {`{"item":{"name":"a","price":` + strings.Repeat("9", 60_000) + `,"description":"","image":""}}`, 400, "item.price"},
-		"a number with as many decimals": {`{"item":{"name":"a","price":1.` + strings.Repeat("0", 60_000) + `1,"description":"","image":""}}`, 400, "item.price"},
-		"an id of 60,000 digits":         {`{"item":{"id":` + strings.Repeat("9", 60_000) + `,"name":"","price":1,"description":"","image":""}}`, 400, "item.name"},
-		"half a surrogate pair":          {`{"item":{"name":"\ud800","price":1,"description":"","image":""}}`, 400, "item.name"},
-		"a NUL":                          {`{"item":{"name":"a\u0000b","price":1,"description":"","image":""}}`, 400, "item.name"},
-		"invalid UTF-8":                  {"{\"item\":{\"name\":\"\xff\"}}", 400, "item.name"},
-		"overlong UTF-8":                 {"{\"item\":{\"name\":\"\xc0\xaf\"}}", 400, "item.name"},
-		"invalid UTF-8 in a name":        {"{\"\xff\":1}", 400, "?"},
-		"a byte order mark":              {"\ufeff" + soup, 400, ""},
-		"UTF-16":                         {"{\x00\"\x00i\x00", 400, "?"},
-		"two bodies":                     {soup + soup, 400, ""},
-		"a comment":                      {`{"item":/* */{}}`, 400, "?"},
-		"single quotes":                  {`{'item':{}}`, 400, "?"},
-		"a trailing comma":               {`{"item":{"name":"a",}}`, 400, "?"},
-		"a function call":                {`callback(` + soup + `)`, 400, ""},
-		"an unescaped line break":        {"{\"item\":{\"name\":\"a\nb\"}}", 400, "item.name"},
-		"an escape that is none":         {`{"item":{"name":"\x41"}}`, 400, "item.name"},
-		"an array":                       {`[` + soup + `]`, 400, ""},
-		"null":                           {`null`, 400, ""},
-		"just above 64 KiB":              {`{"item":{"name":"` + strings.Repeat("a", 64<<10) + `"}}`, 413, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for _, request := range []struct{ method, path string }{{"POST", "/items"}, {"PUT", "/items/1"}, {"PATCH", "/items/1"}} {
-				if request.method == "PATCH" && (name == "item in item" || strings.HasPrefix(name, "an id")) {
-					continue // what is left out is not wrong there
-				}
-				got := a.do(request.method, request.path, test.body, admin...)
-				got.assertStatus(t, test.status)
-				p := got.mustProblem(t)
-				want := test.fields
-				if strings.HasPrefix(name, "an id") && request.method == "PUT" {
-					want = "item.id " + want
-				}
-				if fields := p.fields(); want != "?" && fields != want {
-					t.Errorf("%s: got fields %q, want %q", request.method, fields, want)
-				}
-				if len(got.body) > 4000 {
-					t.Errorf("got an answer of %d bytes", len(got.body))
-				}
-			}
-			assertUnchanged(t, a)
-		})
-	}
-}
-
 // TestHostileNumbers: a price is exact or refused.
 func TestHostileNumbers(t *testing.T) {
 	t.Parallel()
@@ -919,14 +642,6 @@ func TestHostileNumbers(t *testing.T) {
 			t.Errorf("got %s, want it unchanged", r.body)
 		}
 	})
-}
-
-func manyNames(n int) string {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = fmt.Sprintf(`"x%d":1`, i)
-	}
-	return strings.Join(names, ",")
 }
 
 func newItem(tb testing.TB, a *api, body string) answer {
@@ -1051,40 +766,8 @@ func TestCachePoisoning(t *testing.T) {
 			a := newAPI(t, func(o *server.Options) { o.CORSOrigins = origins })
 			for _, path := range []string{"/items", "/items/1", "/items/99", "/nope"} {
 				plain := a.do("GET", path, "")
-				for _, header := range [][2]string{
-					{"Accept", "text/html"},
-					{"Accept", "application/xml;q=1, */*;q=0"},
-					{"Accept-Language", "de"},
-					{"Accept-Encoding", "gzip, br"},
-					{"Accept-Charset", "utf-16"},
-					{"Cookie", "a=b"},
-					{"Authorization", "Bearer garbage"},
-					{"Authorization", a.admin()[1]},
-					{"User-Agent", "<script>"},
-					{"Referer", "https://evil.io"},
-					{"Content-Type", "text/html"},
-					{"X-Forwarded-Host", "evil.io"},
-					{"X-Forwarded-Proto", "https"},
-					{"X-Forwarded-For", "192.0.2.1"},
-					{"Range", "bytes=0-1"},
-					{"Range", "bytes=-1"},
-					{"Range", "bytes=0-0,2-2"},
-					{"Range", "bytes=0-18446744073709551615"},
-					{"Range", "items=0-1"},
-					{"If-Range", `"x"`},
-					{"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"},
-					{"If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"},
-					{"If-None-Match", `"x"`},
-					{"Cache-Control", "only-if-cached"},
-					{"Pragma", "no-cache"},
-					{"X-HTTP-Method-Override", "HEAD"},
-					{"Upgrade-Insecure-Requests", "1"},
-					{"Want-Digest", "sha-256"},
-					{"TE", "trailers"},
-					{"Prefer", "return=minimal"},
-					{"Save-Data", "on"},
-					{"Origin", listed},
-				} {
+				headers := append(table(t, "headers.txt", 2), []string{"Authorization", a.admin()[1]}, []string{"Origin", listed})
+				for _, header := range headers {
 					got := a.do("GET", path, "", header[0], header[1])
 					if got.status != plain.status || stripID(got) != stripID(plain) {
 						t.Errorf("%s with %s: got %d %s, want %d %s", path, header, got.status, got.body, plain.status, plain.body)

@@ -47,60 +47,37 @@ func (s moodyStore) fail() error {
 	return nil
 }
 
-func (s moodyStore) List(ctx context.Context, query items.Query) ([]items.Item, error) {
+// unlessMoody calls the store unless it has to fail.
+func unlessMoody[T any](s moodyStore, call func() (T, error)) (result T, err error) {
 	if err := s.fail(); err != nil {
-		return nil, err
+		return result, err
 	}
-	return s.Store.List(ctx, query)
+	return call()
+}
+
+func (s moodyStore) List(ctx context.Context, query items.Query) ([]items.Item, error) {
+	return unlessMoody(s, func() ([]items.Item, error) { return s.Store.List(ctx, query) })
 }
 
 func (s moodyStore) Get(ctx context.Context, id int64) (items.Item, error) {
-	if err := s.fail(); err != nil {
-		return items.Item{}, err
-	}
-	return s.Store.Get(ctx, id)
+	return unlessMoody(s, func() (items.Item, error) { return s.Store.Get(ctx, id) })
 }
 
 func (s moodyStore) Create(ctx context.Context, stamp items.Stamp, item items.Item) (items.Item, error) {
-	if err := s.fail(); err != nil {
-		return items.Item{}, err
-	}
-	return s.Store.Create(ctx, stamp, item)
+	return unlessMoody(s, func() (items.Item, error) { return s.Store.Create(ctx, stamp, item) })
 }
 
 func (s moodyStore) Update(ctx context.Context, stamp items.Stamp, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
-	if err := s.fail(); err != nil {
-		return items.Item{}, err
-	}
-	return s.Store.Update(ctx, stamp, id, change)
+	return unlessMoody(s, func() (items.Item, error) { return s.Store.Update(ctx, stamp, id, change) })
 }
 
 func (s moodyStore) Delete(ctx context.Context, stamp items.Stamp, id int64, allow func(items.Item) error) (items.Item, error) {
-	if err := s.fail(); err != nil {
-		return items.Item{}, err
-	}
-	return s.Store.Delete(ctx, stamp, id, allow)
-}
-
-func (s moodyStore) Restore(ctx context.Context, stamp items.Stamp, id int64) (items.Item, error) {
-	if err := s.fail(); err != nil {
-		return items.Item{}, err
-	}
-	return s.Store.Restore(ctx, stamp, id)
-}
-
-func (s moodyStore) History(ctx context.Context, id, before int64, limit int) ([]items.Change, error) {
-	if err := s.fail(); err != nil {
-		return nil, err
-	}
-	return s.Store.History(ctx, id, before, limit)
+	return unlessMoody(s, func() (items.Item, error) { return s.Store.Delete(ctx, stamp, id, allow) })
 }
 
 func (s moodyStore) Ping(ctx context.Context) error {
-	if err := s.fail(); err != nil {
-		return err
-	}
-	return s.Store.Ping(ctx)
+	_, err := unlessMoody(s, func() (struct{}, error) { return struct{}{}, s.Store.Ping(ctx) })
+	return err
 }
 
 // TestNothingLeaks runs a broad mix of traffic, good and bad, over a store in every state, and then looks for secrets in

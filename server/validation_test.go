@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -145,58 +146,59 @@ func TestPutAndPatchIDs(t *testing.T) {
 	a.do("GET", "/items/9223372036854775807", "").assertStatus(t, 404)
 }
 
+// TestBodies: a body has one reading, and its response is short.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
-	const good = `{"item":{"name":"n","price":1,"description":"d","image":""}}`
-	pad := func(n int) string { return good + strings.Repeat(" ", n-len(good)) }
-	for name, test := range map[string]struct {
-		body   string
-		want   int
-		detail string // part of the problem's detail
-		fields string
-	}{
-		"empty":                   {"", 400, "empty", ""},
-		"blank":                   {"  ", 400, "empty", ""},
-		"exactly 64 KiB":          {pad(64 << 10), 201, "", ""},
-		"a byte more":             {pad(64<<10 + 1), 413, "65536 bytes", ""},
-		"trailing data":           {good + "x", 400, "trailing data", ""},
-		"two objects":             {good + good, 400, "trailing data", ""},
-		"an array":                {"[" + good + "]", 400, "not a JSON object", ""},
-		"a string":                {`"x"`, 400, "not a JSON object", ""},
-		"null":                    {"null", 400, "not a JSON object", ""},
-		"cut off":                 {good[:20], 400, "ends too early", ""},
-		"a comment":               {"//x\n" + good, 400, "not valid JSON", ""},
-		"NaN":                     {`{"price":NaN}`, 400, "not valid JSON", "price"},
-		"single quotes":           {`{'name':'n'}`, 400, "not valid JSON", ""},
-		"a byte order mark":       {"\ufeff" + good, 400, "not valid JSON", ""},
-		"a field twice":           {`{"item":{"name":"n","price":1,"price":2}}`, 400, "more than once", "item.price"},
-		"the item twice":          {`{"item":{},"item":{}}`, 400, "more than once", "item"},
-		"invalid UTF-8":           {"{\"item\":{\"name\":\"\xff\"}}", 400, "UTF-8", "item.name"},
-		"half a surrogate pair":   {`{"item":{"name":"\ud83c"}}`, 400, "surrogate", "item.name"},
-		"a raw line break":        {"{\"name\":\"a\nb\"}", 400, "not valid JSON", "name"},
-		"nested as deep as it is": {strings.Repeat(`{"item":`, 8000), 400, "", ""},
-		"item is a string":        {`{"item":"x"}`, 400, "not a JSON object", "item"},
-		"a field beside the item": {`{"x":1,"item":{}}`, 400, "", "item.name item.price item.description item.image x"},
-	} {
-		r := a.do("POST", "/items", test.body, append(a.admin(), "Content-Type", "application/json")...)
-		if r.status != test.want {
-			t.Errorf("%s: got %d %s, want %d", name, r.status, r.body, test.want)
-			continue
+	fill := strings.NewReplacer("<SOUP>", soup, "<NAMES>", manyNames(5000))
+	for _, row := range table(t, "bodies.txt", 6) {
+		status, fields, detail, body := mustAtoi(t, row[1]), strings.Trim(row[2], "-"), strings.Trim(row[3], "-"), row[5]
+		if body[0] == '"' {
+			unquoted, err := strconv.Unquote(body)
+			if err != nil {
+				t.Fatalf("%s: %v", row[4], err)
+			}
+			body = unquoted
 		}
-		if test.want != 201 {
-			p := r.mustProblem(t)
-			if !strings.Contains(p.Detail, test.detail) || (name != "nested as deep as it is" && p.fields() != test.fields) {
-				t.Errorf("%s: got %q with errors %v, want %q and %q", name, p.Detail, p.Errors, test.detail, test.fields)
-			}
-			if len(r.body) > 8000 {
-				t.Errorf("%s: got an answer of %d bytes", name, len(r.body))
-			}
+		body = expand(fill.Replace(body))
+		if row[0] == "*" {
+			row[0] = "POST PUT PATCH"
+		}
+		for method := range strings.FieldsSeq(row[0]) {
+			t.Run(method+" "+row[4], func(t *testing.T) {
+				t.Parallel()
+				path := "/items/1"
+				if method == "POST" {
+					path = "/items"
+				}
+				got := a.do(method, path, body, append(a.admin(), "Content-Type", "application/json")...)
+				got.assertStatus(t, status)
+				p := got.mustProblem(t)
+				if fields != "?" && p.fields() != fields || !strings.Contains(p.Detail, detail) {
+					t.Errorf("got %q with errors %v, want %q and %q", p.Detail, p.Errors, detail, fields)
+				}
+				if len(got.body) > 4000 {
+					t.Errorf("got a response of %d bytes", len(got.body))
+				}
+			})
+		}
+	}
+	t.Cleanup(func() { assertUnchanged(t, a) })
+}
+
+func TestBodyAtTheLimit(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for size, want := range map[int]int{items.MaxBody: 201, items.MaxBody + 1: 413} {
+		r := a.do("POST", "/items", soup+strings.Repeat(" ", size-len(soup)), a.admin()...)
+		r.assertStatus(t, want)
+		if want == 413 && !strings.Contains(r.mustProblem(t).Detail, "65536 bytes") {
+			t.Errorf("got %s, want it to say the limit", r.body)
 		}
 	}
 }
 
-// What a client makes up cannot make the answer as large as the request.
+// Unknown fields cannot make the response as large as the request.
 func TestUnknownFieldsAreReportedInMeasure(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
