@@ -21,6 +21,8 @@ import (
 	"menu-api/server"
 )
 
+func init() { largeMenu = 20_000 }
+
 // floodBound is how far the memory of the whole process, the attackers included, may grow while a flood runs. The race
 // detector's own memory does not count.
 const floodBound = 64 << 20

@@ -368,15 +368,17 @@ func TestDashboardClient(t *testing.T) {
 	}
 }
 
+// largeMenu is how many items TestResetLargeMenu has. make soak has more.
+var largeMenu = 2_000
+
 // A large menu is deleted and reset within a request's time, with a history for each item, and one event for all.
 func TestResetLargeMenu(t *testing.T) {
 	t.Parallel()
 	var store items.Store
 	a := newAPI(t, func(o *server.Options) { store = o.Store })
-	const size = 5_000
 	n := 0
 	err := store.Import(context.Background(), items.Stamp{By: "test"}, false, func() (items.Record, error) {
-		if n++; n > size {
+		if n++; n > largeMenu {
 			return items.Record{}, io.EOF
 		}
 		return items.Record{Item: &items.Item{Name: fmt.Sprint("Item ", n), Description: strings.Repeat("x", 200)}}, nil
@@ -389,7 +391,7 @@ func TestResetLargeMenu(t *testing.T) {
 	if e := s.next(); e.name != "reset" {
 		t.Errorf("got %+v, want one reset", e)
 	}
-	for _, id := range []int{1, 4, 3 + size} {
+	for _, id := range []int{1, 4, 3 + largeMenu} {
 		history, err := store.History(context.Background(), int64(id), 0, 1)
 		if err != nil || history[0].Action != items.Deleted {
 			t.Errorf("item %d: got %+v, %v, want its deletion", id, history, err)
