@@ -25,10 +25,10 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.
 	return postgres.Open(ctx, postgres.Options{URL: string(cfg.Database), Notify: cfg.DatabaseNotify, Logger: log})
 }
 
-// openMenu opens the database, puts it under the metrics, and puts the default menu into a new one unless it is to stay
+// openMenu opens the database, instruments it, and puts the default menu into a new one unless it is to stay
 // empty. check looks for damage that openMenu has not looked for, since that takes as long as the file is large.
 func openMenu(
-	ctx context.Context, cfg config.Config, metrics *server.Metrics, tracing *server.Tracing, log *slog.Logger,
+	ctx context.Context, cfg config.Config, cache *items.ResponseCache, metrics *server.Metrics, tracing *server.Tracing, log *slog.Logger,
 ) (store items.Store, check func(context.Context) error, err error) {
 	check = func(context.Context) error { return nil }
 	if file, ok := cfg.Database.SQLiteFile(); ok {
@@ -44,7 +44,7 @@ func openMenu(
 	if pooled, ok := store.(interface{ Stat() *pgxpool.Stat }); ok {
 		metrics.WatchPool(pooled.Stat)
 	}
-	store = metrics.Store(store, tracing)
+	store = items.Instrument(store, cache, server.ObserveStore(metrics, tracing))
 	var menu []items.Item
 	if cfg.SeedMenu {
 		menu = items.DefaultMenu()

@@ -62,7 +62,8 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 		return err
 	}
 	defer tracing.Shutdown(ctx) // after all else has ended, bounded by itself
-	store, check, err := openMenu(ctx, cfg, metrics, tracing, log)
+	cache := items.NewResponseCache()
+	store, check, err := openMenu(ctx, cfg, cache, metrics, tracing, log)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil // told to stop before there was anything to stop
@@ -90,7 +91,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	defer func() { stopBackground(); running.Wait() }()
 	metrics.WatchKeys(guard.KeyStats)
 	api, err := server.New(server.Options{
-		Store: store, Follower: follower, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
+		Store: store, Cache: cache, Follower: follower, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
 		Docs:                  docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
 		Dashboard:             dashboard.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
 		CORSOrigins:           cfg.CORSOrigins,

@@ -55,15 +55,16 @@ type Controller struct {
 	Contract
 	Service *Service
 
-	cache   *answers
+	cache   *ResponseCache
 	subject func(*gin.Context) string
 }
 
 // List responds with the items that the query asks for.
 func (ctl Controller) List(c *gin.Context) {
-	key := question{route: ctl.Path, query: c.Request.URL.RawQuery}
-	ctl.read(c, key, func(ctx context.Context) (*answer, error) {
-		listing, err := parseListing(c.Request)
+	request := c.Request // load may outlast the handler, and with it the context c
+	key := cacheKey{route: ctl.Path, query: request.URL.RawQuery}
+	ctl.read(c, key, func(ctx context.Context) (*response, error) {
+		listing, err := parseListing(request)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +72,7 @@ func (ctl Controller) List(c *gin.Context) {
 		if err != nil {
 			return nil, err
 		}
-		found := &answer{}
+		found := &response{}
 		if next != nil {
 			found.link = listing.next(ctl.Path, next)
 		}
@@ -86,19 +87,19 @@ func (ctl Controller) Get(c *gin.Context) {
 	if !ok {
 		return
 	}
-	ctl.read(c, question{route: ctl.Path + "/:id", id: id}, func(ctx context.Context) (*answer, error) {
+	ctl.read(c, cacheKey{route: ctl.Path + "/:id", id: id}, func(ctx context.Context) (*response, error) {
 		item, err := ctl.Service.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		rep, err := ctl.represent(item)
-		return &answer{representation: rep}, err
+		return &response{representation: rep}, err
 	})
 }
 
 // read responds to a GET or HEAD from the response cache, or with what load makes of the store. If the client already has
 // the representation, the response is 304 (RFC 9110 section 15.4.5).
-func (ctl Controller) read(c *gin.Context, key question, load func(context.Context) (*answer, error)) {
+func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Context) (*response, error)) {
 	found, err := ctl.cache.get(c.Request.Context(), key, load)
 	if err != nil {
 		Fail(c, err)

@@ -5,7 +5,7 @@ import "github.com/gin-gonic/gin"
 // Module ties the parts of this package together and mounts its routes.
 type Module struct {
 	service    *Service
-	cache      *answers
+	cache      *ResponseCache
 	access     Access
 	categories categories
 	streams    *streams
@@ -19,13 +19,12 @@ type Access struct {
 	Subject func(*gin.Context) string
 }
 
-// NewModule returns the menu over the store.
-func NewModule(store Store, access Access, live Live) *Module {
-	answers := newAnswers()
-	if live.Follower != nil { // without one, what others change is seen within a second
-		live.Follower.First(answers.drop)
+// NewModule returns the menu over the store. The cache is the one that the store invalidates, see Instrument.
+func NewModule(store Store, cache *ResponseCache, access Access, live Live) *Module {
+	if live.Follower != nil { // without one, a change from another process is seen within a second
+		live.Follower.First(cache.Changed)
 	}
-	return &Module{service: NewService(newWatchedStore(store, answers)), cache: answers, access: access, streams: &streams{Live: live}}
+	return &Module{service: NewService(store), cache: cache, access: access, streams: &streams{Live: live}}
 }
 
 // Clients counts the clients that follow the menu.

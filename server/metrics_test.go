@@ -22,7 +22,7 @@ func observed(tb testing.TB, change func(*server.Options)) (*api, *server.Metric
 	tb.Helper()
 	metrics := server.NewMetrics()
 	return newAPI(tb, func(o *server.Options) {
-		o.Metrics, o.Store = metrics, metrics.Store(o.Store, nil)
+		o.Metrics, o.Store = metrics, items.Instrument(o.Store, nil, server.ObserveStore(metrics, nil))
 		if change != nil {
 			change(o)
 		}
@@ -178,7 +178,7 @@ func TestMetricsOfTheStoresFailures(t *testing.T) {
 	}
 	metrics := server.NewMetrics()
 	for _, failure := range failures {
-		store := metrics.Store(brokenStore{nil, func(context.Context) error { return failure }}, nil)
+		store := items.Instrument(brokenStore{nil, func(context.Context) error { return failure }}, nil, server.ObserveStore(metrics, nil))
 		if _, err := store.Get(t.Context(), 1); !errors.Is(err, failure) {
 			t.Errorf("got %v, want %v", err, failure)
 		}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -121,10 +122,13 @@ func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 		defer func() {
 			switch p := recover(); {
 			case p == nil:
+				if panicked, ok := errors.AsType[*items.PanicError](lastError(c)); ok {
+					logPanic(log, c, panicked.Value, panicked.Stack)
+				}
 			case p == http.ErrAbortHandler: //nolint:errorlint // net/http compares the value as well
 				panic(p)
 			default:
-				log.ErrorContext(c.Request.Context(), "panic", "request_id", idOf(c), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				logPanic(log, c, p, debug.Stack())
 				if c.Writer.Written() {
 					panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 				}
@@ -133,6 +137,10 @@ func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 		}()
 		c.Next()
 	}
+}
+
+func logPanic(log *slog.Logger, c *gin.Context, value any, stack []byte) {
+	log.ErrorContext(c.Request.Context(), "panic", "request_id", idOf(c), "panic", fmt.Sprint(value), "stack", string(stack))
 }
 
 // securityHeaders sets the headers that have an effect on every response. nosniff keeps a browser from running a JSON text

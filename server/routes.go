@@ -52,7 +52,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		bounded.Handle(method, "/readyz", s.readyz)
 		guarded.Handle(method, "/me", me(o.Guard))
 	}
-	s.menu = items.NewModule(o.Store, items.Access{
+	s.menu = items.NewModule(o.Store, o.Cache, items.Access{
 		Require: requireWithin(o.Guard, o.WritesPerMinute),
 		Subject: subject,
 	}, items.Live{

@@ -17,7 +17,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	a, options := newParts(t)
 	metrics := server.NewMetrics()
 	metrics.WatchKeys(options.Guard.KeyStats)
-	options.Metrics, options.Store = metrics, metrics.Store(options.Store, nil)
+	options.Metrics, options.Store = metrics, items.Instrument(options.Store, nil, server.ObserveStore(metrics, nil))
 	options.TrustedProxies, options.AuthFailuresPerMinute = []string{"192.0.2.1"}, 100 // httptest's own address
 	s, err := server.New(options)
 	if err != nil {

@@ -17,6 +17,8 @@ import (
 // Options are the parts of a server and its settings.
 type Options struct {
 	Store items.Store
+	// Cache is the response cache that the Store invalidates (see items.Instrument). If it is nil, New adds one.
+	Cache *items.ResponseCache
 	// Follower follows the store and runs as long as the server.
 	Follower *items.Follower
 	Guard    *authz.Guard
@@ -63,6 +65,10 @@ type Server struct {
 // New returns a server that does not listen yet. It returns an error if a trusted proxy is not an address or network, or
 // the dashboard's issuer is not a URL.
 func New(o Options) (*Server, error) {
+	if o.Cache == nil {
+		o.Cache = items.NewResponseCache()
+		o.Store = items.Instrument(o.Store, o.Cache, nil)
+	}
 	s := &Server{store: o.Store, grace: o.ShutdownGrace, stopping: make(chan struct{})}
 	engine, err := s.routes(o)
 	if err != nil {

@@ -50,28 +50,18 @@ func (m *Metrics) WatchPool(stat func() *pgxpool.Stat) {
 		func() float64 { return stat().EmptyAcquireWaitTime().Seconds() })
 }
 
-// Store returns the store with the time that each operation takes measured. It goes directly around the engine, so that
-// what is answered from memory does not count. Await is left out, since waiting is what it is for. With tracing, which
-// may be nil, the operations of a request are spans of its trace.
-func (m *Metrics) Store(engine items.Store, tracing *Tracing) items.Store {
-	return measuredStore{engine, m, tracing}
-}
-
-type measuredStore struct {
-	items.Store
-	metrics *Metrics
-	tracing *Tracing
-}
-
-// measured runs an operation of the store.
-func measured[T any](ctx context.Context, s measuredStore, operation string, run func(context.Context) (T, error)) (T, error) {
-	start := time.Now()
-	ctx, end := s.tracing.operation(ctx, operation)
-	result, err := run(ctx)
-	outcome := storeOutcome(err)
-	end(outcome)
-	s.metrics.store.WithLabelValues(operation, outcome).Observe(time.Since(start).Seconds())
-	return result, err
+// ObserveStore returns an observer that measures each operation of the store and, if it belongs to a request that is traced,
+// records it as a span. tracing may be nil.
+func ObserveStore(metrics *Metrics, tracing *Tracing) items.Observer {
+	return func(ctx context.Context, operation string) (context.Context, func(error)) {
+		start := time.Now()
+		ctx, end := tracing.operation(ctx, operation)
+		return ctx, func(err error) {
+			outcome := storeOutcome(err)
+			end(outcome)
+			metrics.store.WithLabelValues(operation, outcome).Observe(time.Since(start).Seconds())
+		}
+	}
 }
 
 const (
@@ -108,49 +98,4 @@ func isRefusal(err error) bool {
 		}
 	}
 	return false
-}
-
-func (s measuredStore) List(ctx context.Context, query items.Query) ([]items.Item, error) {
-	return measured(ctx, s, "list", func(ctx context.Context) ([]items.Item, error) { return s.Store.List(ctx, query) })
-}
-
-func (s measuredStore) Get(ctx context.Context, id int64) (items.Item, error) {
-	return measured(ctx, s, "get", func(ctx context.Context) (items.Item, error) { return s.Store.Get(ctx, id) })
-}
-
-func (s measuredStore) Create(ctx context.Context, stamp items.Stamp, item items.Item) (items.Item, error) {
-	return measured(ctx, s, "create", func(ctx context.Context) (items.Item, error) { return s.Store.Create(ctx, stamp, item) })
-}
-
-func (s measuredStore) Update(ctx context.Context, stamp items.Stamp, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
-	return measured(ctx, s, "update", func(ctx context.Context) (items.Item, error) { return s.Store.Update(ctx, stamp, id, change) })
-}
-
-func (s measuredStore) Delete(ctx context.Context, stamp items.Stamp, id int64, allow func(items.Item) error) (items.Item, error) {
-	return measured(ctx, s, "delete", func(ctx context.Context) (items.Item, error) { return s.Store.Delete(ctx, stamp, id, allow) })
-}
-
-func (s measuredStore) Restore(ctx context.Context, stamp items.Stamp, id int64) (items.Item, error) {
-	return measured(ctx, s, "restore", func(ctx context.Context) (items.Item, error) { return s.Store.Restore(ctx, stamp, id) })
-}
-
-func (s measuredStore) Reset(ctx context.Context, stamp items.Stamp, menu []items.Item) ([]items.Item, error) {
-	return measured(ctx, s, "reset", func(ctx context.Context) ([]items.Item, error) { return s.Store.Reset(ctx, stamp, menu) })
-}
-
-func (s measuredStore) History(ctx context.Context, id, before int64, limit int) ([]items.Change, error) {
-	return measured(ctx, s, "history", func(ctx context.Context) ([]items.Change, error) { return s.Store.History(ctx, id, before, limit) })
-}
-
-func (s measuredStore) Changes(ctx context.Context, after items.Cursor, limit int) (changes []items.Change, next items.Cursor, err error) {
-	changes, err = measured(ctx, s, "changes", func(ctx context.Context) ([]items.Change, error) {
-		changes, next, err = s.Store.Changes(ctx, after, limit)
-		return changes, err
-	})
-	return changes, next, err
-}
-
-func (s measuredStore) Ping(ctx context.Context) error {
-	_, err := measured(ctx, s, "ping", func(ctx context.Context) (struct{}, error) { return struct{}{}, s.Store.Ping(ctx) })
-	return err
 }

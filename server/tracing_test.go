@@ -112,7 +112,7 @@ func traced(tb testing.TB, endpoint string, change func(*server.Options)) (a *ap
 		if change != nil {
 			change(o)
 		}
-		o.Store = o.Metrics.Store(o.Store, tracing)
+		o.Store = items.Instrument(o.Store, nil, server.ObserveStore(o.Metrics, tracing))
 	})
 	tb.Cleanup(func() { tracing.Shutdown(context.Background()) })
 	return a, metrics, tracing

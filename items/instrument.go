@@ -1,0 +1,133 @@
+package items
+
+import "context"
+
+// Observer is called at the start of each operation of a store, such as "create". It returns the context for the operation,
+// and a function that is called with the error at its end.
+type Observer func(ctx context.Context, operation string) (context.Context, func(error))
+
+// Instrument wraps a store: observe sees each operation, and writes invalidate the cache. It belongs directly around the
+// engine, so that everything in the process goes through it. Either argument may be nil.
+func Instrument(store Store, cache *ResponseCache, observe Observer) Store {
+	if cache == nil {
+		cache = NewResponseCache()
+	}
+	if observe == nil {
+		observe = func(ctx context.Context, _ string) (context.Context, func(error)) { return ctx, func(error) {} }
+	}
+	return &instrumented{store, cache, observe}
+}
+
+// instrumented embeds no Store, so that a new method does not compile before it is instrumented here.
+type instrumented struct {
+	store   Store
+	cache   *ResponseCache
+	observe Observer
+}
+
+// write is observe for an operation that changes the menu.
+func (s *instrumented) write(ctx context.Context, operation string) (context.Context, func(error)) {
+	endWrite := s.cache.write()
+	ctx, observed := s.observe(ctx, operation)
+	return ctx, func(err error) {
+		endWrite()
+		observed(err)
+	}
+}
+
+// List implements Store.
+func (s *instrumented) List(ctx context.Context, query Query) (list []Item, err error) {
+	ctx, end := s.observe(ctx, "list")
+	defer func() { end(err) }()
+	return s.store.List(ctx, query)
+}
+
+// Get implements Store.
+func (s *instrumented) Get(ctx context.Context, id int64) (item Item, err error) {
+	ctx, end := s.observe(ctx, "get")
+	defer func() { end(err) }()
+	return s.store.Get(ctx, id)
+}
+
+// Create implements Store.
+func (s *instrumented) Create(ctx context.Context, stamp Stamp, item Item) (created Item, err error) {
+	ctx, end := s.write(ctx, "create")
+	defer func() { end(err) }()
+	return s.store.Create(ctx, stamp, item)
+}
+
+// Update implements Store.
+func (s *instrumented) Update(ctx context.Context, stamp Stamp, id int64, change func(Item) (Item, error)) (item Item, err error) {
+	ctx, end := s.write(ctx, "update")
+	defer func() { end(err) }()
+	return s.store.Update(ctx, stamp, id, change)
+}
+
+// Delete implements Store.
+func (s *instrumented) Delete(ctx context.Context, stamp Stamp, id int64, allow func(Item) error) (item Item, err error) {
+	ctx, end := s.write(ctx, "delete")
+	defer func() { end(err) }()
+	return s.store.Delete(ctx, stamp, id, allow)
+}
+
+// Restore implements Store.
+func (s *instrumented) Restore(ctx context.Context, stamp Stamp, id int64) (item Item, err error) {
+	ctx, end := s.write(ctx, "restore")
+	defer func() { end(err) }()
+	return s.store.Restore(ctx, stamp, id)
+}
+
+// Reset implements Store.
+func (s *instrumented) Reset(ctx context.Context, stamp Stamp, menu []Item) (list []Item, err error) {
+	ctx, end := s.write(ctx, "reset")
+	defer func() { end(err) }()
+	return s.store.Reset(ctx, stamp, menu)
+}
+
+// Seed implements Store.
+func (s *instrumented) Seed(ctx context.Context, stamp Stamp, menu []Item) (err error) {
+	ctx, end := s.write(ctx, "seed")
+	defer func() { end(err) }()
+	return s.store.Seed(ctx, stamp, menu)
+}
+
+// Import implements Store.
+func (s *instrumented) Import(ctx context.Context, stamp Stamp, replace bool, next func() (Record, error)) (err error) {
+	ctx, end := s.write(ctx, "import")
+	defer func() { end(err) }()
+	return s.store.Import(ctx, stamp, replace, next)
+}
+
+// Export implements Store.
+func (s *instrumented) Export(ctx context.Context, history bool, yield func(Record) error) (err error) {
+	ctx, end := s.observe(ctx, "export")
+	defer func() { end(err) }()
+	return s.store.Export(ctx, history, yield)
+}
+
+// History implements Store.
+func (s *instrumented) History(ctx context.Context, id, before int64, limit int) (changes []Change, err error) {
+	ctx, end := s.observe(ctx, "history")
+	defer func() { end(err) }()
+	return s.store.History(ctx, id, before, limit)
+}
+
+// Changes implements Store.
+func (s *instrumented) Changes(ctx context.Context, after Cursor, limit int) (changes []Change, next Cursor, err error) {
+	ctx, end := s.observe(ctx, "changes")
+	defer func() { end(err) }()
+	return s.store.Changes(ctx, after, limit)
+}
+
+// Ping implements Store.
+func (s *instrumented) Ping(ctx context.Context) (err error) {
+	ctx, end := s.observe(ctx, "ping")
+	defer func() { end(err) }()
+	return s.store.Ping(ctx)
+}
+
+// Await implements Store. Its duration says nothing, because waiting is its purpose.
+func (s *instrumented) Await(ctx context.Context) error { return s.store.Await(ctx) }
+
+// Close implements Store.
+func (s *instrumented) Close() error { return s.store.Close() }
