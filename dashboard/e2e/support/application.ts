@@ -1,4 +1,4 @@
-// An application of somebody else's, at another origin, that signs people in with Auth0's SDK.
+// Somebody else's application at another origin, which signs users in with Auth0's SDK.
 import { readFile } from 'node:fs/promises'
 import type { Auth0Client } from '@auth0/auth0-spa-js'
 import type { Page } from '@playwright/test'
@@ -14,7 +14,7 @@ declare global {
 
 export const audience = 'https://menu.example.com'
 
-/** What Auth0's SDK is created with. See Auth0ClientOptions in its documentation. */
+/** The options of Auth0's SDK. See Auth0ClientOptions in its documentation. */
 interface ClientSettings {
   domain: string
   clientId: string
@@ -55,19 +55,19 @@ export const test = base.extend<Fixtures>({
     }),
 })
 
-/** Signs a person in through the provider's page, from the application's or from the dashboard's. */
+/** Signs in through the provider's page, from the application or from the dashboard. */
 export async function signIn(page: Page, person: string): Promise<void> {
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible()
   await page.getByRole('button', { name: person }).click()
 }
 
-/** Waits until the application says who is signed in. */
+/** Waits until the application shows this user. */
 export async function expectUser(page: Page, name: string): Promise<void> {
   await expect(page.locator('output')).toHaveText(name)
 }
 
-// As small as such a page can be: three buttons, and who is signed in once that is known.
+// A minimal application: three buttons and the name of the user.
 const html = `<!doctype html>
 <html lang="en">
 <title>Sign-in with Auth0's SDK</title>

@@ -10,18 +10,18 @@ interface Axe {
 const source = await readFile(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
 
 /**
- * Checks what is on the page with axe, in light and in dark. Best practices count as violations too. Colours are all that
- * the dark page has of its own, so they are all that is looked at there.
+ * Checks the page with axe, including its best practices. The dark page differs only in its colours, so axe checks only
+ * those there.
  */
 export async function expectAccessible(page: Page): Promise<void> {
   for (const [colorScheme, options] of [
     ['dark', { runOnly: ['color-contrast'] }],
-    ['light', {}],
+    ['light', { resultTypes: ['violations'] }],
   ] as const) {
     await page.emulateMedia({ colorScheme })
     await settled(page)
     if (!(await page.evaluate(() => 'axe' in window))) {
-      await page.evaluate(source) // not as a script element, which the page's policy would refuse
+      await page.evaluate(source) // the page's policy would block a script element
     }
     const results = await page.evaluate((options) => (window as unknown as Axe).axe.run(document, options), options)
     const violations = results.violations.map(({ id, help, nodes }) => ({
@@ -32,7 +32,7 @@ export async function expectAccessible(page: Page): Promise<void> {
   }
 }
 
-/** Waits for animations to end: a colour on its way to another has the contrast of neither. */
+/** Waits for animations to end, because the contrast is wrong during a transition. */
 export async function settled(page: Page): Promise<void> {
   await page.evaluate(() =>
     Promise.allSettled(
@@ -44,7 +44,7 @@ export async function settled(page: Page): Promise<void> {
   )
 }
 
-/** Checks that nothing is wider than the page, but for what scrolls by itself. */
+/** Checks that nothing is wider than the page, except inside elements that scroll. */
 export async function expectNoSidewaysScroll(page: Page): Promise<void> {
   const beyond = await page.evaluate(() => {
     const { clientWidth } = document.documentElement

@@ -3,7 +3,9 @@ import { signIn } from './application.ts'
 import type { Program } from './program.ts'
 import { expect, test as base } from './test.ts'
 
-/** The dashboard in a browser, by what a person sees of it. */
+type Person = 'Avery Admin' | 'Casey Customer'
+
+/** The dashboard in a browser, in terms of what a user sees. */
 export class Dashboard {
   readonly page: Page
   readonly #program: Program
@@ -36,26 +38,41 @@ export class Dashboard {
     return this.dialog.getByLabel(label)
   }
 
-  /** Opens an item of the menu, and then what can be done with it. */
+  /** Opens the page signed in. The first test of a worker signs in through the form, and later tests reuse its cookies. */
+  async openAs(person: Person, path = '/'): Promise<void> {
+    const context = this.page.context()
+    const cookies = this.#program.cookies.get(person)
+    if (cookies) {
+      await context.addCookies(cookies)
+    } else {
+      await this.open()
+      await this.signIn(person)
+      this.#program.cookies.set(person, await context.cookies())
+    }
+    await this.open(path)
+    await this.expectSignedIn(person)
+  }
+
+  /** Opens an item of the menu, and then one of its actions. */
   async openItem(name: string, then?: 'Edit' | 'History'): Promise<void> {
     await this.card(name).getByRole('link').click()
     await expect(this.page.getByRole('dialog', { name, exact: true })).toBeVisible()
     if (then) await this.dialog.getByRole('link', { name: then }).click()
   }
 
-  /** Signs in and waits until it is known what the person may do. */
-  async signIn(person: 'Avery Admin' | 'Casey Customer'): Promise<void> {
+  /** Signs in and waits for the user's permissions. */
+  async signIn(person: Person): Promise<void> {
     await signIn(this.page, person)
     await this.expectSignedIn(person)
   }
 
-  async expectSignedIn(person: 'Avery Admin' | 'Casey Customer'): Promise<void> {
+  async expectSignedIn(person: Person): Promise<void> {
     await expect(this.page.getByRole('link', { name: `Profile of ${person}` })).toBeVisible()
     if (person === 'Avery Admin') await expect(this.button('Add an item')).toBeVisible()
     expect(await this.page.evaluate(() => window.scrollY), 'scrolled, after signing in').toBe(0)
   }
 
-  /** Waits until the page is told of the changes of others. */
+  /** Waits until the page receives live changes. */
   async expectLive(): Promise<void> {
     await expect(this.page.getByRole('status', { name: 'Updates: Live' })).toBeVisible()
   }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Cookie } from '@playwright/test'
 
 export type Engine = 'sqlite' | 'postgres'
 
@@ -22,13 +23,15 @@ export interface Item {
   calories?: number
 }
 
-/** How long the program may take to start or to stop, in milliseconds. Much, for machines that are busy. */
-const patience = 30_000
+/** The time limit for a start or a stop, in milliseconds. Generous, for busy machines. */
+const timeout = 30_000
 
-/** A running `menu-api dev` with a database of its own, at ports that stay its own when it is started again. */
+/** A running `menu-api dev` with its own database. It keeps its ports when it restarts. */
 export class Program {
   readonly url: string
   readonly issuer: string
+  /** The cookies of people who have signed in, by name, for other tests to reuse. */
+  readonly cookies = new Map<string, Cookie[]>()
   readonly #folder: string
   readonly #environment: Record<string, string>
   #process?: ChildProcess
@@ -50,9 +53,10 @@ export class Program {
   }
 
   async start(): Promise<void> {
+    this.cookies.clear() // the development provider keeps sessions in memory
     const log = createWriteStream(join(this.#folder, 'log'), { flags: 'a' })
     await once(log, 'open')
-    // Nothing of this process's own environment: its settings must come from nowhere else.
+    // The program must not inherit settings from this process.
     const started = spawn(variable('E2E_PROGRAM'), ['dev'], {
       cwd: this.#folder,
       env: this.#environment,
@@ -60,7 +64,7 @@ export class Program {
     })
     log.close()
     this.#process = started
-    for (const deadline = Date.now() + patience; ; await pause(20)) {
+    for (const deadline = Date.now() + timeout; ; await pause(20)) {
       if (await answers(this.url + '/readyz')) return
       if (started.exitCode !== null || Date.now() > deadline) {
         throw new Error(`the program is not ready (exit status ${started.exitCode}):\n${await this.log()}`)
@@ -68,7 +72,7 @@ export class Program {
     }
   }
 
-  /** An access token for a person of the development provider's: admin or customer. */
+  /** An access token for a user of the development provider: admin or customer. */
   async token(person: string): Promise<string> {
     const answer = await fetch(this.issuer + 'oauth/token', {
       method: 'POST',
@@ -82,7 +86,7 @@ export class Program {
     return ((await answer.json()) as { access_token: string }).access_token
   }
 
-  /** Calls the API as the administrator does with curl, and returns the answer's body. It must be a success. */
+  /** Calls the API as the administrator and returns the body of the response. Fails on an error status. */
   async call(method: string, path: string, item?: Partial<Item>): Promise<Item> {
     const answer = await fetch(this.url + path, {
       method,
@@ -94,7 +98,25 @@ export class Program {
     return JSON.parse(text) as Item
   }
 
-  /** Replaces the menu under the running program, by its command `import`. */
+  /** Restores the default menu. Its items get new ids. */
+  async reset(): Promise<void> {
+    await this.call('POST', '/api/menu/reset')
+  }
+
+  /** The item with this name. */
+  async item(name: string): Promise<Item> {
+    const items = Object.values((await (await fetch(this.url + '/items')).json()) as Record<string, Item>)
+    const item = items.find((item) => item.name === name)
+    if (!item) throw new Error(`the menu has no ${name}`)
+    return item
+  }
+
+  /** Changes the item with this name. */
+  async change(name: string, changes: Partial<Item>): Promise<Item> {
+    return this.call('PATCH', `/items/${(await this.item(name)).id}`, changes)
+  }
+
+  /** Replaces the menu of the running program with its command `import`. */
   async replaceMenu(items: Omit<Item, 'id'>[]): Promise<void> {
     const command = spawn(variable('E2E_PROGRAM'), ['import', '--replace', '-'], {
       cwd: this.#folder,
@@ -107,19 +129,19 @@ export class Program {
     if (status !== 0) throw new Error(`import: exit status ${status}: ${await errors}`)
   }
 
-  /** Ends the program as the runtime of a container does. */
+  /** Stops the program as a container runtime does. */
   async stop(): Promise<void> {
     const running = this.#process
     if (!running || running.exitCode !== null) return
     const ended = once(running, 'exit')
     running.kill('SIGTERM')
-    const slow = setTimeout(() => running.kill('SIGKILL'), patience)
+    const slow = setTimeout(() => running.kill('SIGKILL'), timeout)
     await ended
     clearTimeout(slow)
     if (running.exitCode !== 0) throw new Error(`after SIGTERM: exit status ${running.exitCode}:\n${await this.log()}`)
   }
 
-  /** Ends the program and removes what it has written. */
+  /** Stops the program and removes its files. */
   async remove(): Promise<void> {
     try {
       await this.stop()
@@ -141,14 +163,14 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Asks the Go test around this run for a new PostgreSQL database. It drops it when all is done. */
+/** Requests a new PostgreSQL database from the Go test, which drops it at the end. */
 async function newDatabase(): Promise<string> {
   const answer = await fetch(variable('E2E_DATABASES'), { method: 'POST' })
   if (!answer.ok) throw new Error(`no database: ${answer.status} ${await answer.text()}`)
   return answer.text()
 }
 
-/** A port that nobody listens on, below those that the system lends to connections: it is free after a restart too. */
+/** An unused port below the ephemeral range, so that it is still free after a restart. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000)

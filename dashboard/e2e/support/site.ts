@@ -4,7 +4,7 @@ import { freePort } from './program.ts'
 /** A page, as its media type and its text. */
 export type Page = [type: string, body: string | Buffer]
 
-/** Static pages at an origin of their own, as a dashboard of somebody else's is. */
+/** Static pages at another origin, like somebody else's dashboard. */
 export class Site {
   readonly origin: string
   readonly #server: Server

@@ -3,36 +3,47 @@ import { test as base, expect, type BrowserContext } from '@playwright/test'
 import { Program, type Engine } from './program.ts'
 import { Site, type Page } from './site.ts'
 
-/** What a project chooses. */
+interface TestFixtures {
+  /** Settings of the program. A test with settings gets its own program. */
+  settings: Record<string, string> | null
+  /** The running program with the default menu. The tests of a worker share it. */
+  program: Program
+  /** Starts a site at another origin, until the end of the test. */
+  site: (pages: Record<string, Page>) => Promise<Site>
+  /** Patterns of expected console messages. Any other error fails the test. */
+  expected: RegExp[]
+  /** Prepares a browser context: serves the pictures of the menu and watches the console. */
+  equip: (context: BrowserContext) => Promise<void>
+  equipped: void
+}
+
+/** The settings of a project. */
 export interface Options {
   engine: Engine
 }
 
-interface Fixtures {
-  /** Settings of the program, over those of `menu-api dev`. */
-  settings: Record<string, string>
-  /** The program, running with a new database that has the default menu. */
-  program: Program
-  /** Starts a site at another origin, until the end of the test. */
-  site: (pages: Record<string, Page>) => Promise<Site>
-  /** Messages on the console that are expected, as regular expressions. Any other error fails the test. */
-  expected: RegExp[]
-  /** Gives another browser what the test's own has: the pictures of the menu, and an eye on its console. */
-  equip: (context: BrowserContext) => Promise<void>
-}
-
-/** Where the pictures of the default menu are. */
+/** The address of the default menu's pictures. */
 const hosted = /^https:\/\/cdn\.auth0\.com\/blog\/whatabyte\/(\w+)-sm\.png$/
 
-export const test = base.extend<Options & Fixtures & { equipped: void }>({
-  engine: ['sqlite', { option: true }],
-  settings: [{}, { option: true }],
+export const test = base.extend<TestFixtures, Options & { shared: Program }>({
+  engine: ['sqlite', { option: true, scope: 'worker' }],
+  settings: [null, { option: true }],
 
-  program: async ({ engine, settings }, use, info) => {
-    const program = await Program.start(engine, settings)
+  shared: [
+    async ({ engine }, use) => {
+      const program = await Program.start(engine)
+      await use(program)
+      await program.remove()
+    },
+    { scope: 'worker' },
+  ],
+
+  program: async ({ engine, settings, shared }, use, info) => {
+    const program = settings ? await Program.start(engine, settings) : shared
+    if (program === shared) await program.reset()
     await use(program)
     if (info.status !== info.expectedStatus) await info.attach('log of the program', { body: await program.log() })
-    await program.remove()
+    if (program !== shared) await program.remove()
   },
 
   site: async ({}, use) => {
@@ -51,11 +62,11 @@ export const test = base.extend<Options & Fixtures & { equipped: void }>({
     const errors: string[] = []
     await use(async (context) => {
       context.on('weberror', (error) => errors.push(String(error.error().stack ?? error.error())))
-      // Violations of the Content-Security-Policy and failed requests are on the console too.
+      // The console also shows violations of the Content-Security-Policy and failed requests.
       context.on('console', (message) => {
         if (message.type() === 'error') errors.push(`${message.text()} (${message.location().url})`)
       })
-      // The pictures of the menu are on the internet, which there need not be where the tests run.
+      // The pictures are on the internet, which the tests do not need.
       await context.route(hosted, (route) => {
         const name = hosted.exec(route.request().url())?.[1]
         return route.fulfill({ path: fileURLToPath(new URL(`./pictures/${name}.svg`, import.meta.url)) })

@@ -1,15 +1,15 @@
-// What an administrator does with the menu, and what a customer cannot.
+// What an administrator can do with the menu, and what a customer cannot.
 import { test } from '../../support/dashboard.ts'
 import { expect } from '../../support/test.ts'
 
-test('an administrator adds, edits, deletes, undoes and goes back in history', async ({ dashboard, page }) => {
+test('an administrator adds, edits, deletes, undoes and restores a version', { tag: '@engine' }, async ({ dashboard, page }) => {
   await dashboard.open()
   await dashboard.signIn('Avery Admin')
 
   await test.step('add', async () => {
     await dashboard.button('Add an item').click()
     await dashboard.field('Name').fill('Tomato soup')
-    await dashboard.field('Price').fill('4,50') // as half the world writes it
+    await dashboard.field('Price').fill('4,50') // a decimal comma
     await dashboard.field('Category').fill('Starters')
     await dashboard.field('Description').fill('Warm')
     await dashboard.button('Add to the menu').click()
@@ -29,7 +29,7 @@ test('an administrator adds, edits, deletes, undoes and goes back in history', a
     await expect(dashboard.card('Gazpacho')).toContainText('5.25')
   })
 
-  await test.step('delete, undo', async () => {
+  await test.step('delete and undo', async () => {
     await dashboard.openItem('Gazpacho')
     await dashboard.button('Delete').click()
     await expect(dashboard.card('Gazpacho')).toBeHidden()
@@ -52,32 +52,30 @@ test('an administrator adds, edits, deletes, undoes and goes back in history', a
     await expect(dashboard.card('Tomato soup')).toContainText('4.50')
   })
 
-  await test.step('all of it is kept', async () => {
+  await test.step('every change is stored', async () => {
     await page.reload()
     await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea', 'Tomato soup'])
     await dashboard.expectSignedIn('Avery Admin')
   })
 })
 
-test('a deleted item is put back from its address', async ({ dashboard, page, program, expected }) => {
-  const { id } = await program.call('DELETE', '/items/2')
+test('a deleted item is restored from its address', async ({ dashboard, page, program, expected }) => {
+  const { id } = await program.call('DELETE', `/items/${(await program.item('Pizza')).id}`)
   expected.push(/404 \(Not Found\)/)
   await dashboard.open(`/menu/${id}`)
   await expect(page.getByRole('dialog', { name: 'Not on the menu' })).toBeVisible()
   await expect(dashboard.button('Put it back')).toBeHidden()
   await page.keyboard.press('Escape')
   await expect(dashboard.names).toHaveText(['Burger', 'Tea'])
-  await dashboard.signIn('Avery Admin')
-  await dashboard.open(`/menu/${id}`)
+  await dashboard.openAs('Avery Admin', `/menu/${id}`)
   await dashboard.button('Put it back').click()
   await expect(page.getByRole('dialog', { name: 'Pizza', exact: true })).toBeVisible()
   await page.keyboard.press('Escape')
   await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
 })
 
-test('what is wrong is said at its field', async ({ dashboard, page, expected }) => {
-  await dashboard.open()
-  await dashboard.signIn('Avery Admin')
+test('each invalid field shows its error', async ({ dashboard, page, expected }) => {
+  await dashboard.openAs('Avery Admin')
   await dashboard.button('Add an item').click()
   await dashboard.field('Price').fill('-1')
   await dashboard.field('Calories').fill('many')
@@ -93,10 +91,10 @@ test('what is wrong is said at its field', async ({ dashboard, page, expected })
   await expect(dashboard.field('Description')).not.toHaveAttribute('aria-invalid')
   await expect(dashboard.field('Name')).toBeFocused()
   await expect(dashboard.field('Picture')).toHaveValue('soup.png')
-  await expect(dashboard.cards).toHaveCount(3) // what was shown in advance is taken back
+  await expect(dashboard.cards).toHaveCount(3) // the optimistic item is gone
 
   await dashboard.field('Name').fill('Soup')
-  await expect(dashboard.field('Name')).not.toHaveAttribute('aria-invalid') // while it is put right
+  await expect(dashboard.field('Name')).not.toHaveAttribute('aria-invalid') // while the user edits it
   await expect(dashboard.field('Price')).toHaveAttribute('aria-invalid', 'true')
   await dashboard.field('Price').fill('1.999')
   await dashboard.field('Calories').fill('')
@@ -109,10 +107,9 @@ test('what is wrong is said at its field', async ({ dashboard, page, expected })
   await expect(dashboard.card('Soup')).toContainText('1.99')
 })
 
-test('why nothing was saved is in sight, however far the form was scrolled', async ({ dashboard, context, page, expected }) => {
+test('the reason for a failed save is visible in a scrolled form', async ({ dashboard, context, page, expected }) => {
   await page.setViewportSize({ width: 360, height: 500 })
-  await dashboard.open()
-  await dashboard.signIn('Avery Admin')
+  await dashboard.openAs('Avery Admin')
   await dashboard.button('Add an item').click()
   await dashboard.field('Name').fill('Soup')
   await dashboard.field('Price').fill('4.50')
@@ -124,13 +121,13 @@ test('why nothing was saved is in sight, however far the form was scrolled', asy
   await expect(dashboard.field('Name')).toHaveValue('Soup')
 })
 
-test('the profile says who is signed in and what they may do', async ({ dashboard, page }) => {
+test('the profile shows the user and their permissions', async ({ dashboard, page }) => {
   await dashboard.open('/profile')
   await expect(page.getByRole('heading', { name: 'Your profile' })).toBeVisible()
   const main = page.getByRole('main')
   await main.getByRole('button', { name: 'Sign in' }).click()
   await page.getByRole('button', { name: 'Avery Admin' }).click()
-  await expect(page).toHaveURL(/\/profile$/) // back where it was asked for
+  await expect(page).toHaveURL(/\/profile$/) // where the user signed in
   await expect(main).toContainText('admin@example.com')
   await expect(main).toContainText('auth0|dev-admin')
   for (const permission of ['create:items', 'update:items', 'delete:items']) {
@@ -141,25 +138,24 @@ test('the profile says who is signed in and what they may do', async ({ dashboar
   await expect(page.getByRole('banner').getByRole('button', { name: 'Sign in' })).toBeVisible()
   await expect(dashboard.button('Add an item')).toBeHidden()
 
-  // Someone else, in the same browser.
+  // Another user in the same browser.
   await dashboard.signIn('Casey Customer')
   await page.getByRole('link', { name: 'Profile of Casey Customer' }).click()
   await expect(main).toContainText('auth0|dev-customer')
   await expect(main.getByText('Not granted.')).toHaveCount(3)
 })
 
-test('a customer is shown nothing that they may not do', async ({ dashboard, page }) => {
-  await dashboard.open()
-  await dashboard.signIn('Casey Customer')
+test('a customer sees only the actions that they may take', async ({ dashboard, page, program }) => {
+  await dashboard.openAs('Casey Customer')
   await page.getByRole('link', { name: 'Profile of Casey Customer' }).click()
-  await expect(page.getByText('Not granted.')).toHaveCount(3) // now it is known
+  await expect(page.getByText('Not granted.')).toHaveCount(3) // the permissions are known
   await page.goBack()
   await expect(dashboard.button('Add an item')).toBeHidden()
   await dashboard.openItem('Burger')
   for (const control of ['Edit', 'History', 'Delete']) {
     await expect(dashboard.dialog.getByText(control, { exact: true })).toBeHidden()
   }
-  await dashboard.open('/menu/1#edit') // typed by hand
+  await dashboard.open(`/menu/${(await program.item('Burger')).id}#edit`) // typed by hand
   await expect(page.getByRole('dialog', { name: 'Burger', exact: true })).toBeVisible()
   await expect(page.getByRole('textbox', { name: 'Name' })).toBeHidden()
 })

@@ -1,11 +1,10 @@
-// Several people at once, and connections that break.
+// Several users at once, and broken connections.
 import { test, type Dashboard } from '../../support/dashboard.ts'
 import type { Program } from '../../support/program.ts'
 import { expect } from '../../support/test.ts'
 
-test('what one changes, another sees without a reload', async ({ dashboard, another, page }) => {
-  await dashboard.open()
-  await dashboard.signIn('Avery Admin')
+test('another user sees each change without a reload', { tag: '@engine' }, async ({ dashboard, another, page }) => {
+  await dashboard.openAs('Avery Admin')
   const reader = await another()
   await reader.expectLive()
 
@@ -14,7 +13,7 @@ test('what one changes, another sees without a reload', async ({ dashboard, anot
   await dashboard.button('Save').click()
   await expect(reader.card('Burger')).toContainText('7.77')
 
-  // The other one may hear of it before this one has its answer.
+  // The reader may receive the change before the editor receives the response.
   await expect(page.getByRole('dialog', { name: 'Burger', exact: true })).toBeVisible()
   await page.keyboard.press('Escape')
   await dashboard.openItem('Pizza')
@@ -24,14 +23,13 @@ test('what one changes, another sees without a reload', async ({ dashboard, anot
   await expect(reader.names).toHaveText(['Burger', 'Pizza', 'Tea'])
 })
 
-test.describe('two edit the same item', () => {
-  /** Lets somebody else change the burger while it is being edited here, and saves. */
+test.describe('a conflict', () => {
+  /** Saves the burger after another user has changed it. */
   async function collide(dashboard: Dashboard, program: Program) {
-    await dashboard.open()
-    await dashboard.signIn('Avery Admin')
+    await dashboard.openAs('Avery Admin')
     await dashboard.openItem('Burger', 'Edit')
     await dashboard.field('Name').fill('My burger')
-    await program.call('PATCH', '/items/1', { price: 9.99, tagline: 'Theirs' })
+    await program.change('Burger', { price: 9.99, tagline: 'Theirs' })
     await dashboard.button('Save').click()
     await expect(dashboard.dialog.getByRole('heading', { name: /^Somebody else has changed/ })).toBeFocused()
     const row = (field: string) => dashboard.dialog.getByRole('row').filter({ hasText: field })
@@ -39,54 +37,53 @@ test.describe('two edit the same item', () => {
     await expect(row('Price').getByRole('cell')).toHaveText([/5\.99/, /9\.99/])
     await expect(row('Tagline').getByRole('cell')).toHaveText(['none', 'Theirs'])
   }
-  const burger = (program: Program) => fetch(program.url + '/items/1').then((answer) => answer.json())
 
   test.beforeEach(({ expected }) => void expected.push(/412 \(Precondition Failed\)/))
 
-  test('and mine is kept', async ({ dashboard, program }) => {
+  test('keep mine', { tag: '@engine' }, async ({ dashboard, program }) => {
     await collide(dashboard, program)
     await dashboard.button('Keep mine').click()
     await expect(dashboard.page.getByText('My burger is saved.')).toBeVisible()
-    const saved = await burger(program)
-    expect(saved).toMatchObject({ name: 'My burger', price: 5.99 })
+    const saved = await program.item('My burger')
+    expect(saved.price).toBe(5.99)
     expect(saved).not.toHaveProperty('tagline')
   })
 
-  test('and theirs is taken', async ({ dashboard, program }) => {
+  test('use theirs', async ({ dashboard, program }) => {
     await collide(dashboard, program)
     await dashboard.button('Take theirs').click()
     await expect(dashboard.page.getByRole('dialog', { name: 'Burger', exact: true })).toContainText('9.99')
-    expect(await burger(program)).toMatchObject({ name: 'Burger', price: 9.99, tagline: 'Theirs' })
+    expect(await program.item('Burger')).toMatchObject({ price: 9.99, tagline: 'Theirs' })
     await dashboard.dialog.getByRole('link', { name: 'Edit' }).click()
-    await expect(dashboard.field('Name')).toHaveValue('Burger') // what was typed is gone
+    await expect(dashboard.field('Name')).toHaveValue('Burger') // the draft is gone
   })
 
-  test('and both go on together', async ({ dashboard, program }) => {
+  test('continue with both changes', async ({ dashboard, program }) => {
     await collide(dashboard, program)
     await dashboard.button('Edit on').click()
     await expect(dashboard.field('Name')).toHaveValue('My burger')
     await expect(dashboard.field('Price')).toHaveValue('9.99')
     await dashboard.button('Save').click()
     await expect(dashboard.page.getByText('My burger is saved.')).toBeVisible()
-    expect(await burger(program)).toMatchObject({ name: 'My burger', price: 9.99, tagline: 'Theirs' })
+    expect(await program.item('My burger')).toMatchObject({ price: 9.99, tagline: 'Theirs' })
   })
 
-  test('which one of them has deleted', async ({ dashboard, program, expected }) => {
+  test('the other user deleted the item', async ({ dashboard, program, expected }) => {
     expected.push(/404 \(Not Found\)/)
-    await dashboard.open()
-    await dashboard.signIn('Avery Admin')
+    await dashboard.openAs('Avery Admin')
     await dashboard.openItem('Burger', 'Edit')
     await dashboard.field('Name').fill('My burger')
-    await program.call('DELETE', '/items/1')
+    const { id } = await program.item('Burger')
+    await program.call('DELETE', `/items/${id}`)
     await dashboard.button('Save').click()
     await expect(dashboard.dialog.getByRole('heading', { name: /^Somebody else has deleted/ })).toBeFocused()
     await dashboard.button('Put it back with my text').click()
     await expect(dashboard.page.getByText('My burger is saved.')).toBeVisible()
-    expect(await burger(program)).toMatchObject({ id: 1, name: 'My burger' })
+    expect(await program.item('My burger')).toMatchObject({ id })
   })
 })
 
-test('the program is started again under an open page', async ({ dashboard, program, page, expected }) => {
+test('the program restarts while a page is open', { tag: '@engine' }, async ({ dashboard, program, page, expected }) => {
   await dashboard.open()
   await dashboard.expectLive()
   expected.push(/net::ERR_/)
@@ -94,12 +91,12 @@ test('the program is started again under an open page', async ({ dashboard, prog
   await expect(page.getByRole('status', { name: 'Updates: Reconnecting' })).toBeVisible()
   await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
   await program.start()
-  await program.call('PATCH', '/items/3', { name: 'Green tea' }) // while the page may not be connected again
+  await program.change('Tea', { name: 'Green tea' }) // perhaps before the page reconnects
   await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Green tea'])
   await dashboard.expectLive()
 })
 
-test('a page at another origin follows the menu', async ({ program, page, site }) => {
+test('a page at another origin receives live changes', async ({ program, page, site }) => {
   const other = await site({ '/': ['text/html', `<!doctype html><title>Other</title><link rel="icon" href="data:,">`] })
   await page.goto(other.origin)
   const changed = page.evaluate(
@@ -113,18 +110,18 @@ test('a page at another origin follows the menu', async ({ program, page, site }
     program.url + '/items/events',
   )
   await expect(page).toHaveTitle('Ready')
-  await program.call('PATCH', '/items/2', { name: 'Calzone' })
-  expect(await changed).toMatchObject({ id: 2, action: 'update', item: { name: 'Calzone' } })
+  const { id } = await program.change('Pizza', { name: 'Calzone' })
+  expect(await changed).toMatchObject({ id, action: 'update', item: { name: 'Calzone' } })
 })
 
-test('the whole menu is replaced under an open page', async ({ dashboard, program }) => {
+test('an import replaces the menu while a page is open', { tag: '@engine' }, async ({ dashboard, program }) => {
   await dashboard.open()
   await dashboard.expectLive()
   await program.replaceMenu([{ name: 'Ramen', price: 12, description: '', image: '' }])
   await expect(dashboard.names).toHaveText(['Ramen'])
 })
 
-test('offline, what was there stays; online, what was missed comes', async ({
+test('the page keeps the menu offline and catches up online', async ({
   dashboard,
   context,
   program,
@@ -136,7 +133,7 @@ test('offline, what was there stays; online, what was missed comes', async ({
   expected.push(/net::ERR_INTERNET_DISCONNECTED/)
   await context.setOffline(true)
   await expect(page.getByText('You are offline.')).toBeVisible()
-  await program.call('PATCH', '/items/1', { name: 'Cheeseburger' })
+  await program.change('Burger', { name: 'Cheeseburger' })
   await page.getByRole('searchbox').fill('burg')
   await expect(dashboard.names).toHaveText(['Burger'])
   await context.setOffline(false)

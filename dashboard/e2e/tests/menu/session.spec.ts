@@ -1,11 +1,11 @@
-// Sessions that end while somebody works.
+// Sessions that end while a user works.
 import { test } from '../../support/dashboard.ts'
 import { expect } from '../../support/test.ts'
 
-test.describe('an access token that is good for a moment', () => {
+test.describe('a short-lived access token', () => {
   test.use({ settings: { DEV_TOKEN_LIFETIME: '2s', AUTHZ_CLOCK_SKEW: '0s' } })
 
-  test('is renewed without a word', async ({ dashboard, page, program }) => {
+  test('is renewed silently', async ({ dashboard, page, program }) => {
     await dashboard.open()
     const answer = page.waitForResponse((response) => response.url().endsWith('/oauth/token'))
     await dashboard.signIn('Avery Admin')
@@ -19,14 +19,14 @@ test.describe('an access token that is good for a moment', () => {
   })
 })
 
-test('a session that has ended costs no typed text', async ({ dashboard, page, program, expected }) => {
+test('an expired session loses no typed text', async ({ dashboard, page, program, expected }) => {
   await dashboard.open()
   await dashboard.signIn('Avery Admin')
   await dashboard.openItem('Burger', 'Edit')
   await dashboard.field('Name').fill('Precious burger')
   await dashboard.field('Description').fill('Typed with care')
 
-  // The provider keeps sessions, refresh tokens and signing keys in its memory: it forgets that anyone has signed in.
+  // The provider keeps sessions, refresh tokens and signing keys in memory, so a restart signs everyone out.
   expected.push(/net::ERR_/, /40[13] \((Unauthorized|Forbidden)\)/)
   await program.stop()
   await program.start()

@@ -1,4 +1,4 @@
-// For everyone: axe in light and dark, the keyboard alone, a small screen, less motion.
+// Accessibility: axe in light and dark, the keyboard, a small screen, reduced motion.
 import { expectAccessible, expectNoSidewaysScroll } from '../../support/checks.ts'
 import { test, type Dashboard } from '../../support/dashboard.ts'
 import { menu } from '../../support/menu.ts'
@@ -9,7 +9,7 @@ test.beforeEach(async ({ program, page }) => {
   await page.setViewportSize({ width: 360, height: 740 })
 })
 
-/** Checks what is shown, on a phone and on a desk. */
+/** Checks the page on a phone and on a desktop. */
 async function check(dashboard: Dashboard) {
   const { page } = dashboard
   await expectNoSidewaysScroll(page)
@@ -19,7 +19,7 @@ async function check(dashboard: Dashboard) {
   await page.setViewportSize({ width: 360, height: 740 })
 }
 
-test('what anyone sees', async ({ dashboard, page, expected }) => {
+test('the pages of an anonymous user', async ({ dashboard, page, expected }) => {
   await test.step('the menu', async () => {
     await dashboard.open()
     await expect(dashboard.cards).toHaveCount(menu.length)
@@ -37,25 +37,22 @@ test('what anyone sees', async ({ dashboard, page, expected }) => {
     await check(dashboard)
     await page.keyboard.press('Escape')
   })
-  await test.step('the profile of nobody', async () => {
+  await test.step('the profile', async () => {
     await dashboard.open('/profile')
     await expect(page.getByText('You are not signed in.')).toBeVisible()
     await check(dashboard)
   })
   await test.step('no such item', async () => {
     expected.push(/404 \(Not Found\)/)
-    await dashboard.open('/menu/999')
+    await dashboard.open('/menu/999999')
     await expect(page.getByRole('dialog', { name: 'Not on the menu' })).toBeVisible()
     await check(dashboard)
   })
 })
 
-test('what an administrator sees', async ({ dashboard, page, program, expected }) => {
+test('the pages of an administrator', async ({ dashboard, page, program, expected }) => {
   test.slow()
-  const first = (await (await fetch(program.url + '/items?limit=1')).json()) as { [id: string]: { id: number } }
-  const id = Object.values(first)[0].id
-  await dashboard.open()
-  await dashboard.signIn('Avery Admin')
+  await dashboard.openAs('Avery Admin')
   await test.step('the menu', () => check(dashboard))
   await test.step('an item', async () => {
     await dashboard.openItem('Burger')
@@ -66,7 +63,7 @@ test('what an administrator sees', async ({ dashboard, page, program, expected }
     await expect(dashboard.field('Name')).toBeFocused()
     await check(dashboard)
   })
-  await test.step('what is wrong', async () => {
+  await test.step('an invalid field', async () => {
     expected.push(/400 \(Bad Request\)/, /412 \(Precondition Failed\)/)
     await dashboard.field('Price').fill('x')
     await dashboard.button('Save').click()
@@ -75,7 +72,7 @@ test('what an administrator sees', async ({ dashboard, page, program, expected }
   })
   await test.step('a conflict', async () => {
     await dashboard.field('Price').fill('3')
-    await program.call('PATCH', `/items/${id}`, {
+    await program.change('Burger', {
       name: 'A rather long name for a burger, given by somebody else in the meantime',
     })
     await expect(dashboard.dialog.getByText('while you were editing')).toBeVisible()
@@ -104,9 +101,8 @@ test('what an administrator sees', async ({ dashboard, page, program, expected }
   })
 })
 
-test('edit with the keyboard alone', async ({ dashboard, page }) => {
-  await dashboard.open()
-  await dashboard.signIn('Avery Admin')
+test('edit with the keyboard only', async ({ dashboard, page }) => {
+  await dashboard.openAs('Avery Admin')
   const tabTo = async (name: string) => {
     await expect(async () => {
       await page.keyboard.press('Tab')
@@ -133,10 +129,10 @@ test('edit with the keyboard alone', async ({ dashboard, page }) => {
   await expect(item).toContainText('9.75')
   await page.keyboard.press('Escape')
   await expect(item).toBeHidden()
-  await expect(dashboard.card('Veggie burger').getByRole('link')).toBeFocused() // where it began
+  await expect(dashboard.card('Veggie burger').getByRole('link')).toBeFocused() // where the user started
 })
 
-test('no motion for those who want none', async ({ dashboard, page }) => {
+test('no motion with prefers-reduced-motion', async ({ dashboard, page }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' })
   await dashboard.open()
   await dashboard.expectLive()

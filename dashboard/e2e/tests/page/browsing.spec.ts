@@ -1,4 +1,4 @@
-// What anyone does with the menu.
+// What anyone can do with the menu.
 import { test } from '../../support/dashboard.ts'
 import { menu } from '../../support/menu.ts'
 import { expect } from '../../support/test.ts'
@@ -25,13 +25,13 @@ test('browse, search, filter and sort', async ({ dashboard, page, program }) => 
   await page.getByLabel('Sort by').selectOption('Price, high to low')
   await expect(dashboard.names).toHaveText(['Mint tea', 'Filter coffee'])
 
-  await page.reload() // it is in the address
+  await page.reload() // the query is in the address
   await expect(dashboard.names).toHaveText(['Mint tea', 'Filter coffee'])
   await expect(page.getByRole('radio', { name: 'Drinks' })).toBeChecked()
 })
 
-test('an item has an address', async ({ dashboard, page, expected }) => {
-  await dashboard.open('/menu/2')
+test('an item has an address', async ({ dashboard, page, program, expected }) => {
+  await dashboard.open(`/menu/${(await program.item('Pizza')).id}`)
   const pizza = page.getByRole('dialog', { name: 'Pizza', exact: true })
   await expect(pizza).toContainText('2.99')
   await expect(page).toHaveTitle(/Pizza/)
@@ -43,13 +43,13 @@ test('an item has an address', async ({ dashboard, page, expected }) => {
   await expect(pizza).toBeVisible()
 
   expected.push(/404 \(Not Found\)/)
-  await dashboard.open('/menu/999')
+  await dashboard.open('/menu/999999')
   await expect(page.getByRole('dialog', { name: 'Not on the menu' })).toBeVisible()
   await dashboard.button('See the menu').click()
   await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
 })
 
-test('a picture that does not load has a drawing in its place', async ({ dashboard, page, program, expected }) => {
+test('a placeholder replaces a broken picture', async ({ dashboard, page, program, expected }) => {
   await program.replaceMenu([
     { name: 'Burger', price: 1, description: '', image: 'https://broken.example/burger.png' },
     { name: 'Pizza', price: 1, description: '', image: 'https://cdn.auth0.com/blog/whatabyte/pizza-sm.png' },
@@ -92,7 +92,7 @@ test('two thousand items', async ({ dashboard, page, program }) => {
 
 test.describe('a reader in Germany', () => {
   test.use({ locale: 'de-DE' })
-  test('sees prices as they are written there', async ({ dashboard }) => {
+  test('sees German prices', async ({ dashboard }) => {
     await dashboard.open()
     await expect(dashboard.card('Burger')).toContainText('5,99')
   })

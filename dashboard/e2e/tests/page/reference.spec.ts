@@ -1,7 +1,7 @@
-// The API reference at /docs, as someone uses it to try the API.
+// The API reference at /docs, which sends requests.
 import { expect, test } from '../../support/test.ts'
 
-test('read, be refused, sign in with PKCE, write', async ({ page, program, expected }) => {
+test('read, fail without a token, sign in with PKCE, write', async ({ page, program, expected }) => {
   const elsewhere: string[] = []
   page.on('request', (request) => {
     const { hostname, protocol } = new URL(request.url())
@@ -33,11 +33,11 @@ test('read, be refused, sign in with PKCE, write', async ({ page, program, expec
 
   const written = await execute('createItem')
   await expect(written).toContainText('"name": "Soup"')
-  await expect(written).toContainText('location: /items/4')
+  await expect(written).toContainText(`location: /items/${(await program.item('Soup')).id}`)
   expect(elsewhere, 'requests to other hosts').toEqual([])
 })
 
-test('the end of a sign-in that nobody began says so', async ({ page, program }) => {
+test('a callback without a sign-in explains itself', async ({ page, program }) => {
   await page.goto(program.url + '/docs/callback?error=access_denied&state=x')
   await expect(page.locator('#result')).toHaveText('Start from /docs: this page is only the end of a sign-in.')
 })

@@ -1,8 +1,8 @@
-// How much the page is, and how soon there is something to see.
+// The size of the page and its first view.
 import { test } from '../../support/dashboard.ts'
 import { expect } from '../../support/test.ts'
 
-test('the menu is there without another request for it', async ({ dashboard, page, expected }) => {
+test('the page shows the menu without another request', async ({ dashboard, page, expected }) => {
   expected.push(/net::ERR_FAILED/)
   await page.route(/.*/, (route) => {
     const own = ['document', 'script', 'stylesheet', 'image', 'font'].includes(route.request().resourceType())
@@ -12,18 +12,18 @@ test('the menu is there without another request for it', async ({ dashboard, pag
   await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
 })
 
-test('all scripts together are under 150 KiB, and kept for a year', async ({ dashboard, page }) => {
+test('all scripts together are under 150 KiB and cached for a year', async ({ dashboard, page }) => {
   const scripts = new Map<string, number>()
   page.context().on('requestfinished', async (request) => {
     const path = new URL(request.url()).pathname
     if (!path.endsWith('.js')) return
     const sizes = await request.sizes()
-    if (sizes.responseBodySize > 0) scripts.set(path, sizes.responseBodySize) // 0 when it comes from the cache
+    if (sizes.responseBodySize > 0) scripts.set(path, sizes.responseBodySize) // 0 from the cache
     const response = (await request.response())!
     expect.soft(response.headers()['content-encoding'], path).toMatch(/^(br|gzip)$/)
     expect.soft(response.headers()['cache-control'], path).toMatch(/max-age=31536000.*immutable/)
   })
-  // Everything that is loaded only when it is needed: signing in, editing, history.
+  // This visit also loads the parts that the page loads on demand: sign-in, editor, history.
   await dashboard.open()
   await dashboard.signIn('Avery Admin')
   await dashboard.openItem('Burger', 'Edit')

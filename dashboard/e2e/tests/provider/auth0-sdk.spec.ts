@@ -1,4 +1,4 @@
-// The development identity provider under Auth0's own SDK, in a browser, from another origin.
+// The development identity provider with Auth0's SDK, from another origin.
 import type { Page, Request } from '@playwright/test'
 import { audience, expectUser, signIn, test } from '../../support/application.ts'
 import type { Program } from '../../support/program.ts'
@@ -11,7 +11,7 @@ for (const [version, sdk] of [
   test.describe(`Auth0's SDK, ${version}`, () => {
     test.use({ sdk })
 
-    test('sign in, reload, write, sign out, sign in as someone else', async ({
+    test('sign in, reload, write, sign out, sign in as another user', async ({
       page,
       context,
       program,
@@ -28,7 +28,7 @@ for (const [version, sdk] of [
         [audience + '/roles']: ['menu-admin'],
       })
 
-      // The memory of the page is lost: who is signed in comes from the provider, through a hidden frame.
+      // A reload loses the page's memory, so the SDK asks the provider in a hidden frame.
       const silent = page.waitForRequest(isSilent)
       await page.reload()
       await silent
@@ -50,7 +50,7 @@ for (const [version, sdk] of [
       expect(await write(page, program)).toMatchObject({ status: 403 })
     })
 
-    test('sign in, in a window, then as someone else without signing out', async ({ page, program, open }) => {
+    test('sign in through a popup, then as another user without signing out', async ({ page, program, open }) => {
       await open()
       const opened = page.waitForEvent('popup')
       await page.getByRole('button', { name: 'Sign in, in a window' }).click()
@@ -66,10 +66,10 @@ for (const [version, sdk] of [
       await expectUser(page, 'Casey Customer')
     })
 
-    test('nobody is told so at once; sign out without a target leads back', async ({ page, open }) => {
+    test('silent sign-in fails at once without a session; sign-out without a target returns', async ({ page, open }) => {
       const site = await open()
       const frame = page.waitForResponse((response) => isSilent(response.request()))
-      expect(await silentError(page)).toBe('login_required') // "timeout" if the hidden frame had not answered
+      expect(await silentError(page)).toBe('login_required') // "timeout" without a response to the hidden frame
       expect((await frame).headers()['x-frame-options']).toBeUndefined()
 
       await signIn(page, 'Avery Admin')
@@ -81,7 +81,7 @@ for (const [version, sdk] of [
     })
 
     for (const { cacheLocation, useFormData } of [
-      { cacheLocation: 'memory', useFormData: true }, // here the SDK renews from a worker
+      { cacheLocation: 'memory', useFormData: true }, // the SDK renews in a worker
       { cacheLocation: 'localstorage', useFormData: false },
     ] as const) {
       const encoding = useFormData ? 'a form' : 'JSON'
@@ -127,7 +127,7 @@ test.describe('an origin that is not allowed', () => {
   })
 })
 
-/** Adds an item with the token that the SDK gives out. It is another origin: the browser asks the API for leave first. */
+/** Adds an item with the SDK's token. The page is at another origin, so the browser sends a preflight first. */
 async function write(page: Page, program: Program) {
   return page.evaluate(async (url) => {
     const answer = await fetch(url, {
@@ -142,7 +142,7 @@ async function write(page: Page, program: Program) {
   }, program.url + '/items')
 }
 
-/** The code of the error that a silent sign-in ends with. */
+/** The error code of a silent sign-in. */
 async function silentError(page: Page) {
   return page.evaluate(() =>
     window.client.getTokenSilently({ cacheMode: 'off' }).then(
