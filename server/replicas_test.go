@@ -35,10 +35,13 @@ func newReplicasWith(tb testing.TB, open func() items.Store) (one, two *api) {
 	return one, two
 }
 
+// connections are the ways to a database. PgBouncer comes with the build tag external.
+var connections = map[string]func(testing.TB) string{"directly": pgtest.DatabaseURL}
+
 // What one replica has answered is what the other answers, ETags and the answers to retries included.
 func TestReplicasAgree(t *testing.T) {
 	t.Parallel()
-	for name, database := range map[string]func(testing.TB) string{"directly": pgtest.DatabaseURL, "behind PgBouncer": pgtest.NewPooledDatabase} {
+	for name, database := range connections {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := database(t)
