@@ -21,13 +21,13 @@ type attempt struct {
 }
 
 func attempts() *rapid.Generator[attempt] {
-	operations := slices.DeleteFunc(docstest.Load().Operations(), func(op docstest.Operation) bool {
-		return op.ID() == "streamItemEvents" // the stream has no end
+	operations := slices.DeleteFunc(docstest.Operations(), func(op docstest.Operation) bool {
+		return op.OperationId == "streamItemEvents" // the stream has no end
 	})
 	return rapid.Custom(func(t *rapid.T) attempt {
 		op := operations[rapid.IntRange(0, len(operations)-1).Draw(t, "operation")]
 		as := rapid.SampledFrom([]string{"admin", "admin", "admin", "admin", "nobody", "expired", "garbage", "basic", "none"}).Draw(t, "as")
-		return attempt{docstest.Load().Draw(t, op), as}
+		return attempt{docstest.Draw(t, op), as}
 	})
 }
 
@@ -70,17 +70,14 @@ func (d *documentChecker) check(t interface{ Fatalf(string, ...any) }, a attempt
 	status := recorder.Code
 	d.statuses[status]++
 
-	got := docstest.Answer{
-		Method: op.Method, Path: request.URL.EscapedPath(), Status: status,
-		Header: recorder.Header(), Body: recorder.Body.Bytes(),
-	}
+	body := recorder.Body.Bytes()
 	if op.Method == http.MethodHead {
-		got.Body = nil // net/http sends none
+		body = nil // net/http sends no body
 	}
 	fail := func(why any) {
 		t.Fatalf("%v\n%s %s %v %.500q as %s: %d %.500s", why, op.Method, a.Target, a.Header, a.Body, a.as, status, recorder.Body)
 	}
-	if err := docstest.Load().Check(got); err != nil {
+	if err := docstest.Check(request, recorder.Result(), body); err != nil {
 		fail(err)
 	}
 	scopes, guarded := op.Scopes()

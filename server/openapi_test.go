@@ -32,7 +32,7 @@ func TestDocumentAndRoutesAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	described := map[string]bool{}
-	for _, op := range docstest.Load().Operations() {
+	for _, op := range docstest.Operations() {
 		described[op.Method+" "+op.Path] = true
 	}
 	parameter := regexp.MustCompile(`:(\w+)`)
@@ -55,11 +55,11 @@ func TestDocumentAndRoutesAgree(t *testing.T) {
 func TestDocumentAndGuardAgree(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
-	for _, op := range docstest.Load().Operations() {
-		if op.ID() == "streamItemEvents" { // which does not end by itself
+	for _, op := range docstest.Operations() {
+		if op.OperationId == "streamItemEvents" { // which does not end by itself
 			continue
 		}
-		t.Run(op.ID(), func(t *testing.T) {
+		t.Run(op.OperationId, func(t *testing.T) {
 			path := strings.ReplaceAll(op.Path, "{id}", "1")
 			scopes, guarded := op.Scopes()
 			if anyone := a.do(op.Method, path, "", "Last-Event-ID", "x", "Authorization", ""); (anyone.status == 401) != guarded {
@@ -72,7 +72,7 @@ func TestDocumentAndGuardAgree(t *testing.T) {
 					t.Errorf("with all permissions but %s: got %d with %q, want 403 with %s",
 						scope, refused.status, refused.header.Get("WWW-Authenticate"), want)
 				}
-				if !strings.Contains(op.Description(), "`"+scope+"`") {
+				if !strings.Contains(op.Description, "`"+scope+"`") {
 					t.Errorf("its description does not mention the permission %s", scope)
 				}
 			}
@@ -118,7 +118,10 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 			t.Errorf("problem.go has the type %s, and this test no error for it", slug)
 		}
 	}
-	examples := docstest.Load().ProblemExamples()
+	examples, err := docstest.ProblemExamples()
+	if err != nil {
+		t.Fatal(err)
+	}
 	delete(examples, "too-many-requests") // its detail depends on the settings
 	for slug, failure := range told {
 		found := examples[slug]
@@ -127,7 +130,7 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 		}
 		for _, example := range found {
 			typ, title, status, detail := server.Problem(failure)
-			got := fmt.Sprint(example["type"], example["title"], example["status"], example["detail"])
+			got := fmt.Sprint(example.Type, example.Title, example.Status, example.Detail)
 			if want := fmt.Sprint(typ, title, status, detail); got != want {
 				t.Errorf("docs/openapi.yaml has the example\n%q, but the API says\n%q", got, want)
 			}

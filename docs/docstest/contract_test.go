@@ -1,8 +1,11 @@
 package docstest_test
 
 import (
+	"fmt"
+	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -11,13 +14,13 @@ import (
 
 const tea = `{"id":3,"name":"Tea","price":1.99,"description":"Informative","image":""}`
 
-// itemHeader is a header that an item may be answered with.
-func itemHeader(change map[string]string) http.Header {
+// itemHeader returns the headers of a response with an item, with changes. An empty value removes a header.
+func itemHeader(changes map[string]string) http.Header {
 	fields := map[string]string{
 		"Content-Type": "application/json; charset=utf-8", "X-Request-Id": "abc", "Cache-Control": "no-cache", "ETag": `"1-abc"`,
 		"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff",
 	}
-	maps.Copy(fields, change)
+	maps.Copy(fields, changes)
 	header := http.Header{}
 	for name, value := range fields {
 		if value != "" {
@@ -27,7 +30,6 @@ func itemHeader(change map[string]string) http.Header {
 	return header
 }
 
-// TestCheck: what the document does not allow is seen, and what it allows is not.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	const problem = `{"type":"urn:problem-type:menu-api:no-such-item","title":"Not Found","status":404,"detail":"No item has this id.","instance":"abc"}`
@@ -36,58 +38,110 @@ func TestCheck(t *testing.T) {
 	for _, test := range []struct {
 		name         string
 		method, path string
+		request      string // a body
 		status       int
 		header       map[string]string
 		body         string
-		want         string // a part of what is wrong, "" when nothing is
+		want         string // a part of the error, "" for no error
 	}{
-		{name: "an item", path: "/items/3", status: 200, body: tea},
-		{name: "a slash at the end", path: "/items/3/", status: 200, body: tea},
-		{name: "a HEAD", method: "HEAD", path: "/items/3", status: 200},
-		{name: "a problem", path: "/items/9", status: 404, header: asProblem, body: problem},
-		{name: "a problem of a path that is none", path: "/nothing", status: 404, header: asProblem, body: strings.Replace(problem, "no-such-item", "no-such-route", 1)},
-		{name: "a page", path: "/docs", status: 200, body: "<!doctype html>"},
-		{name: "a page of no item", path: "/menu/9", status: 404, header: map[string]string{"Content-Type": "text/html; charset=utf-8"}, body: "<!doctype html>"},
-		{name: "a preflight", method: "OPTIONS", path: "/items", status: 204},
-		{name: "HTTP's own", path: "/items", status: 431, header: map[string]string{"X-Request-Id": ""}, body: "431"},
+		{name: "item", path: "/items/3", status: 200, body: tea},
+		{name: "trailing slash", path: "/items/3/", status: 200, body: tea},
+		{name: "HEAD", method: "HEAD", path: "/items/3", status: 200},
+		{name: "problem", path: "/items/9", status: 404, header: asProblem, body: problem},
+		{name: "problem on an unknown path", path: "/nothing", status: 404, header: asProblem, body: strings.Replace(problem, "no-such-item", "no-such-route", 1)},
+		{name: "page", path: "/docs", status: 200, body: "<!doctype html>"},
+		{name: "page of a missing item", path: "/menu/9", status: 404, header: map[string]string{"Content-Type": "text/html; charset=utf-8"}, body: "<!doctype html>"},
+		{name: "preflight", method: "OPTIONS", path: "/items", status: 204},
+		{name: "response of net/http", path: "/items", status: 431, header: map[string]string{"X-Request-Id": ""}, body: "431"},
 		{name: "events", path: "/items/events", status: 200, header: stream, body: "id: 1\nevent: ready\ndata: {}\n\nretry: 3000\n\n: heartbeat\n\n" +
 			"id: 2\nevent: change\ndata: {\"id\":3,\"action\":\"delete\",\"version\":2,\"item\":null}\n\nid: 3\nevent: cha"},
+		{name: "rejected request", method: "PUT", path: "/items/9", request: `{"nam`, status: 404, header: asProblem, body: problem},
 
-		{name: "a status", path: "/items/3", status: 202, body: tea, want: "getItem does not have the status 202"},
-		{name: "a status of a page", path: "/docs", status: 500, want: "500 is no answer"},
-		{name: "a method", method: "POST", path: "/items/3", status: 200, body: tea, want: "200 is no answer to POST"},
-		{name: "a path", path: "/itemz", status: 200, body: tea, want: "200 is no answer to GET"},
-		{name: "a field that is missing", path: "/items/3", status: 200, body: `{"id":3,"name":"Tea","price":1.99,"image":""}`, want: "missing property 'description'"},
-		{name: "a field too many", path: "/items/3", status: 200, body: strings.Replace(tea, "{", `{"cost":1,`, 1), want: "additional properties 'cost' not allowed"},
-		{name: "a type", path: "/items/3", status: 200, body: strings.Replace(tea, "1.99", `"1.99"`, 1), want: "got string, want number"},
-		{name: "a null", path: "/items/3", status: 200, body: strings.Replace(tea, "}", `,"tagline":null}`, 1), want: "got null, want string"},
-		{name: "an item of another type of problem", path: "/items/9", status: 404, header: asProblem, body: strings.Replace(problem, "no-such-item", "internal-error", 1), want: "no-such-item"},
-		{name: "a type of problem that there is not", path: "/items/9", status: 404, header: asProblem, body: strings.Replace(problem, "no-such-item", "gone", 1), want: "value must be one of"},
+		{name: "unknown status", path: "/items/3", status: 202, body: tea, want: "202"},
+		{name: "unknown path", path: "/itemz", status: 200, body: tea, want: "does not describe status 200 for GET"},
+		{name: "missing field", path: "/items/3", status: 200, body: `{"id":3,"name":"Tea","price":1.99,"image":""}`, want: "missing property 'description'"},
+		{name: "unknown field", path: "/items/3", status: 200, body: strings.Replace(tea, "{", `{"cost":1,`, 1), want: "additional properties 'cost' not allowed"},
+		{name: "wrong type", path: "/items/3", status: 200, body: strings.Replace(tea, "1.99", `"1.99"`, 1), want: "got string, want number"},
+		{name: "null", path: "/items/3", status: 200, body: strings.Replace(tea, "}", `,"tagline":null}`, 1), want: "got null, want string"},
+		{name: "another problem type", path: "/items/9", status: 404, header: asProblem, body: strings.Replace(problem, "no-such-item", "internal-error", 1), want: "no-such-item"},
+		{name: "unknown problem type", path: "/items/9", status: 404, header: asProblem, body: strings.Replace(problem, "no-such-item", "gone", 1), want: "value must be one of"},
 		{name: "another status in the problem", path: "/items/9", status: 404, header: asProblem, body: strings.Replace(problem, "404", "400", 1), want: "value must be 404"},
-		{name: "a media type", path: "/items/3", status: 200, header: map[string]string{"Content-Type": "text/html"}, body: tea, want: `the Content-Type is "text/html"`},
-		{name: "a header that is missing", path: "/items/3", status: 200, header: map[string]string{"ETag": ""}, body: tea, want: "header ETag is missing"},
-		{name: "a header of all answers", path: "/items/3", status: 200, header: map[string]string{"X-Content-Type-Options": ""}, body: tea, want: "header X-Content-Type-Options is missing"},
-		{name: "a header too many", path: "/items/3", status: 200, header: map[string]string{"X-Powered-By": "Gin"}, body: tea, want: "header X-Powered-By is not described"},
-		{name: "a header's value", path: "/items/3", status: 200, header: map[string]string{"ETag": "W/\"1\""}, body: tea, want: "header ETag: "},
-		{name: "a body of a HEAD", method: "HEAD", path: "/items/3", status: 200, body: tea, want: "want none"},
-		{name: "a body of a 304", path: "/items/3", status: 304, body: tea, want: "want none"},
-		{name: "no JSON", path: "/items/3", status: 200, body: tea[1:], want: "the body is not JSON"},
-		{name: "an unknown event", path: "/items/events", status: 200, header: stream, body: "event: gone\ndata: {}\n\n", want: "is not described"},
-		{name: "an event's data", path: "/items/events", status: 200, header: stream, body: "event: change\ndata: {\"id\":3}\n\n", want: "missing properties"},
+		{name: "wrong media type", path: "/items/3", status: 200, header: map[string]string{"Content-Type": "text/html"}, body: tea, want: "text/html"},
+		{name: "missing header", path: "/items/3", status: 200, header: map[string]string{"ETag": ""}, body: tea, want: "'ETag' is missing"},
+		{name: "missing header of every response", path: "/items/3", status: 200, header: map[string]string{"X-Content-Type-Options": ""}, body: tea, want: "header X-Content-Type-Options is missing"},
+		{name: "unknown header", path: "/items/3", status: 200, header: map[string]string{"X-Powered-By": "Gin"}, body: tea, want: "X-Powered-By"},
+		{name: "wrong header value", path: "/items/3", status: 200, header: map[string]string{"ETag": "W/\"1\""}, body: tea, want: "etag"},
+		{name: "body of a HEAD", method: "HEAD", path: "/items/3", status: 200, body: tea, want: "want none"},
+		{name: "body of a 304", path: "/items/3", status: 304, body: tea, want: "want none"},
+		{name: "not JSON", path: "/items/3", status: 200, body: tea[1:], want: "cannot be decoded"},
+		{name: "unknown event", path: "/items/events", status: 200, header: stream, body: "event: gone\ndata: {}\n\n", want: "does not describe the event"},
+		{name: "wrong event data", path: "/items/events", status: 200, header: stream, body: "event: change\ndata: {\"id\":3}\n\n", want: "missing properties"},
+		{name: "accepted invalid body", method: "PUT", path: "/items/3", request: `{"item":{}}`, status: 200, body: tea, want: "request body"},
+		{name: "accepted invalid parameter", path: "/items?limit=many", status: 200, body: `{"3":` + tea + `}`, want: "limit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			a := docstest.Answer{Method: "GET", Path: test.path, Status: test.status, Header: itemHeader(test.header), Body: []byte(test.body)}
-			if test.method != "" {
-				a.Method = test.method
+			request := httptest.NewRequest(test.method, test.path, http.NoBody)
+			if test.request != "" {
+				request.Header.Set("Content-Type", "application/json")
+				request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(test.request)), nil }
 			}
-			err := docstest.Load().Check(a)
+			response := &http.Response{StatusCode: test.status, Header: itemHeader(test.header)}
+			err := docstest.Check(request, response, []byte(test.body))
 			switch {
 			case test.want == "" && err != nil:
-				t.Errorf("got %v, want nothing wrong", err)
+				t.Errorf("got %v, want no error", err)
 			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
 				t.Errorf("got %v, want an error with %q", err, test.want)
 			}
 		})
+	}
+}
+
+// recorder is a test that records its failures.
+type recorder struct {
+	testing.TB
+
+	failures []string
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+// TestTransport: a wrong response fails the test and still reaches the client.
+func TestTransport(t *testing.T) {
+	t.Parallel()
+	wrong := strings.Replace(tea, "1.99", "-1", 1)
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		maps.Copy(w.Header(), itemHeader(nil))
+		body := tea
+		if r.URL.Path == "/items/4" {
+			body = wrong
+		}
+		_, _ = io.WriteString(w, body)
+	}))
+	defer ts.Close()
+	for path, want := range map[string]struct{ body, failure string }{
+		"/items/3": {tea, ""},
+		"/items/4": {wrong, "price"},
+	} {
+		r := &recorder{TB: t}
+		client := &http.Client{Transport: docstest.Transport(r, http.DefaultTransport)}
+		response, err := client.Get(ts.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || string(body) != want.body {
+			t.Errorf("%s: got %q, %v, want %q", path, body, err, want.body)
+		}
+		got := strings.Join(r.failures, "\n")
+		if (got == "") != (want.failure == "") || !strings.Contains(got, want.failure) {
+			t.Errorf("%s: the test failed with %q, want %q", path, got, want.failure)
+		}
 	}
 }

@@ -5,144 +5,128 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/pb33f/go-yaml"
+	"github.com/pb33f/libopenapi/datamodel/high/base"
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 	"pgregory.net/rapid"
 )
 
-// Request is a request made from the document.
+// The library renders example values, but not values that rapid can shrink, values at the bounds, or invalid values.
+// Therefore this file generates requests itself.
+
+// Request is a request generated from the document.
 type Request struct {
-	Operation Operation
-	// Target is the path with the query.
-	Target string
-	Header map[string]string
-	Body   []byte
-	// Valid says that the document allows the request as it is.
-	Valid bool
-	// BodyInvalid says that the document does not allow the body.
-	BodyInvalid bool
+	Operation   Operation
+	Target      string // path and query
+	Header      map[string]string
+	Body        []byte
+	Valid       bool // the document allows the request
+	BodyInvalid bool // the document does not allow the body
 }
 
-// Draw makes a request for the operation: as the document has it, at its bounds, or with something wrong in it.
-func (c *Contract) Draw(t *rapid.T, op Operation) Request {
+// Draw generates a request for the operation: valid, at the bounds, or invalid.
+func Draw(t *rapid.T, op Operation) Request {
 	r := Request{Operation: op, Target: op.Path, Header: map[string]string{}, Valid: true}
 	query := url.Values{}
-	for _, parameter := range c.parameters(op) {
-		name, in := parameter.text("name"), parameter.text("in")
-		if in != "path" && !rapid.Bool().Draw(t, "with "+name) {
+	for _, parameter := range slices.Concat(op.item.Parameters, op.Parameters) {
+		if parameter.In != "path" && !rapid.Bool().Draw(t, "with "+parameter.Name) {
 			continue
 		}
-		value, valid := c.drawParameter(t, parameter)
+		value, valid := drawParameter(t, parameter)
 		r.Valid = r.Valid && valid
-		switch in {
+		switch parameter.In {
 		case "path":
-			r.Target = strings.ReplaceAll(r.Target, "{"+name+"}", url.PathEscape(value))
+			r.Target = strings.ReplaceAll(r.Target, "{"+parameter.Name+"}", url.PathEscape(value))
 		case "query":
-			query.Set(name, value)
+			query.Set(parameter.Name, value)
 		case "header":
-			r.Header[name] = value
+			r.Header[parameter.Name] = value
 		}
 	}
 	if len(query) > 0 {
 		r.Target += "?" + query.Encode()
 	}
-	if op.node.has("requestBody") {
-		c.drawBody(t, op, &r)
+	if op.RequestBody != nil {
+		drawBody(t, op, &r)
 	}
 	return r
 }
 
-func (c *Contract) parameters(op Operation) []node {
-	var all []node
-	for _, holder := range []node{op.pathItem, op.node} {
-		list, _ := holder.object["parameters"].([]any)
-		for i, entry := range list {
-			object, _ := entry.(map[string]any)
-			all = append(all, c.resolve(node{holder.pointer + "/parameters/" + strconv.Itoa(i), object}))
-		}
-	}
-	return all
-}
-
-// junk is what no parameter is meant to be.
+// junk are values that no parameter allows.
 var junk = []string{"", " ", "-1", "0", "1.5", "1e9", "99999999999999999999", "null", "'; DROP TABLE items;--", "%00", "ä", "\u2028", "../../etc/passwd", strings.Repeat("x", 5000)}
 
-func (c *Contract) drawParameter(t *rapid.T, parameter node) (value string, valid bool) {
-	name := parameter.text("name")
+func drawParameter(t *rapid.T, parameter *v3.Parameter) (value string, valid bool) {
+	name := parameter.Name
 	if rapid.IntRange(0, 3).Draw(t, "junk in "+name) == 0 {
 		value := rapid.SampledFrom(junk).Draw(t, name)
-		if value == "" && parameter.text("in") == "path" {
-			value = "-" // an empty one makes another path
+		if value == "" && parameter.In == "path" {
+			value = "-" // an empty value would make another path
 		}
 		return value, false
 	}
 	switch name {
-	case "id": // mostly one that there may be
+	case "id": // usually the id of an item that exists
 		return strconv.Itoa(rapid.SampledFrom([]int{1, 2, 3, 4, 5, 99}).Draw(t, name)), true
-	case "after": // only a server knows which are
+	case "after": // only a server knows its valid page keys
 		return rapid.SampledFrom([]string{"1", "2", "200.1", "YnVyZ2Vy.1"}).Draw(t, name), false
 	case "If-Match", "If-None-Match":
 		return rapid.SampledFrom([]string{"*", `"1-x"`, `W/"1-x"`, `"a", "b"`}).Draw(t, name), true
 	case "Idempotency-Key":
 		return rapid.StringMatching(`"?[A-Za-z0-9-]{1,40}`).Draw(t, name), false
 	}
-	return fmt.Sprint(c.draw(t, c.get(parameter, "schema"), name)), true
+	return fmt.Sprint(draw(t, parameter.Schema, name)), true
 }
 
-func (c *Contract) drawBody(t *rapid.T, op Operation, r *Request) {
-	content := c.get(c.get(op.node, "requestBody"), "content")
-	media := rapid.SampledFrom(slices.Sorted(maps.Keys(content.object))).Draw(t, "media type")
-	schema := c.get(c.get(content, media), "schema")
-	body := c.draw(t, schema, "body")
+func drawBody(t *rapid.T, op Operation, r *Request) {
+	media := rapid.SampledFrom(slices.Collect(op.RequestBody.Content.KeysFromOldest())).Draw(t, "media type")
+	body := draw(t, op.RequestBody.Content.GetOrZero(media).Schema, "body")
 	spoiled := rapid.IntRange(0, 2).Draw(t, "spoil") == 0
 	if spoiled {
-		body = c.spoil(t, body)
+		body = spoil(t, body)
 	}
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Body, r.Header["Content-Type"] = encoded, media
-	compiled, err := c.schema(schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
-	if op.Method == http.MethodPost {
-		dropID(value) // it is ignored where an item is added, whatever it is
-	}
-	r.BodyInvalid = err != nil || compiled.Validate(value) != nil
+	r.BodyInvalid = !allowsBody(t, op, media, encoded)
 	switch rapid.IntRange(0, 11).Draw(t, "transfer") {
 	case 0:
 		r.Header["Content-Type"], r.Valid = rapid.SampledFrom([]string{"text/plain", "", "application/xml", "application/json; charset=latin1"}).Draw(t, "type"), false
 	case 1:
 		r.Body, r.BodyInvalid = encoded[:rapid.IntRange(0, len(encoded)-1).Draw(t, "cut")], true
 	case 2:
-		behind := rapid.SampledFrom([]string{"x", "{}", "\x00", "\xff"}).Draw(t, "behind")
-		r.Body, r.BodyInvalid = slices.Concat(encoded, []byte(behind)), true
+		trailing := rapid.SampledFrom([]string{"x", "{}", "\x00", "\xff"}).Draw(t, "trailing")
+		r.Body, r.BodyInvalid = slices.Concat(encoded, []byte(trailing)), true
 	case 3:
 		r.Body, r.BodyInvalid = append(bytes.Repeat([]byte(" "), 70_000), encoded...), true
 	}
-	// A schema cannot say all that may be wrong: an id that is not that of the path, a price with three decimals.
+	// A schema cannot express every rule: an id that must match the path, a price with two decimals.
 	r.Valid = r.Valid && !r.BodyInvalid && !spoiled
 }
 
-// dropID removes the id from an item, wrapped or bare.
-func dropID(body any) {
-	object, _ := body.(map[string]any)
-	delete(object, "id")
-	if item, wrapped := object["item"].(map[string]any); wrapped {
-		delete(item, "id")
+func allowsBody(t *rapid.T, op Operation, media string, body []byte) bool {
+	if op.Method == http.MethodPost {
+		body = withoutID(body) // the API ignores it
 	}
+	request, err := http.NewRequest(op.Method, "http://localhost"+op.Path, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", media)
+	valid, _ := load().requests.GetRequestBodyValidator().ValidateRequestBodyWithPathItem(request, op.item, op.Path)
+	return valid
 }
 
-// spoil puts something wrong into one place of a body.
-func (c *Contract) spoil(t *rapid.T, body any) any {
+// spoil replaces, removes or adds one member of a body.
+func spoil(t *rapid.T, body any) any {
 	object, ok := body.(map[string]any)
 	wrong := rapid.SampledFrom([]any{nil, true, -1, 1.005, 1e300, "", "x", "-1", "9.999", strings.Repeat("ä", 3000), []any{}, map[string]any{}}).Draw(t, "wrong")
 	if !ok || len(object) == 0 {
@@ -155,46 +139,40 @@ func (c *Contract) spoil(t *rapid.T, body any) any {
 	case 1:
 		object[rapid.SampledFrom([]string{"Name", "cost", "", "__proto__", "id", "item"}).Draw(t, "added")] = wrong
 	case 2:
-		object[name] = c.spoil(t, object[name])
+		object[name] = spoil(t, object[name])
 	default:
 		object[name] = wrong
 	}
 	return object
 }
 
-// draw makes a value that a schema allows.
-func (c *Contract) draw(t *rapid.T, schema node, name string) any {
-	schema = c.resolve(schema)
-	for _, keyword := range []string{"oneOf", "anyOf"} {
-		if list, ok := schema.object[keyword].([]any); ok {
-			i := rapid.IntRange(0, len(list)-1).Draw(t, name+" "+keyword)
-			return c.draw(t, schema.at(keyword, i), name)
-		}
+// draw generates a value that a schema allows.
+func draw(t *rapid.T, proxy *base.SchemaProxy, name string) any {
+	schema := proxy.Schema()
+	if choices := slices.Concat(schema.OneOf, schema.AnyOf); len(choices) > 0 {
+		return draw(t, rapid.SampledFrom(choices).Draw(t, name+" choice"), name)
 	}
-	if list, ok := schema.object["allOf"].([]any); ok {
+	if len(schema.AllOf) > 0 {
 		merged := map[string]any{}
-		for i := range list {
-			part, _ := c.draw(t, schema.at("allOf", i), name).(map[string]any)
-			maps.Copy(merged, part)
+		for _, part := range schema.AllOf {
+			object, _ := draw(t, part, name).(map[string]any)
+			maps.Copy(merged, object)
 		}
 		return merged
 	}
-	if value, ok := schema.object["const"]; ok {
-		return value
+	if schema.Const != nil {
+		return mustDecode(t, schema.Const)
 	}
-	if values, ok := schema.object["enum"].([]any); ok {
-		return rapid.SampledFrom(values).Draw(t, name)
+	if len(schema.Enum) > 0 {
+		return mustDecode(t, rapid.SampledFrom(schema.Enum).Draw(t, name))
 	}
-	kind := schema.text("type")
-	if kinds, ok := schema.object["type"].([]any); ok {
-		kind, _ = rapid.SampledFrom(kinds).Draw(t, name+" type").(string)
-	}
-	switch kind {
+	switch rapid.SampledFrom(schema.Type).Draw(t, name+" type") {
 	case "object":
-		return c.drawObject(t, schema)
+		return drawObject(t, schema)
 	case "integer":
-		return drawInteger(t, schema, name)
-	case "number": // those of the document are prices, which have two decimals
+		least, most := int64(valueOr(schema.Minimum, 0)), int64(valueOr(schema.Maximum, 1000))
+		return rapid.OneOf(rapid.SampledFrom([]int64{least, most}), rapid.Int64Range(least, most)).Draw(t, name)
+	case "number": // every number in the document is a price, which has two decimals
 		return json.Number(strconv.FormatFloat(float64(rapid.IntRange(0, 100_000_000).Draw(t, name))/100, 'f', -1, 64))
 	case "string":
 		return drawText(t, schema, name)
@@ -203,56 +181,43 @@ func (c *Contract) draw(t *rapid.T, schema node, name string) any {
 	}
 }
 
-func (n node) at(list string, i int) node {
-	entries, _ := n.object[list].([]any)
-	object, _ := entries[i].(map[string]any)
-	return node{n.pointer + "/" + list + "/" + strconv.Itoa(i), object}
+func mustDecode(t *rapid.T, node *yaml.Node) (value any) {
+	if err := node.Decode(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
 }
 
-func (c *Contract) drawObject(t *rapid.T, schema node) any {
+func drawObject(t *rapid.T, schema *base.Schema) any {
 	object := map[string]any{}
-	required, _ := schema.object["required"].([]any)
-	properties := c.get(schema, "properties")
-	for _, name := range slices.Sorted(maps.Keys(properties.object)) {
-		isRequired := slices.Contains(required, any(name))
-		if isRequired || name != "id" && rapid.Bool().Draw(t, "with "+name) { // an id must be that of the path
-			object[name] = c.draw(t, c.get(properties, name), name)
+	for name, property := range schema.Properties.FromOldest() {
+		isRequired := slices.Contains(schema.Required, name)
+		if isRequired || name != "id" && rapid.Bool().Draw(t, "with "+name) { // an id must match the path
+			object[name] = draw(t, property, name)
 		}
 	}
 	return object
 }
 
-func drawInteger(t *rapid.T, schema node, name string) any {
-	bound := func(keyword string, otherwise int64) int64 {
-		number, _ := schema.object[keyword].(json.Number)
-		if n, err := number.Int64(); err == nil {
-			return n
-		}
-		return otherwise
-	}
-	least, most := bound("minimum", 0), bound("maximum", 1000)
-	return rapid.OneOf(rapid.SampledFrom([]int64{least, most}), rapid.Int64Range(least, most)).Draw(t, name)
-}
-
-func drawText(t *rapid.T, schema node, name string) any {
-	if name == "image" { // there is more to a URL than its pattern
+func drawText(t *rapid.T, schema *base.Schema, name string) string {
+	if name == "image" { // a pattern cannot express every rule for a URL
 		return rapid.SampledFrom([]string{"", "https://example.com/soup.png", "HTTP://[::1]:8080/?a=b#c", "https://münchen.example/ä"}).Draw(t, name)
 	}
-	if pattern := schema.text("pattern"); pattern != "" {
-		return rapid.StringMatching(pattern).Draw(t, name)
+	if schema.Pattern != "" {
+		return rapid.StringMatching(schema.Pattern).Draw(t, name)
 	}
-	most, least := 20, 0
-	if number, ok := schema.object["maxLength"].(json.Number); ok {
-		if n, err := number.Int64(); err == nil && n < 3000 {
-			most = int(n)
-		}
-	}
-	if number, ok := schema.object["minLength"].(json.Number); ok {
-		if n, err := number.Int64(); err == nil {
-			least = int(n)
-		}
+	least, most := int(valueOr(schema.MinLength, 0)), int(valueOr(schema.MaxLength, math.MaxInt32))
+	if most > 3000 {
+		most = 20
 	}
 	letters := rapid.SampledFrom([]rune("aZ09-äß漢🍲\"\\/<&"))
 	length := rapid.OneOf(rapid.Just(least), rapid.Just(most), rapid.IntRange(least, min(most, 30))).Draw(t, name+" length")
 	return string(rapid.SliceOfN(letters, length, length).Draw(t, name))
+}
+
+func valueOr[T any](pointer *T, otherwise T) T {
+	if pointer == nil {
+		return otherwise
+	}
+	return *pointer
 }

@@ -1,63 +1,58 @@
 package docstest
 
 import (
-	"maps"
-	"slices"
 	"strings"
+
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 )
 
 // Operation is one operation of the document.
 type Operation struct {
-	// Method and Path are those of the document, such as GET and /items/{id}.
-	Method, Path string
-	node         node
-	pathItem     node
+	Method, Path string // as in the document, such as GET and /items/{id}
+	*v3.Operation
+	item *v3.PathItem
 }
 
-// ID is its operationId.
-func (o Operation) ID() string { return o.node.text("operationId") }
-
-// Description is what the document says of it.
-func (o Operation) Description() string { return o.node.text("description") }
-
-// Scopes returns the permissions that it asks for, and whether it asks for a token at all.
+// Scopes returns the permissions that the operation requires, and whether it requires a token.
 func (o Operation) Scopes() (scopes []string, guarded bool) {
-	alternatives, _ := o.node.object["security"].([]any)
-	for _, alternative := range alternatives {
-		schemes, _ := alternative.(map[string]any)
-		asked, _ := schemes["signIn"].([]any)
-		for _, scope := range asked {
-			s, _ := scope.(string)
-			scopes = append(scopes, s)
-		}
+	for _, alternative := range o.Security {
+		scopes = append(scopes, alternative.Requirements.GetOrZero("signIn")...)
 	}
-	return scopes, len(alternatives) > 0
+	return scopes, len(o.Security) > 0
 }
 
-// Operations lists all operations, by path and method.
-func (c *Contract) Operations() []Operation {
-	var all []Operation
-	paths := c.get(node{"#", c.root}, "paths")
-	for _, path := range slices.Sorted(maps.Keys(paths.object)) {
-		item := c.get(paths, path)
-		for _, method := range slices.Sorted(maps.Keys(item.object)) {
-			if method != "parameters" {
-				all = append(all, Operation{strings.ToUpper(method), path, c.get(item, method), item})
-			}
+// Operations returns all operations in the order of the document.
+func Operations() (all []Operation) {
+	for path, item := range load().model.Paths.PathItems.FromOldest() {
+		for method, operation := range item.GetOperations().FromOldest() {
+			all = append(all, Operation{strings.ToUpper(method), path, operation, item})
 		}
 	}
 	return all
 }
 
+// Problem is an example of a problem document.
+type Problem struct {
+	Type, Title, Detail string
+	Status              int
+}
+
 // ProblemExamples returns the examples of problem documents, by the last part of their type.
-func (c *Contract) ProblemExamples() map[string][]map[string]any {
-	found := map[string][]map[string]any{}
-	responses := c.get(c.get(node{"#", c.root}, "components"), "responses")
-	for name := range responses.object {
-		examples := c.get(c.get(c.get(c.get(responses, name), "content"), "application/problem+json"), "examples")
-		for slug := range examples.object {
-			found[slug] = append(found[slug], c.get(c.get(examples, slug), "value").object)
+func ProblemExamples() (map[string][]Problem, error) {
+	found := map[string][]Problem{}
+	for response := range load().model.Components.Responses.ValuesFromOldest() {
+		for mediaType, content := range response.Content.FromOldest() {
+			if mediaType != "application/problem+json" {
+				continue
+			}
+			for slug, example := range content.Examples.FromOldest() {
+				var problem Problem
+				if err := example.Value.Decode(&problem); err != nil {
+					return nil, err
+				}
+				found[slug] = append(found[slug], problem)
+			}
 		}
 	}
-	return found
+	return found, nil
 }

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"testing"
 )
 
-// Transport returns a transport that fails the test when an answer is not one that the document allows.
+// Transport returns a transport that fails the test if the document does not allow an exchange.
 func Transport(tb testing.TB, next http.RoundTripper) http.RoundTripper {
 	return transport{tb, next}
 }
@@ -17,47 +20,38 @@ type transport struct {
 	next http.RoundTripper
 }
 
-// RoundTrip judges the answer when its body has been read to the end, or when it is closed before.
+// RoundTrip checks the exchange when the caller has read the response to its end, or closes it before.
 func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.next.RoundTrip(request)
 	if err != nil {
 		return nil, err
 	}
-	answer := Answer{
-		Method: request.Method, Path: request.URL.EscapedPath(),
-		Status: response.StatusCode, Header: response.Header.Clone(),
-	}
-	response.Body = &judgedBody{ReadCloser: response.Body, judge: func(body []byte) {
-		answer.Body = body
-		Check(t.tb, answer)
+	received := *response
+	received.Header = response.Header.Clone()
+	response.Body = &checkedBody{ReadCloser: response.Body, check: func(body []byte) {
+		if err := Check(request, &received, body); err != nil {
+			t.tb.Errorf("the OpenAPI document does not allow this exchange:\n%v\n%s %s: %d %.500s",
+				err, request.Method, request.URL.Path, received.StatusCode, body)
+		}
 	}}
 	return response, nil
 }
 
-// CloseIdleConnections is what http.Client's method of this name calls.
+// CloseIdleConnections implements the method that http.Client.CloseIdleConnections calls.
 func (t transport) CloseIdleConnections() {
 	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
-// Check fails the test when an answer is not one that the document allows.
-func Check(tb testing.TB, a Answer) {
-	tb.Helper()
-	if err := Load().Check(a); err != nil {
-		const most = 500
-		tb.Errorf("the OpenAPI document does not allow this answer:\n%v\n%s %s: %d %.*s", err, a.Method, a.Path, a.Status, most, a.Body)
-	}
-}
-
-// judgedBody keeps what is read, for the judge.
-type judgedBody struct {
+// checkedBody keeps a copy of the body for the check.
+type checkedBody struct {
 	io.ReadCloser
 	read  bytes.Buffer
-	judge func(body []byte) // nil when it was called
+	check func(body []byte) // nil after the call
 }
 
-func (b *judgedBody) Read(p []byte) (int, error) {
+func (b *checkedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.read.Write(p[:n])
 	if err == io.EOF {
@@ -66,15 +60,35 @@ func (b *judgedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close judges the answer without its body if that was not read to its end.
-func (b *judgedBody) Close() error {
+func (b *checkedBody) Close() error {
 	b.end(nil)
 	return b.ReadCloser.Close()
 }
 
-func (b *judgedBody) end(body []byte) {
-	if judge := b.judge; judge != nil {
-		b.judge = nil
-		judge(body)
+func (b *checkedBody) end(body []byte) {
+	if check := b.check; check != nil {
+		b.check = nil
+		check(body)
 	}
+}
+
+// Proxy starts a proxy for clients that are separate programs, and returns its URL. It fails the test like Transport.
+func Proxy(tb testing.TB, api string) string {
+	tb.Helper()
+	target, err := url.Parse(api)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			body, _ := io.ReadAll(r.Out.Body) // an incomplete body fails at the API
+			r.Out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+			r.Out.Body, _ = r.Out.GetBody()
+		},
+		Transport:     Transport(tb, http.DefaultTransport),
+		FlushInterval: -1, // pass events on at once
+	})
+	tb.Cleanup(proxy.Close)
+	return proxy.URL
 }
