@@ -1,3 +1,5 @@
+//go:build external
+
 package docs_test
 
 import (
@@ -11,96 +13,79 @@ import (
 	"menu-api/docs/docstest"
 )
 
-// block is a block of commands in a page, and what the page says that they print, "" when it says nothing.
-type block struct{ commands, printed string }
+// block is a block of commands in a page, with the output that the page shows, "" if it shows none.
+type block struct{ commands, output string }
 
-var fenced = regexp.MustCompile("(?ms)^```sh\n(.*?)^```\n(?:```\n(.*?)^```\n)?")
+var fencedCommands = regexp.MustCompile("(?ms)^```sh\n(.*?)^```\n(?:```\n(.*?)^```\n)?")
 
-func blocksOf(tb testing.TB, file string) []block {
+func blocksIn(tb testing.TB, document string) (blocks []block) {
 	tb.Helper()
-	page, err := os.ReadFile(file)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var blocks []block
-	for _, m := range fenced.FindAllStringSubmatch(string(page), -1) {
+	for _, m := range fencedCommands.FindAllStringSubmatch(mustReadText(tb, document), -1) {
 		blocks = append(blocks, block{m[1], m[2]})
 	}
 	return blocks
 }
 
-// shell runs commands as the pages have them: one after the other in one shell, against the server of the test. What each
-// block prints ends with its own mark.
-func shell(tb testing.TB, server *devServer, api string, blocks []block) []string {
-	tb.Helper()
-	const mark = "\x1e"
+// runBlocks runs all blocks in one shell against a new server, and returns the output of each block.
+func runBlocks(t *testing.T, blocks []block) []string {
+	t.Helper()
+	server := mustStartDev(t)
+	const separator = "\x1e"
 	var script strings.Builder
 	for _, b := range blocks {
-		script.WriteString(b.commands + "printf '" + mark + "'\n")
+		script.WriteString(b.commands + "printf '" + separator + "'\n")
 	}
 	text := strings.NewReplacer(
-		"http://localhost:7000", api,
+		"http://localhost:7000", docstest.Proxy(t, server.api),
 		"go run . token", server.binary+" token",
 	).Replace(script.String())
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), "bash", "-c", text)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "bash", "-c", text)
 	cmd.Env = append(os.Environ(), "DEV_IDP_PORT="+server.issuerPort)
-	cmd.Dir = tb.TempDir()
+	cmd.Dir = t.TempDir()
 	output, err := cmd.Output()
 	if err != nil {
-		tb.Fatalf("%v\n%s", err, output)
+		t.Fatalf("%v\n%s", err, output)
 	}
-	return strings.Split(strings.TrimSuffix(string(output), mark), mark)
+	server.stop(t)
+	return strings.Split(strings.TrimSuffix(string(output), separator), separator)
 }
 
-// instance is the request id in a problem, which is another each time.
-var instance = regexp.MustCompile(`"instance":"[^"]*"`)
+// requestID is the request id in a problem document. It differs in every run.
+var requestID = regexp.MustCompile(`"instance":"[^"]*"`)
 
 func normalise(s string) string {
-	return strings.TrimSpace(instance.ReplaceAllString(s, `"instance":"…"`))
+	return strings.TrimSpace(requestID.ReplaceAllString(s, `"instance":"…"`))
 }
 
-// TestCurlPage runs docs/curl.md as a reader does, and compares what is printed with what the page says.
+// TestCurlPage runs the commands of docs/curl.md and compares their output with the page.
 func TestCurlPage(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds the program: left out by -short")
-	}
-	server := mustStartDev(t)
-	blocks := blocksOf(t, "curl.md")
+	blocks := blocksIn(t, "docs/curl.md")
 	if len(blocks) < 5 {
-		t.Fatalf("found %d blocks in curl.md, want all", len(blocks))
+		t.Fatalf("got %d blocks in curl.md, want all", len(blocks))
 	}
-	printed := shell(t, server, docstest.Proxy(t, server.api), blocks)
+	outputs := runBlocks(t, blocks)
 	for i, b := range blocks {
-		if got, want := normalise(printed[i]), normalise(b.printed); got != want {
-			t.Errorf("%s\nprints\n%s\nbut the page says\n%s", b.commands, got, want)
+		if got, want := normalise(outputs[i]), normalise(b.output); got != want {
+			t.Errorf("%s\ngot\n%s\nwant, as in the page,\n%s", b.commands, got, want)
 		}
 	}
-	server.stop(t)
 }
 
-// TestReadmeQuickstart runs the first requests of README.md, and checks what it says of them.
+// TestReadmeQuickstart runs the first requests of README.md and checks that they have the effect that it describes: "The
+// first prints the menu, the second is 401, the third 201."
 func TestReadmeQuickstart(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds the program: left out by -short")
-	}
-	var quickstart []block
-	for _, b := range blocksOf(t, "../README.md") {
-		if strings.Contains(b.commands, "curl http://localhost:7000/items\n") {
-			quickstart = []block{b}
-			break
+	for _, b := range blocksIn(t, "README.md") {
+		if !strings.Contains(b.commands, "curl http://localhost:7000/items\n") {
+			continue
 		}
+		output := runBlocks(t, []block{b})[0]
+		statuses := regexp.MustCompile(`HTTP/1.1 (\d+)`).FindAllStringSubmatch(output, -1)
+		if !strings.HasPrefix(output, `{"1":{"id":1,"name":"Burger"`) || len(statuses) != 2 || statuses[0][1] != "401" || statuses[1][1] != "201" {
+			t.Errorf("the first requests of README.md print\n%s", output)
+		}
+		return
 	}
-	if quickstart == nil {
-		t.Fatal("README.md does not have the first requests any more")
-	}
-	server := mustStartDev(t)
-	printed := shell(t, server, docstest.Proxy(t, server.api), quickstart)[0]
-	// "The first prints the menu, the second is 401, the third 201."
-	statuses := regexp.MustCompile(`HTTP/1.1 (\d+)`).FindAllStringSubmatch(printed, -1)
-	if !strings.HasPrefix(printed, `{"1":{"id":1,"name":"Burger"`) || len(statuses) != 2 || statuses[0][1] != "401" || statuses[1][1] != "201" {
-		t.Errorf("the first requests of README.md print\n%s", printed)
-	}
-	server.stop(t)
+	t.Fatal("README.md does not contain the first requests")
 }

@@ -1,9 +1,6 @@
 package docs_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"net/url"
 	"os"
@@ -18,16 +15,17 @@ import (
 
 var (
 	fence = regexp.MustCompile("(?ms)^ *```(\\w*)\n(.*?)^ *```")
-	// A link's text, which may be code, and its target.
+	// A link's text, which can be code, and its target.
 	link    = regexp.MustCompile(`\[(?:\x60([^\x60\]]*)\x60|[^\]]*)\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
-	// A path in this repository that is named in code, such as `items/module.go`.
+	// A path of this repository in code, such as `items/module.go`.
 	codePath = regexp.MustCompile("`((?:[a-z][\\w.-]*/)+[\\w.-]+\\.(?:go|md|yaml|json|js|sql))`")
+	// A line that stands for omitted lines of a snippet.
+	ellipsis = regexp.MustCompile(`(?m)^\s*(?://)? ?…\s*$`)
 )
 
-// TestMarkdown checks what the documents of this repository say of it: that each file and heading that a link leads to is
-// there, that a file which is linked under a name in Go declares that name, and that snippets of Go are in the file that is
-// linked before them.
+// TestMarkdown checks every document: the files and headings that it links to exist, a Go file that is linked under a
+// name declares the name, and a Go snippet is in the file that is linked before it.
 func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	documents := mustFindDocuments(t)
@@ -41,7 +39,6 @@ func TestMarkdown(t *testing.T) {
 		})
 	}
 
-	// Whoever looks for a page begins here.
 	const index = "docs/README.md"
 	indexed := map[string]bool{index: true}
 	for _, m := range link.FindAllStringSubmatch(mustReadText(t, index), -1) {
@@ -54,22 +51,22 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// The checks find what is wrong.
+// TestMarkdownChecks: the checks of TestMarkdown find mistakes.
 func TestMarkdownChecks(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ text, want string }{
-		"a good page":          {"# A\n[A](#a), [code](docs.go), [`Guard`](../authz/guard.go)\n```go\n// …\ntype Guard struct {\n```\n", ""},
-		"a file":               {"[x](nowhere.md)", "nowhere.md"},
-		"a heading":            {"# A b\n[x](#a-c)", "#a-c"},
-		"a heading elsewhere":  {"[x](../README.md#nowhere)", "#nowhere"},
-		"a name":               {"[`Gard`](../authz/guard.go)", "Gard"},
-		"a method":             {"[`Guard.Admit`](../authz/guard.go)", "Guard.Admit"},
-		"a path in code":       {"see `items/nowhere.go`", "items/nowhere.go"},
-		"a snippet":            {"[x](../authz/guard.go)\n```go\ntype Gard struct {\n```\n", "type Gard struct"},
-		"a snippet of no file": {"```go\ntype Guard struct {\n```\n", "no link to a Go file"},
-		"an empty snippet":     {"[x](../authz/guard.go)\n```go\n// …\n```\n", "is empty"},
-		"lines out of order": {"[x](../authz/errors.go)\n```go\nErrForbidden = errors.New(\"the access token lacks the permission\")\n" +
-			"// …\nErrMissing = errors.New(\"no access token\")\n```\n", "ErrMissing"},
+		"valid page":           {"# A\n[A](#a), [code](docs.go), [`Guard`](../authz/guard.go), [`Guard.Authenticate`](../authz/guard.go)\n```go\n// …\ntype Guard struct {\n```\n", ""},
+		"file":                 {"[x](nowhere.md)", "nowhere.md"},
+		"heading":              {"# A b\n[x](#a-c)", "#a-c"},
+		"heading elsewhere":    {"[x](../README.md#nowhere)", "#nowhere"},
+		"name":                 {"[`Gard`](../authz/guard.go)", "Gard"},
+		"method":               {"[`Guard.Admit`](../authz/guard.go)", "Guard.Admit"},
+		"path in code":         {"see `items/nowhere.go`", "items/nowhere.go"},
+		"snippet":              {"[x](../authz/guard.go)\n```go\ntype Gard struct {\n```\n", "type Gard struct"},
+		"snippet without file": {"```go\ntype Guard struct {\n```\n", "no link to a Go file"},
+		"empty snippet":        {"[x](../authz/guard.go)\n```go\n// …\n```\n", "is empty"},
+		"lines out of order": {"[x](docs.go)\n```go\n// NewModule returns the document and the page for an identity provider.\n" +
+			"// …\n// Module holds the routes of this package.\n```\n", "Module holds"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -82,25 +79,23 @@ func TestMarkdownChecks(t *testing.T) {
 	}
 }
 
-// wrongLinks returns what is wrong with the links of a document, and with the paths that it names.
+// wrongLinks returns the problems of a document's links, and of the paths that it names.
 func wrongLinks(document, text string) (problems []string) {
 	prose := fence.ReplaceAllString(text, "")
 	for _, m := range link.FindAllStringSubmatch(prose, -1) {
 		name, target := m[1], m[2]
 		u, err := url.Parse(target)
-		if err != nil || u.Scheme != "" {
-			if err != nil {
-				problems = append(problems, target+" is no URL")
-			}
+		if err != nil {
+			problems = append(problems, target+" is not a URL")
+			continue
+		}
+		if u.Scheme != "" {
 			continue
 		}
 		file, content := document, text
 		if u.Path != "" {
 			file = path.Join(path.Dir(document), u.Path)
-			if info, err := os.Stat(fromRoot(file)); err != nil {
-				problems = append(problems, "there is no "+file)
-				continue
-			} else if info.IsDir() {
+			if info, err := os.Stat(fromRoot(file)); err == nil && info.IsDir() {
 				continue
 			}
 			read, err := os.ReadFile(fromRoot(file))
@@ -113,20 +108,20 @@ func wrongLinks(document, text string) (problems []string) {
 		if u.Fragment != "" && !slices.Contains(anchors(content), u.Fragment) {
 			problems = append(problems, file+" has no heading #"+u.Fragment)
 		}
-		if name != "" && strings.HasSuffix(file, ".go") && !strings.Contains(name, "/") && !declares(file, name) {
-			problems = append(problems, file+" declares no "+name)
+		if name != "" && strings.HasSuffix(file, ".go") && !strings.Contains(name, "/") && !declares(content, name) {
+			problems = append(problems, file+" does not declare "+name)
 		}
 	}
 	for _, m := range codePath.FindAllStringSubmatch(prose, -1) {
-		// A page may name a path from its own folder, or from the root. Nobody commits what is built in bin.
+		// A path can be relative to the page or to the root. bin contains only build results.
 		if !strings.HasPrefix(m[1], "bin/") && !exists(m[1]) && !exists(path.Join(path.Dir(document), m[1])) {
-			problems = append(problems, "there is no "+m[1])
+			problems = append(problems, m[1]+" does not exist")
 		}
 	}
 	return problems
 }
 
-// anchors returns the fragments under which GitHub links to the headings of a document.
+// anchors returns the fragments of GitHub's links to the headings of a document.
 func anchors(text string) (list []string) {
 	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
 		list = append(list, strings.Map(func(r rune) rune {
@@ -143,46 +138,19 @@ func anchors(text string) (list []string) {
 	return list
 }
 
-// declares reports whether the Go file declares the name, which may be that of a method, Type.Method, and may begin with
-// that of the package.
-func declares(file, name string) bool {
-	parsed, err := parser.ParseFile(token.NewFileSet(), fromRoot(file), nil, parser.SkipObjectResolution)
-	if err != nil {
-		return false
+// declares reports whether a Go file declares the name. A method's name is Type.Method. The package can precede a name.
+func declares(source, name string) bool {
+	if m := regexp.MustCompile(`(?m)^package (\w+)$`).FindStringSubmatch(source); m != nil {
+		name = strings.TrimPrefix(name, m[1]+".")
 	}
-	declared := map[string]bool{}
-	for _, declaration := range parsed.Decls {
-		switch d := declaration.(type) {
-		case *ast.FuncDecl:
-			full := d.Name.Name
-			if d.Recv != nil {
-				receiver := d.Recv.List[0].Type
-				if pointer, ok := receiver.(*ast.StarExpr); ok {
-					receiver = pointer.X
-				}
-				if of, ok := receiver.(*ast.Ident); ok {
-					full = of.Name + "." + full
-				}
-			}
-			declared[full] = true
-		case *ast.GenDecl:
-			for _, spec := range d.Specs {
-				switch s := spec.(type) {
-				case *ast.TypeSpec:
-					declared[s.Name.Name] = true
-				case *ast.ValueSpec:
-					for _, id := range s.Names {
-						declared[id.Name] = true
-					}
-				}
-			}
-		}
+	pattern := `(?m)^(?:(?:func|type|var|const) |\t)` + regexp.QuoteMeta(name) + `\b`
+	if receiver, method, isMethod := strings.Cut(name, "."); isMethod {
+		pattern = `(?m)^func \((?:\w+ )?\*?` + regexp.QuoteMeta(receiver) + `(?:\[.*\])?\) ` + regexp.QuoteMeta(method) + `\b`
 	}
-	return declared[strings.TrimPrefix(name, parsed.Name.Name+".")]
+	return regexp.MustCompile(pattern).MatchString(source)
 }
 
-// wrongSnippets returns the snippets of Go that are not in the Go file that is linked before them. What stands for lines
-// that are left out is a line with an ellipsis. Indentation counts as far as it is relative.
+// wrongSnippets returns the Go snippets that are not in the Go file that is linked before them. It ignores indentation.
 func wrongSnippets(document, text string) (problems []string) {
 	for _, at := range fence.FindAllStringSubmatchIndex(text, -1) {
 		if text[at[2]:at[3]] != "go" {
@@ -201,47 +169,36 @@ func wrongSnippets(document, text string) (problems []string) {
 		}
 		source, err := os.ReadFile(fromRoot(file))
 		if err != nil {
-			continue // wrongLinks says so
+			continue // wrongLinks reports it
 		}
-		lines := trimmed(string(source))
-		empty := true
-		for _, part := range regexp.MustCompile(`(?m)^\s*(?://)? ?…\s*$`).Split(snippet, -1) {
-			wanted := trimmed(strings.Trim(part, "\n"))
-			if len(wanted) == 1 && wanted[0] == "" {
+		rest, isEmpty := withoutIndentation(string(source)), true
+		for _, part := range ellipsis.Split(snippet, -1) {
+			lines := withoutIndentation(strings.Trim(part, "\n"))
+			if lines == "\n\n" {
 				continue
 			}
-			empty = false
-			begin := indexOf(lines, wanted)
-			if begin < 0 {
-				problems = append(problems, file+" does not have, at this place,\n"+part)
+			isEmpty = false
+			var found bool
+			if _, rest, found = strings.Cut(rest, lines); !found {
+				problems = append(problems, file+" does not contain, at this place,\n"+part)
 				break
 			}
-			lines = lines[begin+len(wanted):]
+			rest = "\n" + rest
 		}
-		if empty {
+		if isEmpty {
 			problems = append(problems, "the snippet is empty:\n"+snippet)
 		}
 	}
 	return problems
 }
 
-// trimmed returns the lines of a text without the blanks around them.
-func trimmed(text string) []string {
+// withoutIndentation returns the lines without surrounding blanks, between line breaks.
+func withoutIndentation(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimSpace(line)
 	}
-	return lines
-}
-
-// indexOf returns where the lines are among others, or -1.
-func indexOf(lines, wanted []string) int {
-	for i := range len(lines) - len(wanted) + 1 {
-		if slices.Equal(lines[i:i+len(wanted)], wanted) {
-			return i
-		}
-	}
-	return -1
+	return "\n" + strings.Join(lines, "\n") + "\n"
 }
 
 func exists(file string) bool {
@@ -249,26 +206,23 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// fromRoot is the name, for this package, of a file that is named from the root of the repository.
+// fromRoot converts a path relative to the root of the repository to one relative to this package.
 func fromRoot(file string) string { return filepath.Join("..", file) }
 
-// mustFindDocuments returns every Markdown file of the repository, named from its root.
+// mustFindDocuments returns the paths of every Markdown file of the repository, relative to its root.
 func mustFindDocuments(tb testing.TB) (documents []string) {
 	tb.Helper()
-	err := filepath.WalkDir("..", func(file string, entry fs.DirEntry, err error) error {
+	root := os.DirFS("..")
+	err := fs.WalkDir(root, ".", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		name := entry.Name()
-		if entry.IsDir() && (name == "node_modules" || name == "bin" || name == "testdata" || name == "dist" || strings.HasPrefix(name, ".") && name != "..") {
-			return filepath.SkipDir
+		if entry.IsDir() && file != "." && (strings.HasPrefix(name, ".") || slices.Contains([]string{"node_modules", "bin", "testdata", "dist"}, name)) {
+			return fs.SkipDir
 		}
 		if strings.HasSuffix(name, ".md") {
-			relative, err := filepath.Rel("..", file)
-			if err != nil {
-				return err
-			}
-			documents = append(documents, filepath.ToSlash(relative))
+			documents = append(documents, file)
 		}
 		return nil
 	})

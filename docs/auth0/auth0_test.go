@@ -1,4 +1,6 @@
-// Package auth0_test deploys the tenant's description with Auth0's own tool, to a stand-in that records what it is sent.
+//go:build external
+
+// Package auth0_test deploys the tenant's description with Auth0's own tool to a fake tenant that records every call.
 package auth0_test
 
 import (
@@ -28,13 +30,10 @@ const (
 	page     = "http://localhost:7000"
 )
 
-// TestTenantDeploys runs the command of README.md: the tool checks the description against its schemas and makes calls of
-// Auth0's Management API of it.
+// TestTenantDeploys runs the command of README.md: the tool checks the description against its schemas and turns it into
+// calls of Auth0's Management API.
 func TestTenantDeploys(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("needs Node.js: left out by -short")
-	}
 	tenant := mustDeploy(t)
 
 	t.Run("API", func(t *testing.T) {
@@ -94,7 +93,7 @@ func TestTenantDeploys(t *testing.T) {
 	})
 
 	t.Run("agrees with the development provider", func(t *testing.T) { checkAgainstDevelopment(t, tenant) })
-	t.Run("every property is one of the Management API's", func(t *testing.T) { checkTypes(t, tenant) })
+	t.Run("the Management API knows every property", func(t *testing.T) { checkTypes(t, tenant) })
 
 	t.Run("scopes in README", func(t *testing.T) {
 		used := map[string]bool{}
@@ -109,7 +108,7 @@ func TestTenantDeploys(t *testing.T) {
 	})
 }
 
-// mustDeploy runs the command that README.md gives, with the settings that it gives, against a stand-in.
+// mustDeploy runs the command of README.md, with its settings, against a fake tenant.
 func mustDeploy(tb testing.TB) *tenant {
 	tb.Helper()
 	tenant, domain, certificate := mustStartTenant(tb)
@@ -119,7 +118,7 @@ func mustDeploy(tb testing.TB) *tenant {
 		"HOME=" + tb.TempDir(),
 		"NODE_EXTRA_CA_CERTS=" + certificate,
 		"AUTH0_DOMAIN=" + domain,
-		"AUTH0_ACCESS_TOKEN=of nobody",
+		"AUTH0_ACCESS_TOKEN=fake",
 		match(tb, readme(tb), `(AUTH0_INCLUDED_ONLY=)'(.*)'`),
 		match(tb, readme(tb), `(AUTH0_KEYWORD_REPLACE_MAPPINGS=)'(.*)'`),
 	}
@@ -134,8 +133,8 @@ func mustDeploy(tb testing.TB) *tenant {
 	return tenant
 }
 
-// The development provider stands in for this tenant, so its administrator has the role and permissions that are set
-// here, and its ID token has the claim that the Action adds.
+// checkAgainstDevelopment compares the tenant with the development provider, which replaces it in development: both give
+// the administrator the same role and permissions, and the same claim in the ID token.
 func checkAgainstDevelopment(t *testing.T, tenant *tenant) {
 	idToken, accessToken := mustSignInToDevelopment(t, "admin")
 
@@ -161,7 +160,7 @@ func checkAgainstDevelopment(t *testing.T, tenant *tenant) {
 			}
 		}
 	}
-	slices.Sort(roles) // they are sent at the same time
+	slices.Sort(roles) // the tool sends them concurrently
 	if want := []string{"menu-admin", "menu-viewer"}; !slices.Equal(roles, want) {
 		t.Errorf("got roles %q, want %q", roles, want)
 	}
@@ -212,8 +211,8 @@ func mustRunAction(tb testing.TB, code, event string) (claims customClaims) {
 	return claims
 }
 
-// checkTypes has the TypeScript compiler compare what was sent with the types of Auth0's SDK: the schemas of the tool let
-// properties pass that they do not know.
+// checkTypes compares the request bodies with the types of Auth0's SDK, using the TypeScript compiler: the tool's schemas
+// ignore unknown properties.
 func checkTypes(t *testing.T, tenant *tenant) {
 	source := "import type { Management } from 'auth0';\n"
 	for _, request := range []struct{ path, of string }{
@@ -234,10 +233,10 @@ func checkTypes(t *testing.T, tenant *tenant) {
 	nodetest.CheckTypes(t, source)
 }
 
-// mustSignInToDevelopment returns the claims of the two tokens that the development provider gives somebody.
+// mustSignInToDevelopment returns the claims of the two tokens that the development provider issues to a user.
 func mustSignInToDevelopment(tb testing.TB, user string) (idToken, accessToken map[string]any) {
 	tb.Helper()
-	server := httptest.NewUnstartedServer(nil) // the issuer has to hold the port, so the listener comes first
+	server := httptest.NewUnstartedServer(nil) // the issuer contains the port, so the listener comes first
 	_, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
 	issuer := "http://localhost:" + port + "/"
 	provider, err := devidp.New(devidp.Options{
@@ -300,7 +299,7 @@ func readme(tb testing.TB) string {
 	return string(content)
 }
 
-// match returns what the groups of the pattern match in the text.
+// match returns the text that the groups of the pattern match.
 func match(tb testing.TB, text, pattern string) string {
 	tb.Helper()
 	groups := regexp.MustCompile(pattern).FindStringSubmatch(text)
@@ -310,7 +309,7 @@ func match(tb testing.TB, text, pattern string) string {
 	return strings.Join(groups[1:], "")
 }
 
-// one returns the only one.
+// one returns the body of the only request.
 func one(tb testing.TB, bodies [][]byte) []byte {
 	tb.Helper()
 	if len(bodies) != 1 {

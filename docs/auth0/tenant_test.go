@@ -1,3 +1,5 @@
+//go:build external
+
 package auth0_test
 
 import (
@@ -14,12 +16,12 @@ import (
 	"testing"
 )
 
-// tenant stands in for Auth0's Management API where there is no tenant: it takes what is created, lists it, and records
-// every call. It judges nothing; what it was sent is for the test to judge.
+// tenant is a fake of Auth0's Management API: it stores created objects, lists them, and records every call. It accepts
+// everything; the test checks the calls.
 type tenant struct {
 	mu    sync.Mutex
 	calls []call
-	lists map[string][]map[string]any // what was created, by collection
+	lists map[string][]map[string]any // created objects, by collection
 }
 
 type call struct {
@@ -27,7 +29,7 @@ type call struct {
 	body         []byte
 }
 
-// collections are the paths that list what was created, and the name of the list in the answer.
+// collections are the paths that list created objects, with the name of the list in the response.
 var collections = map[string]string{
 	"/resource-servers": "resource_servers", "/clients": "clients", "/roles": "roles", "/actions/actions": "actions",
 }
@@ -44,10 +46,10 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.calls = append(t.calls, call{r.Method, path, body})
 
 	collection, isCollection := collections[path]
-	var answer any = struct{}{}
+	var result any = struct{}{}
 	switch {
 	case r.Method == http.MethodGet && isCollection:
-		answer = map[string]any{collection: append([]map[string]any{}, t.lists[path]...), "total": len(t.lists[path])}
+		result = map[string]any{collection: append([]map[string]any{}, t.lists[path]...), "total": len(t.lists[path])}
 	case r.Method == http.MethodPost && isCollection:
 		created := map[string]any{}
 		if err := json.Unmarshal(body, &created); err != nil {
@@ -56,15 +58,15 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		created["id"] = fmt.Sprintf("%s_%d", collection, len(t.lists[path]))
 		t.lists[path] = append(t.lists[path], created)
-		answer = created
+		result = created
 		w.WriteHeader(http.StatusCreated)
 	}
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
+	if err := json.NewEncoder(w).Encode(result); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }
 
-// bodies returns what was sent with the method to the paths that match the pattern of path.Match.
+// bodies returns the request bodies with the method whose paths match the pattern.
 func (t *tenant) bodies(tb testing.TB, method, pattern string) [][]byte {
 	tb.Helper()
 	t.mu.Lock()

@@ -1,4 +1,4 @@
-// Package keycloak_test holds docs/openid.md to what the API does.
+// Package keycloak_test checks that the API works as docs/openid.md says.
 package keycloak_test
 
 import (
@@ -20,11 +20,10 @@ import (
 	"menu-api/authz"
 	"menu-api/authz/authztest"
 	"menu-api/config"
-	"menu-api/docs/nodetest"
 	"menu-api/items"
 )
 
-// realm is what this test looks at of menu-realm.json.
+// realm is the part of menu-realm.json that this test checks.
 type realm struct {
 	Realm string
 	Roles struct {
@@ -62,21 +61,7 @@ func TestRealm(t *testing.T) {
 	}
 }
 
-// The file has no property, and no type of a property, that Keycloak's own client library does not know.
-func TestRealmTypes(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("needs Node.js: left out by -short")
-	}
-	content, err := os.ReadFile("menu-realm.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nodetest.CheckTypes(t, "import type Realm from '@keycloak/keycloak-admin-client/lib/defs/realmRepresentation.js';\n"+
-		"const realm: Realm = "+string(content)+";\nvoid realm;\n")
-}
-
-// Tokens as the mappers make them are judged by the API with the settings that openid.md gives.
+// TestTokens: the API, with the settings in openid.md, checks tokens as Keycloak's mappers make them.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	key := authztest.NewKey(t)
@@ -85,7 +70,7 @@ func TestTokens(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
-		// Keycloak publishes a key for encryption beside the one for signatures.
+		// Keycloak publishes a key for encryption as well as the one for signatures.
 		encryption := authztest.NewKey(t).JWK(map[string]any{"use": "enc", "alg": "RSA-OAEP"})
 		_, _ = w.Write(authztest.KeySetOf(encryption, key.JWK(nil)))
 	}))
@@ -99,7 +84,7 @@ func TestTokens(t *testing.T) {
 	}{
 		"an administrator":         {[]string{"menu-admin"}, nil, http.StatusOK},
 		"a viewer":                 {[]string{"menu-viewer"}, nil, http.StatusForbidden},
-		"nobody":                   {nil, nil, http.StatusForbidden},
+		"a user without roles":     {nil, nil, http.StatusForbidden},
 		"without audience mapper":  {[]string{"menu-admin"}, map[string]any{"aud": "account"}, http.StatusUnauthorized},
 		"another realm":            {[]string{"menu-admin"}, map[string]any{"iss": provider.URL + "/realms/master"}, http.StatusUnauthorized},
 		"a slash behind the realm": {[]string{"menu-admin"}, map[string]any{"iss": provider.URL + "/realms/menu/"}, http.StatusUnauthorized},
@@ -115,16 +100,16 @@ func TestTokens(t *testing.T) {
 			}
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", http.NoBody)
 			request.Header.Set("Authorization", "Bearer "+key.Sign(t, fmt.Sprintf(`{"alg":"RS256","typ":"JWT","kid":%q}`, key.ID), string(payload)))
-			answer := httptest.NewRecorder()
-			api.ServeHTTP(answer, request)
-			if answer.Code != test.want {
-				t.Errorf("got %d, want %d for %s", answer.Code, test.want, payload)
+			response := httptest.NewRecorder()
+			api.ServeHTTP(response, request)
+			if response.Code != test.want {
+				t.Errorf("got %d, want %d for %s", response.Code, test.want, payload)
 			}
 		})
 	}
 }
 
-// newAPI returns a route that is guarded with the settings of openid.md.
+// newAPI returns a route with a guard that has the settings in openid.md.
 func newAPI(t *testing.T, provider string) http.Handler {
 	t.Helper()
 	document, err := os.ReadFile("../openid.md")
@@ -151,7 +136,7 @@ func newAPI(t *testing.T, provider string) http.Handler {
 	return engine
 }
 
-// keycloakClaims are those of an access token for somebody with the realm roles, as Keycloak documents its mappers.
+// keycloakClaims returns the claims of an access token for a user with the realm roles, as Keycloak documents its mappers.
 func keycloakClaims(t *testing.T, r realm, provider string, roles []string) map[string]any {
 	t.Helper()
 	now := time.Now()
@@ -175,11 +160,11 @@ func keycloakClaims(t *testing.T, r realm, provider string, roles []string) map[
 						values = append(values, role.Composites.Client[config["usermodel.clientRoleMapping.clientId"]]...)
 					}
 				}
-				if len(values) > 0 { // Keycloak leaves out a claim without values
+				if len(values) > 0 { // Keycloak omits a claim without values
 					claims[config["claim.name"]] = values
 				}
 			default:
-				t.Errorf("the mapper %s is unknown to this test", mapper.ProtocolMapper)
+				t.Errorf("this test does not know the mapper %s", mapper.ProtocolMapper)
 			}
 		}
 	}

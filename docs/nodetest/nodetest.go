@@ -1,4 +1,4 @@
-// Package nodetest runs the programs of docs/node_modules in tests, which `make test` installs.
+// Package nodetest runs the programs in docs/node_modules, which `make test` installs, in tests.
 package nodetest
 
 import (
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Tool returns the file of a program of docs/node_modules. It fails the test where the program is not installed.
+// Tool returns the path of a program in docs/node_modules. It fails the test if the program is not installed.
 func Tool(tb testing.TB, name string) string {
 	tb.Helper()
 	file := filepath.Join(modules(tb), ".bin", name)
@@ -22,7 +22,7 @@ func Tool(tb testing.TB, name string) string {
 	return file
 }
 
-// CheckTypes fails the test if the TypeScript source has a type error. It may import what is in docs/node_modules.
+// CheckTypes fails the test if the TypeScript source has a type error. It can import packages in docs/node_modules.
 func CheckTypes(tb testing.TB, source string) {
 	tb.Helper()
 	dir := tb.TempDir()

@@ -1,7 +1,7 @@
 "use strict";
 
-// Hands what the identity provider has answered (RFC 6749 section 4.1.2) to the page that opened this window, in the form
-// that Swagger UI expects.
+// Passes the identity provider's response (RFC 6749 section 4.1.2) to the page that opened this window, in the form that
+// Swagger UI expects.
 (() => {
   const flow = window.opener && window.opener.swaggerUIRedirectOauth2;
   if (!flow) {
@@ -9,14 +9,14 @@
     return;
   }
   const { auth, state, redirectUrl, callback, errCb } = flow;
-  const answer = new URLSearchParams(location.search);
+  const response = new URLSearchParams(location.search);
   const fail = (message) => errCb({ authId: auth.name, source: "auth", level: "error", message });
-  if (answer.get("state") !== state) {
-    fail("The answer does not belong to this sign-in (its state is another). Sign in again.");
-  } else if (!answer.get("code")) {
-    fail(answer.get("error_description") || answer.get("error") || "The identity provider sent no code.");
+  if (response.get("state") !== state) {
+    fail("The response belongs to another sign-in (its state differs). Sign in again.");
+  } else if (!response.get("code")) {
+    fail(response.get("error_description") || response.get("error") || "The identity provider sent no code.");
   } else {
-    auth.code = answer.get("code");
+    auth.code = response.get("code");
     callback({ auth, redirectUrl });
   }
   window.close();

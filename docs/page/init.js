@@ -11,7 +11,7 @@ const ui = SwaggerUIBundle({
   tryItOutEnabled: true,
   oauth2RedirectUrl: location.origin + "/docs/callback",
   requestInterceptor: (request) => {
-    // A header of no use, for which a provider's answer to the preflight may refuse the exchange of the code.
+    // No server needs this header, and a provider whose CORS policy does not allow it would reject the code exchange.
     delete request.headers["X-Requested-With"];
     return request;
   },
@@ -20,6 +20,6 @@ const ui = SwaggerUIBundle({
 ui.initOAuth({
   clientId: settings.clientId,
   usePkceWithAuthorizationCodeGrant: true,
-  // Without an audience, Auth0 issues tokens that are for no API.
+  // Without an audience, Auth0 issues tokens that no API accepts.
   additionalQueryStringParams: { audience: settings.audience },
 });
