@@ -23,7 +23,7 @@ import (
 	"menu-api/server"
 )
 
-// api is the whole API over HTTP: the real handler chain, a real SQLite file, and tokens of a real issuer.
+// api is the whole API over HTTP, with the real handler chain, a real database, and tokens of a real issuer.
 type api struct {
 	tb     testing.TB
 	url    string
@@ -101,8 +101,8 @@ func openStoreAt(tb testing.TB, url string) items.Store {
 	return store
 }
 
-// newClient returns a client with connections of its own, which follows no redirect: the API sends none. It fails the test
-// for an answer that the OpenAPI document does not allow.
+// newClient returns a client that shares no connections. It follows no redirects, because the API sends none. It fails the test
+// if the OpenAPI document does not allow a response.
 func newClient(tb testing.TB) *http.Client {
 	tb.Helper()
 	transport := &http.Transport{}
@@ -114,7 +114,7 @@ func newClient(tb testing.TB) *http.Client {
 	}
 }
 
-// syncBuffer is a log that may be written and read at the same time.
+// syncBuffer is a buffer that several goroutines may use.
 type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -132,7 +132,7 @@ func (b *syncBuffer) String() string {
 	return b.buf.String()
 }
 
-// answer is what came back.
+// answer is a response with its whole body.
 type answer struct {
 	status int
 	header http.Header

@@ -23,12 +23,12 @@ import (
 
 func init() { largeMenu = 20_000 }
 
-// floodBound is how far the memory of the whole process, the attackers included, may grow while a flood runs. The race
-// detector's own memory does not count.
+// floodBound is how much the memory of the whole process, including the clients, may grow during a flood. The memory of the
+// race detector does not count.
 const floodBound = 64 << 20
 
-// underFlood runs a flood and checks that memory stays within the bound meanwhile, and that afterwards nothing is left of
-// it: no goroutine, and little memory.
+// underFlood checks that memory stays within the bound during a flood, and that the flood leaves no goroutine and little memory
+// behind.
 func underFlood(t *testing.T, bound int64, flood func()) (took time.Duration) {
 	t.Helper()
 	var before, after, now runtime.MemStats
@@ -76,7 +76,7 @@ func underFlood(t *testing.T, bound int64, flood func()) (took time.Duration) {
 
 func mib(n int64) float64 { return float64(n) / (1 << 20) }
 
-// quiet has the log go nowhere: in these tests its length would be what is measured.
+// quiet discards the log, because its length would dominate what these tests measure.
 func quiet(o *server.Options) { o.Logger = slog.New(slog.DiscardHandler) }
 
 // inParallel calls f with 0 to n-1, from a few goroutines.
@@ -93,8 +93,8 @@ func inParallel(n, workers int, f func(i int)) {
 	wg.Wait()
 }
 
-// TestSlowClientsHoldUpNobody has 500 clients send a byte now and then, in the head and in the body of a request, or never
-// read their answer. A client that is fast has all of its answers meanwhile.
+// TestSlowClientsHoldUpNobody runs 500 slow clients, which send a byte now and then, in the head or body of a request, or never
+// read their response. A fast client still gets all of its responses.
 //
 //nolint:paralleltest // it measures
 func TestSlowClientsHoldUpNobody(t *testing.T) {
@@ -164,12 +164,11 @@ func TestSlowClientsHoldUpNobody(t *testing.T) {
 	r.do("GET", "/items", "").assertStatus(t, 200)
 }
 
-// TestFloodOfBodies: 200 writers at a time send bodies as large as is allowed that are no items.
+// TestFloodOfBodies: 200 clients at a time send bodies of the largest size that are not items.
 //
 //nolint:paralleltest // it measures
 func TestFloodOfBodies(t *testing.T) {
-	// What one body may cost while it is judged, garbage and the sender included: a body of 64 KiB is read, taken apart and
-	// copied a few times.
+	// A body of 64 KiB is read, parsed and copied a few times. This bound includes garbage and the client.
 	const perBody = 1 << 20
 	r := serve(t, quiet, nil)
 	admin := r.admin()
@@ -217,7 +216,7 @@ func TestFloodOfBodies(t *testing.T) {
 			client.CloseIdleConnections()
 		}
 	})
-	// A machine that has other things to do may take longer than a request may.
+	// On a busy machine, requests may time out.
 	if n := failed.Load(); n > 0 && took < 10*time.Second {
 		t.Errorf("%d writers had no answer", n)
 	}
@@ -225,8 +224,8 @@ func TestFloodOfBodies(t *testing.T) {
 	r.client.CloseIdleConnections()
 }
 
-// TestFloodOfEndlessBodies: 100 clients at a time announce a chunk of 10 GiB, or say so in Content-Length, and send until
-// they are stopped. How much each got rid of is the proof that nobody reads on.
+// TestFloodOfEndlessBodies: 100 clients at a time announce a chunk or a body of 10 GiB, and send until the server closes the
+// connection. They send little, so the server does not read on.
 //
 //nolint:paralleltest // it measures
 func TestFloodOfEndlessBodies(t *testing.T) {
@@ -284,8 +283,8 @@ func TestFloodOfEndlessBodies(t *testing.T) {
 	r.client.CloseIdleConnections()
 }
 
-// TestFloodOfAddresses sends tokens that are not valid from 20,000 addresses. The limiter remembers the last 10,000: that
-// the first is forgotten and the last are not shows that it is bounded, and by how much.
+// TestFloodOfAddresses sends invalid tokens from 20,000 addresses. The limiter keeps the last 10,000, so it must have forgotten
+// the first and not the last.
 //
 //nolint:paralleltest // it measures
 func TestFloodOfAddresses(t *testing.T) {
@@ -318,14 +317,14 @@ func TestFloodOfAddresses(t *testing.T) {
 	assertRemembers(t, took, from, flood, remembered, 401)
 }
 
-// assertRemembers checks which of the keys 1 to n, seen about in this order, a limiter of one remembers.
+// assertRemembers checks which of the keys 1 to n a limiter keeps after it has seen them about in this order.
 func assertRemembers(t *testing.T, took time.Duration, try func(int) int, n, remembered, fresh int) {
 	t.Helper()
 	if took > 40*time.Second {
 		t.Logf("the flood took %s, and within a minute everyone is forgiven: what is remembered cannot be told", took)
 		return
 	}
-	// The flood had a few workers, so at the edges the order is not exact.
+	// Several goroutines sent the flood, so the order is not exact.
 	for _, i := range []int{n, n - 1, n - remembered/2, n - remembered + 100} {
 		if got := try(i); got != 429 {
 			t.Errorf("number %d of %d: got %d, want it to be remembered", i, n, got)
@@ -352,7 +351,7 @@ func TestFloodOfSubjects(t *testing.T) {
 	}
 	try := func(i int) int {
 		token := a.issuer.TokenWith(t, []string{items.CreateItems}, map[string]any{"sub": fmt.Sprint("subject-", i)})
-		// Without a body it changes nothing, but it is counted before that is seen.
+		// The limiter counts the request before the API finds that it has no body.
 		return handle(s.Handler(), "POST", "/items", "", "Authorization", "Bearer "+token).status
 	}
 	if first, second := try(0), try(0); first != 400 || second != 429 {

@@ -23,8 +23,8 @@ import (
 	"menu-api/server"
 )
 
-// exchange sends bytes on a connection of their own and returns every answer that comes back, and whether the server
-// closed the connection. It waits only for a connection that stays open.
+// exchange sends bytes on a new connection. It returns every response, and whether the server closed the connection. It waits
+// only if the connection stays open.
 func exchange(tb testing.TB, url, raw string) (answers []answer, closed bool) {
 	tb.Helper()
 	conn := mustDial(tb, url)
@@ -32,7 +32,7 @@ func exchange(tb testing.TB, url, raw string) (answers []answer, closed bool) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer func() { _ = conn.Close() }()
-	// The server may answer and close before all is written, so writing and reading must not wait for each other.
+	// The server may respond and close before everything is written, so write and read at the same time.
 	wg.Go(func() { _, _ = io.WriteString(conn, raw) })
 	reader := bufio.NewReader(conn)
 	request := &http.Request{Method: http.MethodGet}
@@ -56,7 +56,7 @@ func exchange(tb testing.TB, url, raw string) (answers []answer, closed bool) {
 	}
 }
 
-// exchangeOnce is exchange where there must be one answer.
+// exchangeOnce is exchange with exactly one response.
 func exchangeOnce(tb testing.TB, url, raw string) answer {
 	tb.Helper()
 	answers, _ := exchange(tb, url, raw)
@@ -74,8 +74,8 @@ func assertUnchanged(tb testing.TB, a *api) {
 	}
 }
 
-// assertBare checks an answer that net/http gives by itself, before there is a request for the API to judge: short, and
-// silent about what was sent and about what runs here.
+// assertBare checks a response that net/http sends without our handlers: it is short, and says neither what the client sent
+// nor what the server runs on.
 func assertBare(tb testing.TB, r answer, sent ...string) {
 	tb.Helper()
 	if len(r.body) > 200 {
@@ -108,8 +108,8 @@ func (r *running) fill(raw string) string {
 		"<POST>", "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n").Replace(expand(unescape(r.tb, raw)))
 }
 
-// TestSlowHeaders sends the head of a request one byte at a time. The connection ends about when ReadHeaderTimeout says,
-// and until then everyone else is served.
+// TestSlowHeaders sends the head of a request one byte at a time. ReadHeaderTimeout ends the connection. Until then, the server
+// serves all other clients.
 func TestSlowHeaders(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)
@@ -118,7 +118,7 @@ func TestSlowHeaders(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		// The server says nothing: whoever is that slow is not waiting for an answer.
+		// The server sends nothing, because such a client does not wait for a response.
 		if n, err := conn.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("got %d bytes and %v, want the connection closed", n, err)
 		}
@@ -141,7 +141,7 @@ func TestSlowHeaders(t *testing.T) {
 	}
 }
 
-// pipeListener hands out connections that live in memory, so that a test may run on a clock of its own.
+// pipeListener accepts connections in memory, so that a test can run with a fake clock.
 type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -159,8 +159,8 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-// TestSlowClientsEnd measures when the server lets go of those that keep it waiting. It runs the server's own http.Server
-// on a clock that only moves when everyone waits, so that the times are exact and the test takes none.
+// TestSlowClientsEnd measures when the server disconnects slow clients. It runs the server's own http.Server with a fake clock,
+// so the times are exact and the test is fast.
 func TestSlowClientsEnd(t *testing.T) {
 	t.Parallel()
 	a, options := newParts(t)
@@ -168,11 +168,11 @@ func TestSlowClientsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Here the clock is the real one: the keys come over a real network.
+	// Fetch the keys with the real clock, because they come over a real network.
 	if r := handle(s.Handler(), "POST", "/items", "", a.admin()...); r.status != 400 {
 		t.Fatalf("got %d %s, want the keys to be there", r.status, r.body)
 	}
-	// A bubble's clock starts with the year 2000, for which this token is made.
+	// The fake clock starts with the year 2000, so this token is valid then.
 	epoch := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 	token := a.issuer.TokenWith(t, items.Permissions(), map[string]any{"iat": epoch, "exp": epoch + 3600})
 	post := "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + token + "\r\n"
@@ -204,7 +204,7 @@ func TestSlowClientsEnd(t *testing.T) {
 		"an answer that nobody takes":  {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "", 0, 30 * time.Second, 31 * time.Second, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// Not parallel: http.Server keeps state that belongs to one bubble at a time.
+			// Not parallel, because http.Server has state that only one bubble at a time can use.
 			s, err := server.New(options)
 			if err != nil {
 				t.Fatal(err)
@@ -267,7 +267,7 @@ func TestSlowClientsEnd(t *testing.T) {
 	}
 }
 
-// TestHeadTooLarge: what does not fit into MaxHeaderBytes is refused before it is a request, and the connection with it.
+// TestHeadTooLarge: net/http rejects a head larger than MaxHeaderBytes, and closes the connection.
 func TestHeadTooLarge(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)
@@ -329,7 +329,7 @@ func TestFraming(t *testing.T) {
 	}
 }
 
-// TestRequestTargets: a path has one reading. What looks like the menu to one program and not to another is refused.
+// TestRequestTargets: a path has one reading. The API rejects a path that another program could read as the menu.
 func TestRequestTargets(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)
@@ -415,8 +415,8 @@ func TestHostileMethods(t *testing.T) {
 	assertUnchanged(t, r.api)
 }
 
-// TestHeadersThatOverride: frameworks let a header, a query or a form say that the request is another. Nothing does here,
-// even with a token that may do everything, and whether or not a proxy is trusted.
+// TestHeadersThatOverride: in some frameworks a header, a query or a form can change the method, the path or the client of a
+// request. Here none can, even with all permissions or through a trusted proxy.
 func TestHeadersThatOverride(t *testing.T) {
 	t.Parallel()
 	for name, trusted := range map[string][]string{"no proxy": nil, "a trusted proxy": {"127.0.0.1"}} {
@@ -465,7 +465,7 @@ func TestHeadersThatOverride(t *testing.T) {
 
 const requestID = "X-Request-Id"
 
-// TestHost: what stands in Host decides nothing and comes back nowhere, a Location included.
+// TestHost: the Host header decides nothing, and no response repeats it, not even in Location.
 func TestHost(t *testing.T) {
 	t.Parallel()
 	r := serve(t, func(o *server.Options) { o.CORSOrigins = []string{"https://menu.example.com"} }, nil)
@@ -485,7 +485,7 @@ func TestHost(t *testing.T) {
 	assertHeader(t, got, "Location", "/items/4") // relative: no host to be wrong about
 }
 
-// TestCompressedBodies: nothing is ever decompressed, so that there is no bomb to go off.
+// TestCompressedBodies: the API decompresses nothing, so a zip bomb has no effect.
 func TestCompressedBodies(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)
@@ -529,7 +529,7 @@ func TestCompressedBodies(t *testing.T) {
 				got := exchangeOnce(t, r.url, fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(test.body), test.body))
 				got.assertStatus(t, 415)
 				got.mustProblem(t)
-				// Refused without a byte of it: none is asked for.
+				// The API rejects it without asking for the body.
 				got = exchangeOnce(t, r.url, fmt.Sprintf("%sExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", head, len(test.body)))
 				got.assertStatus(t, 415)
 			}
@@ -553,7 +553,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestHostileNumbers: a price is exact or refused.
+// TestHostileNumbers: the API stores a price exactly, or rejects it.
 func TestHostileNumbers(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -570,7 +570,7 @@ func TestHostileNumbers(t *testing.T) {
 			t.Parallel()
 			got := a.do("PATCH", "/items/3", `{"item":{"price":`+literal+`}}`, append(admin, "If-Match", `"stale"`)...)
 			if want != "" {
-				// Refused for its precondition alone, so that the menu stays as it is for the others.
+				// The precondition fails, so the menu stays as it is for the other cases.
 				got.assertStatus(t, 412)
 				own := newItem(t, a, `{"item":{"name":"n","price":`+literal+`,"description":"","image":""}}`)
 				if !strings.Contains(own.body, `"price":`+want+`,`) {
@@ -597,7 +597,7 @@ func newItem(tb testing.TB, a *api, body string) answer {
 	return r
 }
 
-// TestHostileOrigins: an origin is on the list to the letter, or it is not.
+// TestHostileOrigins: an origin has to match the list exactly.
 func TestHostileOrigins(t *testing.T) {
 	t.Parallel()
 	const listed = "https://menu.example.com"
@@ -689,7 +689,7 @@ func TestHostileOrigins(t *testing.T) {
 				t.Errorf("got Access-Control-Allow-Headers %q, want the fixed list", r.header.Get("Access-Control-Allow-Headers"))
 			}
 		}
-		// A preflight grants nothing by itself: the request still needs its token.
+		// A preflight grants no access: the request still needs its token.
 		listing.do("DELETE", "/items/1", "", "Origin", listed).assertStatus(t, 401)
 	})
 	t.Cleanup(func() {
@@ -701,8 +701,8 @@ func TestHostileOrigins(t *testing.T) {
 	})
 }
 
-// TestCachePoisoning: what is cached for everyone does not depend on anything a cache does not key on. The tests of CORS
-// show that Vary names the one header that an answer may depend on.
+// TestCachePoisoning: a public response depends on nothing outside the key of a shared cache. The tests of CORS show that Vary
+// names the only header that it depends on.
 func TestCachePoisoning(t *testing.T) {
 	t.Parallel()
 	const listed = "https://menu.example.com"
@@ -728,12 +728,12 @@ func TestCachePoisoning(t *testing.T) {
 					assertHeader(t, got, "Set-Cookie", "")
 				}
 			}
-			// No part of the menu is served without its whole, so no cache can be given half for all of it.
+			// The API serves no ranges, so no cache can store a part as the whole menu.
 			r := a.do("GET", "/items", "", "Range", "bytes=0-4")
 			if r.status != 200 || r.body != menu || r.header.Get("Content-Range") != "" || r.header.Get("Accept-Ranges") == "bytes" {
 				t.Errorf("a range: got %d %s, want the whole", r.status, r.body)
 			}
-			// Nothing that depends on a token, and no error, is kept.
+			// Caches store neither errors nor responses that depend on a token.
 			for _, r := range []answer{
 				a.do("GET", "/nope", ""), a.do("GET", "/items/99", ""), a.do("POST", "/items", soup), a.do("POST", "/items", soup, a.as()...),
 				a.do("PATCH", "/items/99", `{"price":1}`, a.admin()...), a.do("GET", "/healthz", ""),
@@ -758,7 +758,7 @@ func union(a, b http.Header) http.Header {
 	return u
 }
 
-// TestResponseSplitting: line breaks that a client gets into its own input come out as JSON escapes or not at all.
+// TestResponseSplitting: the API sends a line break in a client's input as a JSON escape, or not at all.
 func TestResponseSplitting(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)

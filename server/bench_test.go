@@ -21,7 +21,7 @@ func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
 
-// call is a request that can be served again and again.
+// call is a request that can be repeated.
 type call struct {
 	name    string
 	handler http.Handler
@@ -75,7 +75,7 @@ func calls(tb testing.TB) []*call {
 	}
 }
 
-// BenchmarkServe measures requests from the handler's side: what net/http does is left out.
+// BenchmarkServe measures the handlers without net/http.
 func BenchmarkServe(b *testing.B) {
 	for _, call := range calls(b) {
 		b.Run(call.name, func(b *testing.B) {
@@ -88,12 +88,12 @@ func BenchmarkServe(b *testing.B) {
 	}
 }
 
-// TestAllocations bounds what a request allocates, which does not depend on how busy the machine is. A bound that is
-// exceeded says that the hot path has become longer; see docs/performance.md for how to find out where.
+// TestAllocations limits the allocations of a request, which do not depend on the load of the machine. A failure means that the
+// hot path has become longer; docs/performance.md shows how to find out where.
 //
 //nolint:paralleltest // AllocsPerRun counts what other tests allocate, too
 func TestAllocations(t *testing.T) {
-	// A few more than there are: the race detector has pools forget things.
+	// The limits have some room, because pools keep less under the race detector.
 	bounds := map[string]float64{"list": 20, "one": 20, "not modified": 20, "create": 270}
 	for _, call := range calls(t) {
 		call.serve(t)

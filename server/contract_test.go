@@ -186,7 +186,7 @@ func TestWriteAnswers(t *testing.T) {
 	assertHeader(t, deleted, "ETag", "")
 }
 
-// Ten items and more: sorted as numbers, not as text.
+// Ids are sorted as numbers, not as text.
 func TestMenuIsInTheOrderOfIDs(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)

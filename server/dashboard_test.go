@@ -11,8 +11,7 @@ import (
 	"menu-api/server"
 )
 
-// startOf returns what a page starts with, or false when this binary was compiled without the dashboard: then the page
-// has to say so.
+// startOf returns the data in a page, or false if the binary has no dashboard, which the page then has to say.
 func startOf(t *testing.T, page answer) (data string, built bool) {
 	t.Helper()
 	assertHeader(t, page, "Content-Type", "text/html; charset=utf-8")

@@ -122,7 +122,7 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// An item that was changed and changed back is another version: whoever read it before has missed something.
+// An item that was changed and changed back has another ETag, because its readers have missed a change.
 func TestETagIsAVersion(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -136,7 +136,7 @@ func TestETagIsAVersion(t *testing.T) {
 	a.do("PUT", "/items/1", soup, append(admin, "If-Match", first)...).assertStatus(t, 412)
 }
 
-// Of two people who edit the same version exactly one is told that the other was first.
+// If two clients edit the same version, exactly one gets 412.
 func TestNoLostUpdate(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -201,7 +201,7 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
-// A storm of the same request makes one item. Each answer is the item, or says that it is on the way.
+// Many copies of a request at once make one item. Each gets the item, or a 409.
 func TestIdempotencyKeyInFlight(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)

@@ -14,7 +14,7 @@ import (
 
 var nextLink = regexp.MustCompile(`^<(/[^>]*)>; rel="next"$`)
 
-// mustNext returns where the Link header says that the next page is.
+// mustNext returns the target of the Link header to the next page.
 func mustNext(tb testing.TB, r answer) string {
 	tb.Helper()
 	m := nextLink.FindStringSubmatch(r.header.Get("Link"))
@@ -105,7 +105,7 @@ func TestBadListParameters(t *testing.T) {
 	}
 }
 
-// The NestJS application's object ends at a thousand items. The rest is a link away.
+// The object has at most a thousand items. A link leads to the rest.
 func TestLargeMenu(t *testing.T) {
 	t.Parallel()
 	var store items.Store

@@ -63,7 +63,7 @@ func TestMeIsGuarded(t *testing.T) {
 	assertHeader(t, r, "Allow", "GET, HEAD")
 }
 
-// Where any valid token may write, that is what a page is told.
+// If any valid token may write, /me lists all permissions.
 func TestMeWithoutPermissions(t *testing.T) {
 	t.Parallel()
 	var issuer *authztest.Issuer

@@ -18,9 +18,9 @@ const (
 	menuPizza  = `{"id":"2","name":"Pizza","price":299,"description":"Cheesy","image":"https://cdn.auth0.com/blog/whatabyte/pizza-sm.png","tagline":"","category":"","calories":null}`
 	menuTea    = `{"id":"3","name":"Tea","price":199,"description":"Informative","image":"https://cdn.auth0.com/blog/whatabyte/tea-sm.png","tagline":"","category":"","calories":null}`
 
-	// What a dashboard's form sends.
+	// The body that a dashboard's form sends.
 	formSoup = `{"name":"Soup","price":"4.99","tagline":"For cold days","description":"Warm","image":"https://example.com/soup.png","calories":"320","category":"Starter"}`
-	// The same, as it comes back.
+	// The item that it makes.
 	menuSoup = `{"id":"4","name":"Soup","price":499,"description":"Warm","image":"https://example.com/soup.png","tagline":"For cold days","category":"Starter","calories":320}`
 )
 
@@ -31,7 +31,7 @@ func assertBody(tb testing.TB, r answer, status int, body string) {
 	}
 }
 
-// Every row of the second contract, with the two stated exceptions.
+// Every row of the second contract, with its two documented exceptions.
 func TestMenuContract(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -43,7 +43,7 @@ func TestMenuContract(t *testing.T) {
 	created := a.do("POST", "/api/menu/items", formSoup, admin...)
 	assertBody(t, created, 201, menuSoup)
 	assertHeader(t, created, "Location", "/api/menu/items/4")
-	// One change shows in both contracts.
+	// A change is visible in both contracts.
 	assertBody(t, a.do("GET", "/items/4", ""), 200, `{"id":4,"name":"Soup","price":4.99,"description":"Warm","image":"https://example.com/soup.png","tagline":"For cold days","category":"Starter","calories":320}`)
 	a.do("PATCH", "/items/4", `{"price":5.5}`, admin...).assertStatus(t, 200)
 	assertBody(t, a.do("GET", "/api/menu/items/4", ""), 200, strings.Replace(menuSoup, "499", "550", 1))
@@ -151,7 +151,7 @@ func TestMenuBodiesAreStrict(t *testing.T) {
 	a.do("POST", "/api/menu/items", strings.Repeat(" ", items.MaxBody)+formSoup, admin...).assertStatus(t, 413)
 }
 
-// Ids are opaque: whatever is not the id of an item is 404.
+// Ids are opaque: every id that no item has gets 404.
 func TestMenuUnknownIDs(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -251,7 +251,7 @@ func TestMenuPages(t *testing.T) {
 	}
 }
 
-// Which permission each write asks for, and that nothing happens without it.
+// Each write needs its permission.
 func TestMenuPermissions(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -284,7 +284,7 @@ func TestMenuPermissions(t *testing.T) {
 	}
 }
 
-// A reset is one write, and counts as one.
+// A reset counts as one write.
 func TestMenuRateLimit(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.WritesPerMinute = 3 })
@@ -297,7 +297,7 @@ func TestMenuRateLimit(t *testing.T) {
 	r.mustProblem(t)
 }
 
-// dashboardClient is a browser with a page of a WHATABYTE dashboard: it sends what such a page was seen to send.
+// dashboardClient is a browser with a page of a WHATABYTE dashboard. It sends the requests that were observed there.
 type dashboardClient struct {
 	*api
 	authorization string
@@ -305,7 +305,7 @@ type dashboardClient struct {
 
 const dashboardOrigin = "http://localhost:4040"
 
-// fetch asks first where a browser would, as CORS has it, and then sends the request.
+// fetch sends a preflight, as a browser does, and then the request.
 func (d dashboardClient) fetch(method, path, body string) answer {
 	d.tb.Helper()
 	asks := "authorization"
@@ -330,7 +330,7 @@ func (d dashboardClient) fetch(method, path, body string) answer {
 	return r
 }
 
-// A dashboard works for an administrator as it was seen to work.
+// The observed requests of an administrator's dashboard work.
 func TestDashboardClient(t *testing.T) {
 	t.Parallel()
 	for name, origins := range map[string][]string{"every origin": nil, "its origin": {dashboardOrigin}} {
@@ -339,13 +339,13 @@ func TestDashboardClient(t *testing.T) {
 			a := newAPI(t, func(o *server.Options) { o.CORSOrigins = origins })
 			d := dashboardClient{a, a.admin()[1]}
 
-			// The list, with the token on it though it is public.
+			// The list is public, but the dashboard sends a token.
 			list := d.fetch("GET", "/api/menu/items", "")
 			menu := mustDecode[[]map[string]any](t, list.body)
 			if len(menu) != 3 || menu[0]["id"] != "1" {
 				t.Fatalf("got %s, want an array with text as ids", list.body)
 			}
-			// A new item: a form's fields are text.
+			// The form of a new item sends text.
 			d.fetch("POST", "/api/menu/items", formSoup).assertStatus(t, 201)
 			menu = mustDecode[[]map[string]any](t, d.fetch("GET", "/api/menu/items", "").body)
 			added := menu[len(menu)-1]
@@ -354,10 +354,10 @@ func TestDashboardClient(t *testing.T) {
 					t.Errorf("got %s %v, want %v", field, added[field], want)
 				}
 			}
-			// An edit: what was not touched comes as it was, what was touched as text. The id is in the body too.
+			// The form of an edit sends the id, unchanged values as they were, and changed values as text.
 			d.fetch("PUT", "/api/menu/items/4",
 				`{"id":"4","name":"Soup","price":499,"tagline":"For cold days","description":"Hot","image":"https://example.com/soup.png","calories":"330","category":"Starter"}`).assertStatus(t, 200)
-			// The form shows the price in cents; touched and left as it was, it comes as text of digits.
+			// The form shows cents, so a price that was edited back is text of digits.
 			d.fetch("PUT", "/api/menu/items/4",
 				`{"id":"4","name":"Soup","price":"499","tagline":"For cold days","description":"Hot","image":"https://example.com/soup.png","calories":330,"category":"Starter"}`).assertStatus(t, 200)
 			assertBody(t, d.fetch("GET", "/api/menu/items/4", ""), 200, strings.NewReplacer("Warm", "Hot", "320", "330").Replace(menuSoup))
@@ -368,10 +368,10 @@ func TestDashboardClient(t *testing.T) {
 	}
 }
 
-// largeMenu is how many items TestResetLargeMenu has. make soak has more.
+// largeMenu is the number of items in TestResetLargeMenu. make soak has more.
 var largeMenu = 2_000
 
-// A large menu is deleted and reset within a request's time, with a history for each item, and one event for all.
+// A reset of a large menu ends within the timeout of a request. It adds to the history of each item, and sends one event.
 func TestResetLargeMenu(t *testing.T) {
 	t.Parallel()
 	var store items.Store

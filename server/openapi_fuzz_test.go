@@ -14,7 +14,7 @@ import (
 	"menu-api/server"
 )
 
-// attempt is a request made from the document, and whose token it carries.
+// attempt is a request drawn from the document, and the owner of its token.
 type attempt struct {
 	docstest.Request
 	as string
@@ -31,7 +31,7 @@ func attempts() *rapid.Generator[attempt] {
 	})
 }
 
-// documentChecker is an API that is held against the document.
+// documentChecker compares an API with the document.
 type documentChecker struct {
 	handler  http.Handler
 	tokens   map[string]string
@@ -54,8 +54,8 @@ func newDocumentChecker(tb testing.TB) *documentChecker {
 	}, map[int]int{}}
 }
 
-// check: whatever is made of the document, valid, at its bounds or wrong, the API answers it as the document says, and takes
-// what the document allows, and that alone.
+// check sends a request drawn from the document, valid or not. The response has to be as the document says, and the API has to
+// accept exactly the requests that the document allows.
 func (d *documentChecker) check(t interface{ Fatalf(string, ...any) }, a attempt) {
 	op := a.Operation
 	request := httptest.NewRequest(op.Method, a.Target, bytes.NewReader(a.Body))

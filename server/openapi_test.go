@@ -20,7 +20,7 @@ import (
 	"menu-api/server"
 )
 
-// beside are the routes of pages, which the OpenAPI document has no operations for.
+// beside matches the routes of pages, which are not in the OpenAPI document.
 var beside = regexp.MustCompile(`^/($|docs($|/)|menu/:id$|profile$|callback$|assets/)`)
 
 // TestDocumentAndRoutesAgree: every route is in the document, and everything in the document is a route.
@@ -51,7 +51,7 @@ func TestDocumentAndRoutesAgree(t *testing.T) {
 	}
 }
 
-// TestDocumentAndGuardAgree: an operation asks for exactly the permissions that the document says.
+// TestDocumentAndGuardAgree: an operation needs exactly the permissions that the document lists.
 func TestDocumentAndGuardAgree(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -83,7 +83,7 @@ func TestDocumentAndGuardAgree(t *testing.T) {
 	}
 }
 
-// TestDocumentedProblemsAreTrue: the document has every type of problem, and its examples say what the API says.
+// TestDocumentedProblemsAreTrue: the document has every type of problem, with the texts of the API.
 func TestDocumentedProblemsAreTrue(t *testing.T) {
 	t.Parallel()
 	told := map[string]error{

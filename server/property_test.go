@@ -17,7 +17,7 @@ import (
 	"menu-api/server"
 )
 
-// handle sends a request straight to the handlers, which is faster than over a network.
+// handle calls the handlers directly, which is faster than a network.
 func handle(h http.Handler, method, target, body string, headers ...string) answer {
 	request := httptest.NewRequest(method, target, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
@@ -28,8 +28,7 @@ func handle(h http.Handler, method, target, body string, headers ...string) answ
 	return answer{recorder.Code, recorder.Header(), recorder.Body.String()}
 }
 
-// FuzzRead: whatever stands in the path and the query, a read is answered by the menu, a page or an item of it, or a problem
-// document.
+// FuzzRead: for every path and query, a read returns the menu, a page or an item of it, or a problem document.
 func FuzzRead(f *testing.F) {
 	_, options := newParts(f)
 	s, err := server.New(options)
@@ -76,14 +75,14 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// field is one field of a body: what is sent, and what the item then has.
+// field is one field of a body: the literal to send, and the value that the item then has.
 type field struct {
 	name, literal string
 	valid         bool
 	stored        string // the JSON of the stored value, "" when it is left out
 }
 
-// drawField draws a value for a field: mostly a good one.
+// drawField draws a value for a field, mostly a valid one.
 func drawField(t *rapid.T, name string) field {
 	valid := rapid.IntRange(0, 9).Draw(t, name+" is valid") > 0
 	quote := func(s string) string {
@@ -159,13 +158,13 @@ func drawSome(t *rapid.T, names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !rapid.Bool().Draw(t, name+" is sent") })
 }
 
-// model is the menu as a map of fields, in the plainest way.
+// model is the menu as plain maps of fields.
 type model struct {
 	lastID int
 	items  map[int]map[string]string
 }
 
-// json prints an item of the model, independently of how the product does it.
+// json prints an item of the model without the code of the API.
 func (m *model) json(id int) string {
 	item := m.items[id]
 	var b strings.Builder
@@ -198,7 +197,7 @@ func (m *model) list() string {
 	return "{" + strings.Join(entries, ",") + "}"
 }
 
-// write applies the fields and returns the status that the API has to answer with.
+// write applies the fields and returns the status that the API has to send.
 func (m *model) write(id, success int, fields []field, whole bool) int {
 	for _, f := range fields {
 		if !f.valid {
@@ -228,8 +227,8 @@ func (m *model) write(id, success int, fields []field, whole bool) int {
 	return success
 }
 
-// TestAgainstModel drives random sequences of good and bad requests and compares every answer, and the whole menu, with a
-// model that keeps the rules in a dozen lines.
+// TestAgainstModel sends random sequences of valid and invalid requests, and compares every response and the whole menu with a
+// model.
 func TestAgainstModel(t *testing.T) {
 	t.Parallel()
 	a, options := newParts(t)

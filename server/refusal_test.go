@@ -9,7 +9,7 @@ import (
 	"menu-api/server"
 )
 
-// slowLog is a log that takes its time, as everything does on a machine that is busy.
+// slowLog is as slow as a log on a busy machine.
 type slowLog struct{ slog.Handler }
 
 func (l slowLog) Handle(ctx context.Context, r slog.Record) error {
@@ -17,8 +17,7 @@ func (l slowLog) Handle(ctx context.Context, r slog.Record) error {
 	return l.Handler.Handle(ctx, r)
 }
 
-// TestRefusalsLeaveTheConnectionUsable: a refusal that takes long to be sent does not cancel the requests that come after
-// it on the same connection.
+// TestRefusalsLeaveTheConnectionUsable: a problem that is sent slowly does not cancel the next request on the connection.
 func TestRefusalsLeaveTheConnectionUsable(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.Logger = slog.New(slowLog{o.Logger.Handler()}) })

@@ -18,7 +18,7 @@ import (
 	"menu-api/server"
 )
 
-// moodyStore fails every method in the way that its mood says, with causes that are full of what nobody should see.
+// moodyStore fails as its mood says. The causes of its errors contain details that no client may see.
 type moodyStore struct {
 	items.Store
 	mood *atomic.Int32
@@ -47,7 +47,7 @@ func (s moodyStore) fail() error {
 	return nil
 }
 
-// unlessMoody calls the store unless it has to fail.
+// unlessMoody calls the store, or fails.
 func unlessMoody[T any](s moodyStore, call func() (T, error)) (result T, err error) {
 	if err := s.fail(); err != nil {
 		return result, err
@@ -80,8 +80,8 @@ func (s moodyStore) Ping(ctx context.Context) error {
 	return err
 }
 
-// TestNothingLeaks runs a broad mix of traffic, good and bad, over a store in every state, and then looks for secrets in
-// all that came out: answers, log and metrics.
+// TestNothingLeaks sends valid and invalid requests of every kind while the store works and while it fails. Then it searches all
+// responses, the log and the metrics for secrets.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	var mood atomic.Int32
@@ -163,7 +163,7 @@ func TestNothingLeaks(t *testing.T) {
 			{"GET", "/items", "", []string{"Referer", "https://menu.example.com/#access_token=" + token, "User-Agent", token}},
 		}...)
 	}
-	// With the valid token, what a writer gets wrong. A token in the wrong place is in no answer and no log either.
+	// These writes are wrong although the token is valid. A token in the wrong place must not leak either.
 	valid := []string{"Authorization", "Bearer " + issued}
 	for _, body := range []string{
 		"", " ", "null", "[]", `{"item":`, `{"item":{}}`, `{"item":{"name":1,"price":"x"}}`, soup + soup, `{"item":{"name":"a","name":"b"}}`, "\xff",
@@ -208,7 +208,7 @@ func TestNothingLeaks(t *testing.T) {
 			}
 			keep(r.do(c.method, c.path, c.body, c.headers...))
 		}
-		// What net/http refuses by itself is logged by it, if at all.
+		// net/http rejects these, and may log them.
 		for _, raw := range []string{
 			"POST /items HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + issued + "\x00\r\n\r\n",
 			"POST /items HTTP/1.1\r\nHost: x\r\nAuthorization : Bearer " + issued + "\r\n\r\n",
@@ -223,7 +223,7 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	mood.Store(wellMood)
 
-	// Each of these must have come about, or the search has missed where it would have been.
+	// Without one of these, the search has missed a kind of response.
 	for _, status := range []int{200, 201, 204, 400, 401, 403, 404, 405, 412, 413, 415, 429, 500, 503} {
 		if statuses[status] == 0 {
 			t.Errorf("no answer had the status %d: %v", status, statuses)
@@ -261,7 +261,7 @@ func TestNothingLeaks(t *testing.T) {
 			}
 		}
 	}
-	// Paths, code and SQL are for the log alone.
+	// Only the log may contain paths, code and SQL.
 	inside := regexp.MustCompile(`(?i)\b(SELECT|INSERT|UPDATE [a-z]+ SET|PRAGMA|goroutine [0-9])|\.go:[0-9]|` +
 		`(^|[^a-z.])/(var|tmp|home|root|usr|etc|work|proc|build)/|menu\.db|hidden|` +
 		`modernc|sqlite|postgres|pgx|goose|jose|go-jwt|gin-gonic|runtime error|0xc0[0-9a-f]{6}`)
@@ -277,7 +277,7 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
-// around shows where in a long text something stands.
+// around returns the text around a part.
 func around(s, part string) string {
 	i := strings.Index(s, part)
 	if i < 0 {

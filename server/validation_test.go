@@ -10,7 +10,7 @@ import (
 	"menu-api/server"
 )
 
-// item returns the body of a valid item with one member set to a JSON literal, or left out when it is "".
+// item returns the body of a valid item with one member set to a JSON literal, or without the member for "".
 func item(name, literal string) string {
 	members := []string{`"name":"n"`, `"price":1`, `"description":"d"`, `"image":""`}
 	kept := members[:0]
@@ -246,7 +246,7 @@ func TestMediaTypes(t *testing.T) {
 	}
 	r := a.do("POST", "/items", "\x1f\x8b", append(a.admin(), "Content-Encoding", "gzip")...)
 	r.assertStatus(t, 415)
-	// The type is judged before the id in the path, and every line of a header counts.
+	// The media type is checked before the id in the path, and every line of a header counts.
 	a.do("PUT", "/items/abc", body, append(a.admin(), "Content-Type", "text/plain")...).assertStatus(t, 415)
 	for _, lines := range []string{
 		"Content-Type: application/json\r\nContent-Type: text/plain", "Content-Type: application/json\r\nContent-Encoding: identity\r\nContent-Encoding: gzip",

@@ -93,7 +93,7 @@ func (w *writer) writeUntil(stop <-chan struct{}, answers *atomic.Int64) {
 	}
 }
 
-// next returns a random write: mostly new items, and updates, deletions and restorations of its own items.
+// next returns a random write: mostly new items, and updates, deletions and restorations of those of this writer.
 func (w *writer) next() *attempt {
 	w.prices++
 	a := &attempt{action: items.Created, price: w.prices, key: rand.Text()}
