@@ -15,6 +15,7 @@ import (
 	"menu-api/items/postgres"
 	"menu-api/items/sqlite"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 // openStore opens the database that the settings name, in the engine that its URL names.
@@ -28,7 +29,7 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.
 // openMenu opens the database, instruments it, and puts the default menu into a new one unless it is to stay
 // empty. check looks for damage that openMenu has not looked for, since that takes as long as the file is large.
 func openMenu(
-	ctx context.Context, cfg config.Config, cache *items.ResponseCache, metrics *server.Metrics, tracing *server.Tracing, log *slog.Logger,
+	ctx context.Context, cfg config.Config, cache *items.ResponseCache, metrics *telemetry.Metrics, tracing *telemetry.Tracing, log *slog.Logger,
 ) (store items.Store, check func(context.Context) error, err error) {
 	check = func(context.Context) error { return nil }
 	if file, ok := cfg.Database.SQLiteFile(); ok {
@@ -42,7 +43,7 @@ func openMenu(
 		return nil, nil, err
 	}
 	if pooled, ok := store.(interface{ Stat() *pgxpool.Stat }); ok {
-		metrics.WatchPool(pooled.Stat)
+		watchPool(metrics, pooled.Stat)
 	}
 	store = items.Instrument(store, cache, server.ObserveStore(metrics, tracing))
 	var menu []items.Item
@@ -63,7 +64,7 @@ func systemStamp() items.Stamp { return items.Stamp{By: "menu-api", At: time.Now
 // itself.
 func quietLogger(cfg config.Config, stderr io.Writer) *slog.Logger {
 	cfg.LogLevel = max(cfg.LogLevel, slog.LevelWarn)
-	return newLogger(cfg, stderr)
+	return telemetry.NewLogger(stderr, cfg.LogFormat, cfg.LogLevel)
 }
 
 // openExisting opens a database that exists. It does not create one: with a typing error in the settings, the result would
@@ -75,4 +76,20 @@ func openExisting(ctx context.Context, cfg config.Config, stderr io.Writer) (ite
 		}
 	}
 	return openStore(ctx, cfg, quietLogger(cfg, stderr))
+}
+
+// watchPool adds metrics of a pool of connections to PostgreSQL.
+func watchPool(metrics *telemetry.Metrics, stat func() *pgxpool.Stat) {
+	metrics.GaugeFunc("store_pool_connections_max", "Connections that the pool may have.",
+		func() float64 { return float64(stat().MaxConns()) })
+	metrics.GaugeFunc("store_pool_connections_in_use", "Connections of the pool that are in use.",
+		func() float64 { return float64(stat().AcquiredConns()) })
+	metrics.GaugeFunc("store_pool_connections_idle", "Connections of the pool that are not in use.",
+		func() float64 { return float64(stat().IdleConns()) })
+	metrics.CounterFunc("store_pool_acquires_total", "Connections taken from the pool.",
+		func() float64 { return float64(stat().AcquireCount()) })
+	metrics.CounterFunc("store_pool_waits_total", "Times that a connection was waited for because none was idle.",
+		func() float64 { return float64(stat().EmptyAcquireCount()) })
+	metrics.CounterFunc("store_pool_wait_seconds_total", "Total time that connections were waited for.",
+		func() float64 { return stat().EmptyAcquireWaitTime().Seconds() })
 }

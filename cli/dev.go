@@ -13,6 +13,7 @@ import (
 	"menu-api/config"
 	"menu-api/items"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 func (a *app) devCommand() *cobra.Command {
@@ -29,8 +30,8 @@ func (a *app) devCommand() *cobra.Command {
 
 // dev runs the API and a development identity provider until the context ends.
 func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log, out := newServerLogger(ctx, cfg, stdout)
-	defer out.writeThrough()
+	log, out := telemetry.NewBufferedLogger(ctx, stdout, cfg.LogFormat, cfg.LogLevel)
+	defer out.WriteThrough()
 	listeners, err := server.Listen(ctx, "127.0.0.1", cfg.DevIDPPort)
 	if err != nil {
 		return listenError("DEV_IDP_PORT", err)
@@ -53,7 +54,7 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	}
 	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
 		printBanner(out, cfg, addr) // in order with the log lines
-		_ = out.flush()
+		_ = out.Flush()
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"menu-api/docs"
 	"menu-api/items"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -43,20 +44,20 @@ func (a *app) tuneGC() {
 
 // serve runs the API until the context ends.
 func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log, out := newServerLogger(ctx, cfg, stdout)
-	defer out.writeThrough()
+	log, out := telemetry.NewBufferedLogger(ctx, stdout, cfg.LogFormat, cfg.LogLevel)
+	defer out.WriteThrough()
 	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
 		log.Info("listening", "addr", addr.String(), "issuer", cfg.Issuer, "database", cfg.Database, "version", version())
 		if !cfg.RequirePermissions {
 			log.Warn("AUTHZ_REQUIRE_PERMISSIONS is false: every valid access token may change the menu")
 		}
-		_ = out.flush() // whoever started it waits for these lines
+		_ = out.Flush() // whoever started it waits for these lines
 	})
 }
 
 // serveAPI builds the API from its parts, says where it listens, and serves it until the context ends.
 func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce func(net.Addr)) (err error) {
-	metrics := server.NewMetrics()
+	metrics := telemetry.NewMetrics()
 	tracing, err := newTracing(ctx, cfg, metrics, log)
 	if err != nil {
 		return err
@@ -89,7 +90,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	var running sync.WaitGroup
 	running.Go(func() { follower.Run(background) })
 	defer func() { stopBackground(); running.Wait() }()
-	metrics.WatchKeys(guard.KeyStats)
+	server.WatchKeys(metrics, guard.KeyStats)
 	api, err := server.New(server.Options{
 		Store: store, Cache: cache, Follower: follower, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
 		Docs:                  docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},

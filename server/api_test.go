@@ -21,6 +21,7 @@ import (
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/sqlite"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 // api is the whole API over HTTP, with the real handler chain, a real database, and tokens of a real issuer.
@@ -59,7 +60,7 @@ func newParts(tb testing.TB) (*api, server.Options) {
 	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &syncBuffer{}, client: newClient(tb)}
 	log := slog.New(slog.NewJSONHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	return a, server.Options{
-		Store: store, Guard: newGuard(tb, a.issuer, log), Logger: log, Metrics: server.NewMetrics(), ShutdownGrace: 5 * time.Second,
+		Store: store, Guard: newGuard(tb, a.issuer, log), Logger: log, Metrics: telemetry.NewMetrics(), ShutdownGrace: 5 * time.Second,
 	}
 }
 

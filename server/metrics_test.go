@@ -15,23 +15,24 @@ import (
 	"menu-api/authz/authztest"
 	"menu-api/items"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 // observed is an API with its metrics, the database's included.
-func observed(tb testing.TB, change func(*server.Options)) (*api, *server.Metrics) {
+func observed(tb testing.TB, change func(*server.Options)) (*api, *telemetry.Metrics) {
 	tb.Helper()
-	metrics := server.NewMetrics()
+	metrics := telemetry.NewMetrics()
 	return newAPI(tb, func(o *server.Options) {
 		o.Metrics, o.Store = metrics, items.Instrument(o.Store, nil, server.ObserveStore(metrics, nil))
 		if change != nil {
 			change(o)
 		}
-		metrics.WatchKeys(o.Guard.KeyStats)
+		server.WatchKeys(metrics, o.Guard.KeyStats)
 	}), metrics
 }
 
 // scrape returns the metrics as Prometheus gets them, each series with its value.
-func scrape(tb testing.TB, metrics *server.Metrics) (text string, series map[string]string) {
+func scrape(tb testing.TB, metrics *telemetry.Metrics) (text string, series map[string]string) {
 	tb.Helper()
 	recorder := httptest.NewRecorder()
 	metrics.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
@@ -176,7 +177,7 @@ func TestMetricsOfTheStoresFailures(t *testing.T) {
 		"timeout":     context.DeadlineExceeded,
 		"failed":      errors.New("no such column"),
 	}
-	metrics := server.NewMetrics()
+	metrics := telemetry.NewMetrics()
 	for _, failure := range failures {
 		store := items.Instrument(brokenStore{nil, func(context.Context) error { return failure }}, nil, server.ObserveStore(metrics, nil))
 		if _, err := store.Get(t.Context(), 1); !errors.Is(err, failure) {

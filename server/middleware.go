@@ -15,7 +15,6 @@ import (
 	"github.com/gin-contrib/cors"
 	"github.com/gin-gonic/gin"
 
-	"menu-api/authz"
 	"menu-api/items"
 )
 
@@ -45,77 +44,6 @@ func isUsableID(id string) bool {
 	return id != "" && len(id) <= 64
 }
 
-// observe measures every request, for the metrics and the access log.
-func observe(log *slog.Logger, metrics *Metrics, traced bool) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		started := time.Now()
-		metrics.inFlight.Inc()
-		defer metrics.inFlight.Dec()
-		c.Next()
-		took := time.Since(started)
-		metrics.count(c, took)
-		accessLog(log, c, took, traced)
-	}
-}
-
-// accessLog writes the line of one request. It names the route by its template, never logs a query, which may hold
-// secrets, nor a header, and carries the cause of a failure that the client was not told. docs/operations.md has the
-// fields.
-func accessLog(log *slog.Logger, c *gin.Context, took time.Duration, traced bool) {
-	level := slog.LevelInfo
-	switch {
-	case c.Writer.Status() >= http.StatusInternalServerError:
-		level = slog.LevelError
-	case isProbe(c):
-		level = slog.LevelDebug // a probe every few seconds would bury the rest
-	}
-	if !log.Enabled(c.Request.Context(), level) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("request_id", idOf(c)),
-		slog.String("method", c.Request.Method),
-		slog.String("route", routeOf(c)),
-		slog.String("path", shorten(c.Request.URL.Path)),
-		slog.Int("status", c.Writer.Status()),
-		slog.Int("bytes", max(0, c.Writer.Size())),
-		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
-		slog.String("client", c.ClientIP()),
-	}
-	if principal, ok := authz.PrincipalOf(c); ok {
-		attrs = append(attrs, slog.String("subject", shorten(principal.Subject)))
-	}
-	if traced {
-		if id := traceIDOf(c); id != "" {
-			attrs = append(attrs, slog.String("trace_id", id))
-		}
-	}
-	if problem := problemTypeOf(c); problem != "" {
-		attrs = append(attrs, slog.String("problem", problem))
-	}
-	if failure := c.Errors.Last(); failure != nil {
-		attrs = append(attrs, slog.String("error", shorten(failure.Error())))
-	}
-	log.LogAttrs(c.Request.Context(), level, "request", attrs...)
-}
-
-// shorten keeps what a client made up from filling the log.
-func shorten(s string) string {
-	const most = 500
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
-}
-
-// routeOf returns the route's template, which is one of a few, unlike the path.
-func routeOf(c *gin.Context) string {
-	if route := c.FullPath(); route != "" {
-		return route
-	}
-	return "unmatched"
-}
-
 // recoverPanics turns a panic into a 500, and its stack into a log line.
 func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
@@ -137,10 +65,6 @@ func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 		}()
 		c.Next()
 	}
-}
-
-func logPanic(log *slog.Logger, c *gin.Context, value any, stack []byte) {
-	log.ErrorContext(c.Request.Context(), "panic", "request_id", idOf(c), "panic", fmt.Sprint(value), "stack", string(stack))
 }
 
 // securityHeaders sets the headers that have an effect on every response. nosniff keeps a browser from running a JSON text

@@ -10,6 +10,7 @@ import (
 	"menu-api/items"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 // newReplicas starts two APIs over one database, for tokens of one issuer.
@@ -29,7 +30,7 @@ func newReplicasWith(tb testing.TB, open func() items.Store) (one, two *api) {
 	})
 	two = newAPI(tb, func(o *server.Options) {
 		*o = options
-		o.Store, o.Metrics = open(), server.NewMetrics()
+		o.Store, o.Metrics = open(), telemetry.NewMetrics()
 	})
 	two.issuer = one.issuer
 	return one, two

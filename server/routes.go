@@ -29,10 +29,10 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	}
 	engine.Use(requestID)
 	if o.Tracing != nil {
-		engine.Use(o.Tracing.observe)
+		engine.Use(traceRequests(o.Tracing))
 	}
 	engine.Use(
-		observe(o.Logger, o.Metrics, o.Tracing != nil),
+		instrument(o.Logger, o.Metrics),
 		renderProblems(o.HideErrorDetails),
 		recoverPanics(o.Logger),
 		securityHeaders,

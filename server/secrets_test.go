@@ -16,6 +16,7 @@ import (
 
 	"menu-api/items"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 // moodyStore fails as its mood says. The causes of its errors contain details that no client may see.
@@ -85,7 +86,7 @@ func (s moodyStore) Ping(ctx context.Context) error {
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	var mood atomic.Int32
-	metrics := server.NewMetrics()
+	metrics := telemetry.NewMetrics()
 	r := serve(t, func(o *server.Options) {
 		o.Store = moodyStore{o.Store, &mood}
 		o.Metrics = metrics

@@ -9,14 +9,15 @@ import (
 
 	"menu-api/items"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 // A client cannot add series with made-up paths, methods, hosts, subjects, tokens, origins or addresses.
 func TestSeriesAreBounded(t *testing.T) {
 	t.Parallel()
 	a, options := newParts(t)
-	metrics := server.NewMetrics()
-	metrics.WatchKeys(options.Guard.KeyStats)
+	metrics := telemetry.NewMetrics()
+	server.WatchKeys(metrics, options.Guard.KeyStats)
 	options.Metrics, options.Store = metrics, items.Instrument(options.Store, nil, server.ObserveStore(metrics, nil))
 	options.TrustedProxies, options.AuthFailuresPerMinute = []string{"192.0.2.1"}, 100 // httptest's own address
 	s, err := server.New(options)

@@ -12,6 +12,7 @@ import (
 	"menu-api/dashboard"
 	"menu-api/docs"
 	"menu-api/items"
+	"menu-api/server/telemetry"
 )
 
 // Options are the parts of a server and its settings.
@@ -23,12 +24,12 @@ type Options struct {
 	Follower *items.Follower
 	Guard    *authz.Guard
 	Logger   *slog.Logger
-	// Metrics counts the requests. It is served elsewhere, see Metrics.Handler.
-	Metrics *Metrics
+	// Metrics counts the requests. It is served on another listener, see Metrics.Handler.
+	Metrics *telemetry.Metrics
 	// Docs is what the reference has to know of the identity provider.
 	Docs docs.Settings
 	// Tracing records the requests as spans. It may be nil.
-	Tracing *Tracing
+	Tracing *telemetry.Tracing
 	// Dashboard is what the web page has to know of the identity provider.
 	Dashboard dashboard.Settings
 	// CORSOrigins may call the API from a page. Nil means every origin.

@@ -22,6 +22,7 @@ import (
 
 	"menu-api/items"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 // collector is a receiver of OTLP over HTTP.
@@ -98,11 +99,11 @@ func attributesOf(span *tracepb.Span) map[string]string {
 }
 
 // traced is an API that sends its spans to the endpoint. shutdown has the last of them sent.
-func traced(tb testing.TB, endpoint string, change func(*server.Options)) (a *api, metrics *server.Metrics, tracing *server.Tracing) {
+func traced(tb testing.TB, endpoint string, change func(*server.Options)) (a *api, metrics *telemetry.Metrics, tracing *telemetry.Tracing) {
 	tb.Helper()
 	a, metrics = observed(tb, func(o *server.Options) {
 		var err error
-		o.Tracing, err = server.NewTracing(context.Background(), server.TracingOptions{
+		o.Tracing, err = telemetry.NewTracing(context.Background(), telemetry.TracingOptions{
 			Endpoint: endpoint, Headers: map[string]string{"X-Api-Key": "hunter2"}, Version: "v1.2.3", Metrics: o.Metrics, Logger: o.Logger,
 		})
 		if err != nil {
@@ -313,7 +314,7 @@ func TestTracesFollowTheEnvironment(t *testing.T) {
 	})
 	t.Run("a mistake", func(t *testing.T) {
 		t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "no pair")
-		_, err := server.NewTracing(t.Context(), server.TracingOptions{Endpoint: "http://localhost:4318"})
+		_, err := telemetry.NewTracing(t.Context(), telemetry.TracingOptions{Endpoint: "http://localhost:4318"})
 		if err == nil || !strings.Contains(err.Error(), "OTEL_RESOURCE_ATTRIBUTES") {
 			t.Errorf("got %v, want an error that names the variable", err)
 		}

@@ -1,4 +1,4 @@
-package server
+package telemetry
 
 import (
 	"bytes"
@@ -26,12 +26,12 @@ type otlpClient struct {
 
 	mu     sync.Mutex
 	warned time.Time
-	lost   int // since then
+	lost   int // since the last warning
 }
 
 const (
 	exportTimeout = 10 * time.Second // as OTLP has it
-	// warnEvery is how often the log tells of a collector that does not take spans.
+	// warnEvery is the shortest time between two warnings about a collector that does not accept spans.
 	warnEvery = time.Minute
 )
 
@@ -43,7 +43,7 @@ func newOTLPClient(o TracingOptions) *otlpClient {
 		log:     o.Logger,
 		http: &http.Client{
 			Timeout: exportTimeout,
-			// Elsewhere the headers, which may hold a secret, are nobody's business.
+			// A redirect would send the headers, which may hold a secret, to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -58,8 +58,8 @@ func (c *otlpClient) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces implements otlptrace.Client. What the collector does not take is lost, counted and, now and then, logged:
-// it never returns an error, of which the SDK would write a line for every batch.
+// UploadTraces implements otlptrace.Client. Spans that the collector does not accept are lost, counted, and logged once per
+// warnEvery. It never returns an error, because the SDK would log one for every batch.
 func (c *otlpClient) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	n := 0
 	for _, of := range spans {
@@ -68,16 +68,16 @@ func (c *otlpClient) UploadTraces(ctx context.Context, spans []*tracepb.Resource
 		}
 	}
 	if err := c.post(ctx, spans); err != nil {
-		c.metrics.spans.WithLabelValues("lost").Add(float64(n))
+		c.metrics.Spans.WithLabelValues("lost").Add(float64(n))
 		c.warn(err, n)
 		return nil
 	}
-	c.metrics.spans.WithLabelValues("sent").Add(float64(n))
+	c.metrics.Spans.WithLabelValues("sent").Add(float64(n))
 	return nil
 }
 
 func (c *otlpClient) post(ctx context.Context, spans []*tracepb.ResourceSpans) error {
-	// On the wire, this is the request message of the collector's service.
+	// On the wire, TracesData equals the request message of the collector's service.
 	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: spans})
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (c *otlpClient) post(ctx context.Context, spans []*tracepb.ResourceSpans) e
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // lets the connection be reused
 	if response.StatusCode/100 != 2 {
 		return fmt.Errorf("the collector answered %s", response.Status)
 	}

@@ -1,4 +1,4 @@
-package cli
+package telemetry
 
 import (
 	"bytes"
@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"menu-api/config"
 )
 
 // syncBuffer is a buffer that several goroutines may use.
@@ -37,7 +35,7 @@ func TestLogLinesWaitBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &syncBuffer{} // the timer writes too
 		ctx, cancel := context.WithCancel(t.Context())
-		log, writer := newServerLogger(ctx, config.Config{}, out)
+		log, writer := NewBufferedLogger(ctx, out, "", slog.LevelInfo)
 		want := func(when string, lines int) {
 			t.Helper()
 			synctest.Wait()
@@ -64,7 +62,7 @@ func TestLogLinesWaitBriefly(t *testing.T) {
 		want("when told to stop", 6)
 		log.Info("seventh")
 		want("while stopping", 7)
-		writer.writeThrough()
+		writer.WriteThrough()
 		want("at the end", 7)
 	})
 }
@@ -73,14 +71,14 @@ func TestLogIsWrittenWhenMuchWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		log, writer := newServerLogger(t.Context(), config.Config{}, &out)
+		log, writer := NewBufferedLogger(t.Context(), &out, "", slog.LevelInfo)
 		log.Info("first")
 		log.Info("long", "text", strings.Repeat("x", logBuffer))
 		if got := strings.Count(out.String(), "\n"); got != 2 {
 			t.Errorf("got %d lines written, want 2", got)
 		}
 		log.Info("last")
-		writer.writeThrough()
+		writer.WriteThrough()
 		if got := strings.Count(out.String(), "\n"); got != 3 {
 			t.Errorf("got %d lines at the end, want 3", got)
 		}

@@ -1,0 +1,260 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"menu-api/authz"
+	"menu-api/items"
+	"menu-api/server/telemetry"
+)
+
+// instrument adds logs and metrics to every request.
+func instrument(log *slog.Logger, metrics *telemetry.Metrics) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		started := time.Now()
+		metrics.InFlight.Inc()
+		defer metrics.InFlight.Dec()
+		c.Next()
+		took := time.Since(started)
+		countRequest(metrics, c, took)
+		logRequest(log, c, took)
+	}
+}
+
+func countRequest(metrics *telemetry.Metrics, c *gin.Context, took time.Duration) {
+	method := c.Request.Method
+	if c.FullPath() == "" {
+		method = "any" // a client can make up methods
+	}
+	labels := []string{method, routeOf(c), strconv.Itoa(c.Writer.Status())}
+	metrics.Requests.WithLabelValues(labels...).Inc()
+	if !strings.HasPrefix(c.Writer.Header().Get("Content-Type"), "text/event-stream") { // its client decides how long it lasts
+		metrics.Duration.WithLabelValues(labels...).Observe(took.Seconds())
+	}
+	if problem := problemTypeOf(c); problem != "" {
+		metrics.Problems.WithLabelValues(problem).Inc()
+	}
+	if outcome := authOutcome(c); outcome != "" {
+		metrics.Authentication.WithLabelValues(outcome).Inc()
+	}
+	if limited, ok := errors.AsType[*rateLimitError](lastError(c)); ok {
+		metrics.RateLimited.WithLabelValues(limited.policy).Inc()
+	}
+}
+
+// logRequest writes the access log. It logs the template of the route, and neither a query, which may contain secrets, nor
+// a header. The error is the cause of a failure, which the client does not see. docs/operations.md lists the fields.
+func logRequest(log *slog.Logger, c *gin.Context, took time.Duration) {
+	level := slog.LevelInfo
+	switch {
+	case c.Writer.Status() >= http.StatusInternalServerError:
+		level = slog.LevelError
+	case isProbe(c):
+		level = slog.LevelDebug // a probe every few seconds would bury the rest
+	}
+	if !log.Enabled(c.Request.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", idOf(c)),
+		slog.String("method", c.Request.Method),
+		slog.String("route", routeOf(c)),
+		slog.String("path", shorten(c.Request.URL.Path)),
+		slog.Int("status", c.Writer.Status()),
+		slog.Int("bytes", max(0, c.Writer.Size())),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+		slog.String("client", c.ClientIP()),
+	}
+	if principal, ok := authz.PrincipalOf(c); ok {
+		attrs = append(attrs, slog.String("subject", shorten(principal.Subject)))
+	}
+	if id := telemetry.TraceID(c.Request.Context()); id != "" {
+		attrs = append(attrs, slog.String("trace_id", id))
+	}
+	if problem := problemTypeOf(c); problem != "" {
+		attrs = append(attrs, slog.String("problem", problem))
+	}
+	if err := lastError(c); err != nil {
+		attrs = append(attrs, slog.String("error", shorten(err.Error())))
+	}
+	log.LogAttrs(c.Request.Context(), level, "request", attrs...)
+}
+
+func logPanic(log *slog.Logger, c *gin.Context, value any, stack []byte) {
+	log.ErrorContext(c.Request.Context(), "panic", "request_id", idOf(c), "panic", fmt.Sprint(value), "stack", string(stack))
+}
+
+// shorten keeps text from a client from filling the log.
+func shorten(s string) string {
+	const most = 500
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
+
+// routeOf returns the template of the route. There are few, unlike paths.
+func routeOf(c *gin.Context) string {
+	if route := c.FullPath(); route != "" {
+		return route
+	}
+	return "unmatched"
+}
+
+func lastError(c *gin.Context) error {
+	if failure := c.Errors.Last(); failure != nil {
+		return failure.Err
+	}
+	return nil
+}
+
+// traceRequests records each request as a span. It skips probes, which would bury the rest, and event streams, whose spans
+// would end when their clients leave.
+func traceRequests(tracing *telemetry.Tracing) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if isProbe(c) || opensStream(c) {
+			return
+		}
+		name := "HTTP"
+		attributes := []attribute.KeyValue{
+			semconv.URLPath(c.Request.URL.Path), // without the query, which may contain secrets
+			semconv.ClientAddress(c.ClientIP()),
+			semconv.UserAgentOriginal(c.Request.UserAgent()),
+			semconv.HTTPResponseHeader("x-request-id", idOf(c)),
+		}
+		if route := c.FullPath(); route == "" {
+			attributes = append(attributes, semconv.HTTPRequestMethodOther) // a client can make up methods
+		} else {
+			name = c.Request.Method + " " + route
+			attributes = append(attributes, semconv.HTTPRequestMethodKey.String(c.Request.Method), semconv.HTTPRoute(route))
+		}
+		ctx, span := tracing.StartRequest(c.Request.Context(), c.Request.Header, name, attributes...)
+		defer span.End()
+		c.Request = c.Request.WithContext(ctx)
+		c.Next()
+		span.SetAttributes(semconv.HTTPResponseStatusCode(c.Writer.Status()))
+		if problem := problemTypeOf(c); problem != "" {
+			span.SetAttributes(semconv.ErrorTypeKey.String(problem))
+		}
+		if c.Writer.Status() >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, "") // the cause is in the log, under the trace id
+		}
+	}
+}
+
+// ObserveStore returns an observer that measures each operation of the store and, if it belongs to a request that is traced,
+// records it as a span. tracing may be nil.
+func ObserveStore(metrics *telemetry.Metrics, tracing *telemetry.Tracing) items.Observer {
+	return func(ctx context.Context, operation string) (context.Context, func(error)) {
+		start := time.Now()
+		ctx, span := tracing.StartOperation(ctx, "store "+operation)
+		return ctx, func(err error) {
+			outcome := "ok"
+			if err != nil {
+				outcome = outcomeOf(err, storeOutcomes, "failed")
+			}
+			metrics.Store.WithLabelValues(operation, outcome).Observe(time.Since(start).Seconds())
+			span.SetAttributes(attribute.String("store.outcome", outcome))
+			if outcome != "ok" && outcome != "refused" {
+				span.SetStatus(codes.Error, outcome) // the cause is in the log
+			}
+			span.End()
+		}
+	}
+}
+
+// outcome is a value of the label outcome, for an error.
+type outcome struct {
+	err  error
+	name string
+}
+
+// outcomeOf returns the name of the first outcome in the list that the error is.
+func outcomeOf(err error, outcomes []outcome, otherwise string) string {
+	for _, o := range outcomes {
+		if errors.Is(err, o.err) {
+			return o.name
+		}
+	}
+	return otherwise
+}
+
+// storeOutcomes are the outcomes of a store operation besides ok and failed. "refused" means that the store worked and
+// rejected the operation.
+var storeOutcomes = []outcome{
+	{items.ErrUncertain, "uncertain"},
+	{context.Canceled, "canceled"},
+	{context.DeadlineExceeded, "timeout"},
+	{items.ErrUnavailable, "unavailable"},
+	{items.ErrNotFound, "refused"},
+	{items.ErrConflict, "refused"},
+	{items.ErrNotDeleted, "refused"},
+	{items.ErrKeyReused, "refused"},
+	{items.ErrExists, "refused"},
+	{items.ErrBadHistory, "refused"},
+}
+
+// authOutcomes are the outcomes of the guard besides ok.
+var authOutcomes = []outcome{
+	{authz.ErrMissing, "missing"},
+	{authz.ErrMalformed, "malformed"},
+	{authz.ErrExpired, "expired"},
+	{authz.ErrInvalid, "invalid"},
+	{authz.ErrForbidden, "forbidden"},
+	{authz.ErrKeysUnavailable, "keys_unavailable"},
+}
+
+// authOutcome returns the outcome of the guard, or "" on a public route. The error of the guard may not be the last one: the
+// limit on failed tokens adds another.
+func authOutcome(c *gin.Context) string {
+	for _, failure := range c.Errors {
+		if outcome := outcomeOf(failure.Err, authOutcomes, ""); outcome != "" {
+			return outcome
+		}
+	}
+	if _, ok := authz.PrincipalOf(c); ok {
+		return "ok"
+	}
+	return ""
+}
+
+// WatchKeys adds metrics of the issuer's signing keys.
+func WatchKeys(metrics *telemetry.Metrics, stats func() authz.KeyStats) {
+	metrics.GaugeFunc("jwks_keys", "Signing keys of the issuer that can be used.", func() float64 { return float64(stats().Keys) })
+	metrics.GaugeFunc("jwks_age_seconds", "Time since the signing keys were fetched. +Inf without keys.", func() float64 {
+		if s := stats(); s.Keys > 0 {
+			return s.Age.Seconds()
+		}
+		return math.Inf(1)
+	})
+	for _, fetches := range []struct {
+		cause, outcome string
+		count          func(authz.KeyStats) uint64
+	}{
+		{"background", "ok", func(s authz.KeyStats) uint64 { return s.Background.OK }},
+		{"background", "failed", func(s authz.KeyStats) uint64 { return s.Background.Failed }},
+		{"unknown_kid", "ok", func(s authz.KeyStats) uint64 { return s.UnknownKid.OK }},
+		{"unknown_kid", "failed", func(s authz.KeyStats) uint64 { return s.UnknownKid.Failed }},
+		{"unknown_kid", "refused", func(s authz.KeyStats) uint64 { return s.UnknownKid.Refused }},
+	} {
+		metrics.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name:        "jwks_fetches_total",
+			Help:        "Fetches of the issuer's signing keys, by cause and outcome. Refused ones were not made.",
+			ConstLabels: prometheus.Labels{"cause": fetches.cause, "outcome": fetches.outcome},
+		}, func() float64 { return float64(fetches.count(stats())) }))
+	}
+}
