@@ -82,6 +82,9 @@ func Proxy(tb testing.TB, api string) string {
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
+			if r.Out.Body == nil {
+				return
+			}
 			body, _ := io.ReadAll(r.Out.Body) // an incomplete body fails at the API
 			r.Out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 			r.Out.Body, _ = r.Out.GetBody()
