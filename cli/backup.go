@@ -74,7 +74,7 @@ func backupOther(ctx context.Context, store items.Store, file string, moved func
 		return err
 	}
 	defer func() { err = errors.Join(err, local.Close()) }()
-	if _, err := transfer.Copy(ctx, store, local, systemStamp(), false, moved); err != nil {
+	if _, err := transfer.Copy(ctx, store, local, systemAuditInfo(), false, moved); err != nil {
 		return err
 	}
 	return local.Backup(ctx, file)

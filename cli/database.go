@@ -50,15 +50,15 @@ func openMenu(
 	if cfg.SeedMenu {
 		menu = items.DefaultMenu()
 	}
-	if err := store.Seed(ctx, systemStamp(), menu); err != nil {
+	if err := store.Seed(ctx, systemAuditInfo(), menu); err != nil {
 		_ = store.Close()
 		return nil, nil, fmt.Errorf("database %s: put in the default menu: %w", cfg.Database, err)
 	}
 	return store, check, nil
 }
 
-// systemStamp signs what the program itself writes.
-func systemStamp() items.Stamp { return items.Stamp{By: "menu-api", At: time.Now()} }
+// systemAuditInfo signs what the program itself writes.
+func systemAuditInfo() items.AuditInfo { return items.AuditInfo{By: "menu-api", At: time.Now()} }
 
 // quietLogger writes to standard error, because an export may use standard output, and only what a command does not report
 // itself.

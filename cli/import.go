@@ -60,7 +60,7 @@ func importFile(ctx context.Context, cfg config.Config, source transfer.File, st
 		source.Reader, moved = p.reader(source.Reader), nil
 	}
 	defer p.end()
-	count, err := transfer.Import(ctx, store, systemStamp(), source, replace, moved)
+	count, err := transfer.Import(ctx, store, systemAuditInfo(), source, replace, moved)
 	if err == nil {
 		p.done("imported " + count.String())
 	}

@@ -56,7 +56,7 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 	}
 	p := byRecords(stderr, "restore")
 	defer p.end()
-	count, err := transfer.Copy(ctx, saved, store, systemStamp(), replace, p.moved)
+	count, err := transfer.Copy(ctx, saved, store, systemAuditInfo(), replace, p.moved)
 	if err == nil {
 		p.done(fmt.Sprintf("restored %s into %s", count, cfg.Database))
 	}

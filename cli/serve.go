@@ -18,6 +18,7 @@ import (
 	"menu-api/dashboard"
 	"menu-api/docs"
 	"menu-api/items"
+	"menu-api/items/feed"
 	"menu-api/server"
 	"menu-api/server/telemetry"
 )
@@ -86,13 +87,13 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	if err != nil {
 		return err
 	}
-	follower := items.NewFollower(store, log)
+	changes := feed.New(store, log)
 	var running sync.WaitGroup
-	running.Go(func() { follower.Run(background) })
+	running.Go(func() { changes.Run(background) })
 	defer func() { stopBackground(); running.Wait() }()
 	server.WatchKeys(metrics, guard.KeyStats)
 	api, err := server.New(server.Options{
-		Store: store, Cache: cache, Follower: follower, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
+		Store: store, Cache: cache, Feed: changes, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
 		Docs:                  docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
 		Dashboard:             dashboard.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
 		CORSOrigins:           cfg.CORSOrigins,

@@ -43,7 +43,7 @@ type fakeStore struct {
 
 func (s *fakeStore) Get(ctx context.Context, _ int64) (items.Item, error) { return s.get(ctx) }
 
-func (s *fakeStore) Create(context.Context, items.Stamp, items.Item) (items.Item, error) {
+func (s *fakeStore) Create(context.Context, items.AuditInfo, items.Item) (items.Item, error) {
 	if s.create != nil {
 		s.create()
 	}
@@ -72,7 +72,7 @@ func assertPrice(t *testing.T, store items.Store, want items.Price) {
 
 func mustCreate(t *testing.T, store items.Store) {
 	t.Helper()
-	if _, err := store.Create(t.Context(), items.Stamp{}, items.Item{}); err != nil {
+	if _, err := store.Create(t.Context(), items.AuditInfo{}, items.Item{}); err != nil {
 		t.Error(err)
 	}
 }

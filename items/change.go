@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Action is what a change did to its item.
+// Action is what a change did to the item.
 type Action string
 
 // The actions.
@@ -16,7 +16,7 @@ const (
 	Updated  Action = "update"
 	Deleted  Action = "delete"
 	Restored Action = "restore"
-	// Imported stands for many items at once, imported or removed. It is in the feed alone, never in the history of an item.
+	// Imported means that many items were imported or removed at once. It is only in the feed, not in the history of an item.
 	Imported Action = "import"
 )
 
@@ -29,31 +29,31 @@ type Change struct {
 	By string `json:"by"`
 	// At is in UTC, to the millisecond.
 	At time.Time `json:"at"`
-	// Before and After are the item on either side of the change. Before is nil for a new item and a restored one, After
-	// for a deleted one.
+	// Before and After are the item before and after the change. Before is nil if the change created or restored the item,
+	// After if it deleted the item. Stores keep After only: Before is the After of the previous version.
 	Before *Item `json:"before"`
 	After  *Item `json:"after"`
 
-	// Place is where the change stands in the feed.
-	Place Place `json:"-"`
+	// Number is the place of the change in the feed.
+	Number int64 `json:"-"`
 }
 
-// Stamp is what a write is signed with in the history.
-type Stamp struct {
+// AuditInfo is recorded with a write: who made it, when, and under which idempotency key.
+type AuditInfo struct {
 	By string
 	At time.Time
 	// Key makes a retried request count once. It may be nil.
 	Key *Key
 }
 
-// Key is an idempotency key. It belongs to the subject of its stamp.
+// Key is an idempotency key. Keys of different subjects are different.
 type Key struct {
 	Value string
-	// Fingerprint tells whether a request under the same key is the same request.
+	// Fingerprint is a digest of the request: a different request with the same key is an error.
 	Fingerprint [sha256.Size]byte
 }
 
-// ID is what a store keeps of the key: a digest of it and the subject, of fixed size whatever a client sends.
+// ID returns the digest of the subject and the key, under which a store keeps the key.
 func (k *Key) ID(subject string) []byte {
 	id := sha256.Sum256([]byte(subject + "\x00" + k.Value))
 	return id[:]
@@ -62,10 +62,10 @@ func (k *Key) ID(subject string) []byte {
 // KeyLifetime is how long a key is remembered.
 const KeyLifetime = 24 * time.Hour
 
-// TimeOf is the time that stores keep as milliseconds since 1970.
+// TimeOf returns the time of so many milliseconds since 1970, as stores keep it.
 func TimeOf(milliseconds int64) time.Time { return time.UnixMilli(milliseconds).UTC() }
 
-// Snapshot is the JSON of an item as histories keep it. It is nil for no item.
+// Snapshot returns the JSON of an item as the history keeps it, or nil for nil.
 func Snapshot(item *Item) (*string, error) {
 	if item == nil {
 		return nil, nil //nolint:nilnil // no item, no snapshot
@@ -78,7 +78,7 @@ func Snapshot(item *Item) (*string, error) {
 	return &s, nil
 }
 
-// FromSnapshot reads a snapshot of an item at the version.
+// FromSnapshot decodes a snapshot of an item at a version.
 func FromSnapshot(snapshot *string, version int64) (*Item, error) {
 	if snapshot == nil {
 		return nil, nil //nolint:nilnil // no snapshot, no item

@@ -21,8 +21,6 @@ var (
 	ErrExists = errors.New("there is, or was, an item with this id")
 	// ErrBadHistory says that the history of imported items does not fit them. Nothing was changed.
 	ErrBadHistory = errors.New("the history does not fit the items")
-	// ErrTooManyClients says that the maximum number of event streams is open.
-	ErrTooManyClients = errors.New("too many event streams")
 	// ErrUncertain says that the connection to the store was lost during a write, so that its outcome is unknown.
 	ErrUncertain = errors.New("the outcome of the write is unknown")
 	// ErrUnavailable says that the store does not respond. The same request may succeed later.

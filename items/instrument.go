@@ -50,52 +50,52 @@ func (s *instrumented) Get(ctx context.Context, id int64) (item Item, err error)
 }
 
 // Create implements Store.
-func (s *instrumented) Create(ctx context.Context, stamp Stamp, item Item) (created Item, err error) {
+func (s *instrumented) Create(ctx context.Context, info AuditInfo, item Item) (created Item, err error) {
 	ctx, end := s.write(ctx, "create")
 	defer func() { end(err) }()
-	return s.store.Create(ctx, stamp, item)
+	return s.store.Create(ctx, info, item)
 }
 
 // Update implements Store.
-func (s *instrumented) Update(ctx context.Context, stamp Stamp, id int64, change func(Item) (Item, error)) (item Item, err error) {
+func (s *instrumented) Update(ctx context.Context, info AuditInfo, id int64, change func(Item) (Item, error)) (item Item, err error) {
 	ctx, end := s.write(ctx, "update")
 	defer func() { end(err) }()
-	return s.store.Update(ctx, stamp, id, change)
+	return s.store.Update(ctx, info, id, change)
 }
 
 // Delete implements Store.
-func (s *instrumented) Delete(ctx context.Context, stamp Stamp, id int64, allow func(Item) error) (item Item, err error) {
+func (s *instrumented) Delete(ctx context.Context, info AuditInfo, id int64, allow func(Item) error) (item Item, err error) {
 	ctx, end := s.write(ctx, "delete")
 	defer func() { end(err) }()
-	return s.store.Delete(ctx, stamp, id, allow)
+	return s.store.Delete(ctx, info, id, allow)
 }
 
 // Restore implements Store.
-func (s *instrumented) Restore(ctx context.Context, stamp Stamp, id int64) (item Item, err error) {
+func (s *instrumented) Restore(ctx context.Context, info AuditInfo, id int64) (item Item, err error) {
 	ctx, end := s.write(ctx, "restore")
 	defer func() { end(err) }()
-	return s.store.Restore(ctx, stamp, id)
+	return s.store.Restore(ctx, info, id)
 }
 
 // Reset implements Store.
-func (s *instrumented) Reset(ctx context.Context, stamp Stamp, menu []Item) (list []Item, err error) {
+func (s *instrumented) Reset(ctx context.Context, info AuditInfo, menu []Item) (list []Item, err error) {
 	ctx, end := s.write(ctx, "reset")
 	defer func() { end(err) }()
-	return s.store.Reset(ctx, stamp, menu)
+	return s.store.Reset(ctx, info, menu)
 }
 
 // Seed implements Store.
-func (s *instrumented) Seed(ctx context.Context, stamp Stamp, menu []Item) (err error) {
+func (s *instrumented) Seed(ctx context.Context, info AuditInfo, menu []Item) (err error) {
 	ctx, end := s.write(ctx, "seed")
 	defer func() { end(err) }()
-	return s.store.Seed(ctx, stamp, menu)
+	return s.store.Seed(ctx, info, menu)
 }
 
 // Import implements Store.
-func (s *instrumented) Import(ctx context.Context, stamp Stamp, replace bool, next func() (Record, error)) (err error) {
+func (s *instrumented) Import(ctx context.Context, info AuditInfo, replace bool, next func() (Record, error)) (err error) {
 	ctx, end := s.write(ctx, "import")
 	defer func() { end(err) }()
-	return s.store.Import(ctx, stamp, replace, next)
+	return s.store.Import(ctx, info, replace, next)
 }
 
 // Export implements Store.
@@ -113,10 +113,17 @@ func (s *instrumented) History(ctx context.Context, id, before int64, limit int)
 }
 
 // Changes implements Store.
-func (s *instrumented) Changes(ctx context.Context, after Cursor, limit int) (changes []Change, next Cursor, err error) {
+func (s *instrumented) Changes(ctx context.Context, after int64, limit int) (changes []Change, err error) {
 	ctx, end := s.observe(ctx, "changes")
 	defer func() { end(err) }()
 	return s.store.Changes(ctx, after, limit)
+}
+
+// Feed implements Store. It is a part of the operation "changes".
+func (s *instrumented) Feed(ctx context.Context) (feed Feed, err error) {
+	ctx, end := s.observe(ctx, "changes")
+	defer func() { end(err) }()
+	return s.store.Feed(ctx)
 }
 
 // Ping implements Store.
@@ -126,8 +133,8 @@ func (s *instrumented) Ping(ctx context.Context) (err error) {
 	return s.store.Ping(ctx)
 }
 
-// Await implements Store. Its duration says nothing, because waiting is its purpose.
-func (s *instrumented) Await(ctx context.Context) error { return s.store.Await(ctx) }
+// Wait implements Store. Its duration says nothing, because waiting is its purpose.
+func (s *instrumented) Wait(ctx context.Context) error { return s.store.Wait(ctx) }
 
 // Close implements Store.
 func (s *instrumented) Close() error { return s.store.Close() }

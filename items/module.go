@@ -8,7 +8,6 @@ type Module struct {
 	cache      *ResponseCache
 	access     Access
 	categories categories
-	streams    *streams
 }
 
 // Access is what the module needs to know about the caller of a request.
@@ -20,15 +19,9 @@ type Access struct {
 }
 
 // NewModule returns the menu over the store. The cache is the one that the store invalidates, see Instrument.
-func NewModule(store Store, cache *ResponseCache, access Access, live Live) *Module {
-	if live.Follower != nil { // without one, a change from another process is seen within a second
-		live.Follower.First(cache.Changed)
-	}
-	return &Module{service: NewService(store), cache: cache, access: access, streams: &streams{Live: live}}
+func NewModule(store Store, cache *ResponseCache, access Access) *Module {
+	return &Module{service: NewService(store), cache: cache, access: access}
 }
-
-// Clients counts the clients that follow the menu.
-func (m *Module) Clients() int64 { return m.streams.clients.Load() }
 
 // Controller returns the controller of a contract over this menu.
 func (m *Module) Controller(contract Contract) Controller {
@@ -49,9 +42,6 @@ func (m *Module) Mount(public, guarded gin.IRouter) {
 		public.Handle(method, "/items/:id", ctl.Get)
 		guarded.Handle(method, "/items/:id/history", require(UpdateItems), ctl.history)
 	}
-
-	public.GET(EventsPath, m.streams.get)
-	public.HEAD(EventsPath, m.streams.head)
 
 	guarded.POST("/items", require(CreateItems), ctl.Create)
 	guarded.PUT("/items", require(UpdateItems), ctl.Replace)

@@ -23,9 +23,9 @@ type Author struct {
 	Key     *Key
 }
 
-// stamp returns what the history records about a write at this moment. PostgreSQL cannot store U+0000 in a text.
-func (a Author) stamp() Stamp {
-	return Stamp{By: strings.ReplaceAll(a.Subject, "\x00", "\uFFFD"), At: time.Now(), Key: a.Key}
+// auditInfo returns what the history records about a write at this moment. PostgreSQL cannot store U+0000 in a text.
+func (a Author) auditInfo() AuditInfo {
+	return AuditInfo{By: strings.ReplaceAll(a.Subject, "\x00", "\uFFFD"), At: time.Now(), Key: a.Key}
 }
 
 // Condition checks an item before a write. Its error is returned to the caller unchanged.
@@ -53,7 +53,7 @@ func (s *Service) Create(ctx context.Context, author Author, input *Input) (Item
 	if err != nil {
 		return Item{}, err
 	}
-	return s.once(author, func(stamp Stamp) (Item, error) { return s.store.Create(ctx, stamp, item) })
+	return s.once(author, func(info AuditInfo) (Item, error) { return s.store.Create(ctx, info, item) })
 }
 
 // Replace replaces the fields of an item. If pathID is noID, the input names the item.
@@ -77,7 +77,7 @@ func (s *Service) Patch(ctx context.Context, author Author, pathID int64, input 
 }
 
 func (s *Service) update(ctx context.Context, author Author, id int64, may Condition, change func(Item) Item) (Item, error) {
-	return s.store.Update(ctx, author.stamp(), id, func(current Item) (Item, error) {
+	return s.store.Update(ctx, author.auditInfo(), id, func(current Item) (Item, error) {
 		if err := may(current); err != nil {
 			return Item{}, err
 		}
@@ -88,18 +88,18 @@ func (s *Service) update(ctx context.Context, author Author, id int64, may Condi
 // Delete removes an item and returns what it was.
 // Returns ErrNotFound, or the condition's error, in this order.
 func (s *Service) Delete(ctx context.Context, author Author, id int64, may Condition) (Item, error) {
-	return s.store.Delete(ctx, author.stamp(), id, may)
+	return s.store.Delete(ctx, author.auditInfo(), id, may)
 }
 
 // Restore brings a deleted item back as it last was.
 // Returns ErrNotFound, ErrNotDeleted, ErrKeyReused or ErrKeyInFlight.
 func (s *Service) Restore(ctx context.Context, author Author, id int64) (Item, error) {
-	return s.once(author, func(stamp Stamp) (Item, error) { return s.store.Restore(ctx, stamp, id) })
+	return s.once(author, func(info AuditInfo) (Item, error) { return s.store.Restore(ctx, info, id) })
 }
 
 // Reset removes every item and puts the menu in their place, in one step. It returns the new items.
 func (s *Service) Reset(ctx context.Context, author Author, menu []Item) ([]Item, error) {
-	return s.store.Reset(ctx, author.stamp(), menu)
+	return s.store.Reset(ctx, author.auditInfo(), menu)
 }
 
 // History returns at most limit changes of an item, also of a deleted one, newest first, those with a version under
@@ -115,7 +115,7 @@ func (s *Service) History(ctx context.Context, id, before int64, limit int) (pag
 
 // once refuses a request whose key is that of a request in progress. The store sees to those that are over. Two replicas
 // do not know of each other's requests: there the second waits in the store for the first, and has its answer.
-func (s *Service) once(author Author, write func(Stamp) (Item, error)) (Item, error) {
+func (s *Service) once(author Author, write func(AuditInfo) (Item, error)) (Item, error) {
 	if author.Key != nil {
 		key := [2]string{author.Subject, author.Key.Value}
 		if _, busy := s.inFlight.LoadOrStore(key, true); busy {
@@ -123,5 +123,5 @@ func (s *Service) once(author Author, write func(Stamp) (Item, error)) (Item, er
 		}
 		defer s.inFlight.Delete(key)
 	}
-	return write(author.stamp())
+	return write(author.auditInfo())
 }

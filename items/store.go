@@ -7,85 +7,97 @@ import (
 
 // Store keeps the menu and its history. Every engine passes the suite in items/storetest.
 //
-// What a method returned without an error is durable: it survives a crash of the process and of the machine, as far as
-// the file system keeps its word. A method that returned an error has changed nothing, unless the error is ErrUncertain.
+// If a method returns no error, its effect is durable: it survives a crash of the process and of the machine, as far as the
+// file system keeps its promises. If a method returns an error, it has changed nothing, unless the error is ErrUncertain.
 // All methods are safe for concurrent use and see each other's effects in one order.
 //
-// Every write puts one Change with the stamp into the history, in the same transaction, and raises the item's version by
-// one; a new item has version 1.
+// Every write adds one Change with the audit info to the history, in the same transaction, and raises the item's version
+// by one. A new item has version 1.
 //
-// Apart from the errors named below, a method returns ErrUnavailable (wrapped) when the engine cannot answer for now,
-// and the context's error when the context ended first.
+// In addition to the errors named below, a method returns ErrUnavailable (wrapped) if the engine cannot answer for now,
+// and the context's error if the context ends first.
 type Store interface {
 	// List returns the items that the query asks for, in its order.
 	List(ctx context.Context, query Query) ([]Item, error)
 
-	// Get returns the item. Returns ErrNotFound if there is none with the id.
+	// Get returns the item, or ErrNotFound if no item has the id.
 	Get(ctx context.Context, id int64) (Item, error)
 
-	// Create adds the item under a new id, whatever id it carries, and returns it as stored. Ids rise; the id of a
-	// deleted item is not given out again.
+	// Create adds the item under a new id, ignoring the id it carries, and returns it as stored. Ids rise, and the id of a
+	// deleted item is not used again.
 	//
-	// If the stamp has a Key that was used before, nothing is changed: Create returns the item as that write left it, or
-	// ErrKeyReused if it was another request. A key is remembered for KeyLifetime after its write.
-	Create(ctx context.Context, stamp Stamp, item Item) (Item, error)
+	// If the Key of the audit info was used before, Create changes nothing: it returns the item as that write left it, or
+	// ErrKeyReused if that was another request. A key is remembered for KeyLifetime after its write.
+	Create(ctx context.Context, info AuditInfo, item Item) (Item, error)
 
-	// Update replaces the item by what change makes of it and returns it as stored, its id unchanged. No other write
-	// comes between the item that change is given and the one that it returns. change may be called more than once and
-	// must have no effects of its own; it must not call the store. Returns ErrNotFound if there is no item with the id,
-	// and the error of change as it is.
-	Update(ctx context.Context, stamp Stamp, id int64, change func(Item) (Item, error)) (Item, error)
+	// Update replaces the item by the result of change and returns it as stored, with the same id. No other write happens
+	// between the item that change receives and the item that it returns. change may be called more than once, so it must
+	// have no side effects; it must not call the store. Update returns ErrNotFound if no item has the id, and an error of
+	// change unchanged.
+	Update(ctx context.Context, info AuditInfo, id int64, change func(Item) (Item, error)) (Item, error)
 
-	// Delete removes the item and returns what it was. allow decides on the item as it is at that moment, under the
-	// terms of change in Update. Returns ErrNotFound if there is no item with the id, and the error of allow as it is.
-	Delete(ctx context.Context, stamp Stamp, id int64, allow func(Item) error) (Item, error)
+	// Delete removes the item and returns it as it was. allow decides on the item as it is at that moment; it follows the
+	// rules for change in Update. Delete returns ErrNotFound if no item has the id, and an error of allow unchanged.
+	Delete(ctx context.Context, info AuditInfo, id int64, allow func(Item) error) (Item, error)
 
-	// Restore brings a deleted item back as it last was and returns it. Its version goes on rising. The stamp's Key works
-	// as in Create. Returns ErrNotDeleted if the item is there, and ErrNotFound if there never was one with the id.
-	Restore(ctx context.Context, stamp Stamp, id int64) (Item, error)
+	// Restore brings a deleted item back as it was and returns it. Its version keeps rising. The Key works as in Create.
+	// Restore returns ErrNotDeleted if the item exists, and ErrNotFound if there never was an item with the id.
+	Restore(ctx context.Context, info AuditInfo, id int64) (Item, error)
 
-	// Reset removes every item, as Delete does, and then adds those of the menu, as Create does, in one step: no other
-	// write comes between. It returns the new items as stored. In the feed it is one change, with the id 0.
-	Reset(ctx context.Context, stamp Stamp, menu []Item) ([]Item, error)
+	// Reset deletes every item, as Delete does, and then adds the items of the menu, as Create does, in one step: no other
+	// write happens in between. It returns the new items as stored. In the feed it is one change, with the item id 0.
+	Reset(ctx context.Context, info AuditInfo, menu []Item) ([]Item, error)
 
-	// History returns at most limit changes of the item, those with a version under before, newest first. before 0 begins
-	// with the newest. Returns ErrNotFound if there never was an item with the id.
+	// History returns at most limit changes of the item with a version below before, newest first. If before is 0, it
+	// starts with the newest. History returns ErrNotFound if there never was an item with the id.
 	History(ctx context.Context, id, before int64, limit int) ([]Change, error)
 
-	// Changes returns at most limit changes of any item that were committed after the cursor was, and the cursor that
-	// comes after them. Those of one item come in the order of their versions. A nil cursor stands for now: it returns no
-	// changes and the cursor to begin with. No change is ever skipped, in whatever order transactions commit. A change
-	// with the id 0 says that many items have changed at once. Here alone, changes tell their Place.
-	Changes(ctx context.Context, after Cursor, limit int) ([]Change, Cursor, error)
+	// Changes returns at most limit changes of any item whose number is above after, in ascending order. Numbers rise in
+	// the order of commits, so a reader that continues after the last number misses nothing. Numbers may have gaps.
+	// Imported history has no number and is not in the feed. A change with the item id 0 says that many items have changed
+	// at once. Only the changes that this method returns have a Number, and they have no Before.
+	Changes(ctx context.Context, after int64, limit int) ([]Change, error)
 
-	// Await returns when there may be new changes, also those of other processes, at the latest after PollInterval. It
-	// returns the context's error when the context ends first.
-	Await(ctx context.Context) error
+	// Feed returns the identity of the change feed and its newest number.
+	Feed(ctx context.Context) (Feed, error)
 
-	// Seed adds the items, under new ids, if Seed or Import was never called on this database before; otherwise it does
-	// nothing. Seeding with no items leaves the database empty for good.
-	Seed(ctx context.Context, stamp Stamp, items []Item) error
+	// Wait returns when there may be new changes, including those of other processes, at the latest after PollInterval. If
+	// the context ends first, it returns the context's error.
+	Wait(ctx context.Context) error
+
+	// Seed adds the items under new ids, unless Seed or Import was called on this database before. Seeding with no items
+	// leaves the database empty for good.
+	Seed(ctx context.Context, info AuditInfo, items []Item) error
 
 	// Export calls yield with the items, ids ascending, and then, if history is true, with every change, by item and
-	// version. It all comes from one moment, while writes go on. Returns the error of yield as it is.
+	// version. The records are those of one moment, while writes continue. Export returns an error of yield unchanged.
 	Export(ctx context.Context, history bool, yield func(Record) error) error
 
-	// Import adds the records that next returns until io.EOF: all of them, or none. An item without an id is given a new
-	// one. An item without a version is new in the history, under the stamp; one with a version brings its history along
-	// in records of changes, which come after all items. With replace, everything that was there before is removed first.
+	// Import adds the records that next returns until io.EOF: all of them, or none. An item without an id gets a new one.
+	// An item without a version is new in the history, with the audit info. An item with a version brings its history in
+	// records of changes, which follow all items. With replace, Import first removes everything, and the feed gets a new id.
+	// In the feed an import is one change, with the item id 0.
 	//
-	// Returns ErrExists inside a *RecordError if there is, or was, an item with the id; ErrBadHistory if the history of an
-	// item does not end with its version; and the error of next as it is.
-	Import(ctx context.Context, stamp Stamp, replace bool, next func() (Record, error)) error
+	// Import returns ErrExists inside a *RecordError if an item with the id exists or existed; ErrBadHistory if the history
+	// of an item has a gap or does not end with its version; and an error of next unchanged.
+	Import(ctx context.Context, info AuditInfo, replace bool, next func() (Record, error)) error
 
 	// Ping returns nil if the store can answer.
 	Ping(ctx context.Context) error
 
-	// Close releases the store after the calls in progress have ended. No method may be called afterwards.
+	// Close closes the store after the calls in progress have ended. No method may be called afterwards.
 	Close() error
 }
 
-// PollInterval is how often Await looks for the changes of other processes.
+// Feed says which feed of changes a database has, and how far it reaches.
+type Feed struct {
+	// ID changes when the database is replaced: numbers of different feeds cannot be compared.
+	ID string
+	// Newest is the number of the newest change.
+	Newest int64
+}
+
+// PollInterval is how often Wait looks for the changes of other processes.
 const PollInterval = 250 * time.Millisecond
 
 // Record is one record of an export: an item, or a change.

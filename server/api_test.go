@@ -17,6 +17,7 @@ import (
 	"menu-api/authz/authztest"
 	"menu-api/docs/docstest"
 	"menu-api/items"
+	"menu-api/items/feed"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/sqlite"
@@ -40,21 +41,21 @@ func newAPI(tb testing.TB, change func(*server.Options)) *api {
 	return serve(tb, change, nil).api
 }
 
-// mustFollow returns a follower of the store that runs until the test is over.
-func mustFollow(tb testing.TB, store items.Store) *items.Follower {
+// mustFollow returns a change feed of the store that runs until the test ends.
+func mustFollow(tb testing.TB, store items.Store) *feed.ChangeFeed {
 	tb.Helper()
-	follower := items.NewFollower(store, nil)
+	changes := feed.New(store, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { follower.Run(ctx) })
+	running.Go(func() { changes.Run(ctx) })
 	tb.Cleanup(func() { cancel(); running.Wait() })
-	return follower
+	return changes
 }
 
 func newParts(tb testing.TB) (*api, server.Options) {
 	tb.Helper()
 	store := openStore(tb)
-	if err := store.Seed(context.Background(), items.Stamp{}, items.DefaultMenu()); err != nil {
+	if err := store.Seed(context.Background(), items.AuditInfo{}, items.DefaultMenu()); err != nil {
 		tb.Fatal(err)
 	}
 	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &syncBuffer{}, client: newClient(tb)}

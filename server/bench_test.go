@@ -46,7 +46,7 @@ func calls(tb testing.TB) []*call {
 	tb.Helper()
 	a, options := newParts(tb)
 	options.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // encoding the lines is part of the cost
-	options.Follower = mustFollow(tb, options.Store)
+	options.Feed = mustFollow(tb, options.Store)
 	options.MaxConcurrent = 1000
 	s, err := server.New(options)
 	if err != nil {

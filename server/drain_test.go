@@ -32,7 +32,7 @@ func serve(tb testing.TB, change func(*server.Options), silent *atomic.Int64) *r
 	if change != nil {
 		change(&options)
 	}
-	options.Follower = mustFollow(tb, options.Store)
+	options.Feed = mustFollow(tb, options.Store)
 	s, err := server.New(options)
 	if err != nil {
 		tb.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"menu-api/items"
+	"menu-api/items/feed"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/server"
@@ -36,14 +37,14 @@ type streamEvent struct {
 	retry          string
 }
 
-// patience is for what takes moments.
+// patience bounds the wait for what takes moments.
 const patience = 30 * time.Second
 
 // open opens a stream. Headers are pairs of name and value.
 func (a *api) open(headers ...string) *stream {
 	a.tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+items.EventsPath, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+feed.Path, http.NoBody)
 	if err != nil {
 		a.tb.Fatal(err)
 	}
@@ -106,7 +107,7 @@ func (s *stream) block() (e streamEvent) {
 	return streamEvent{}
 }
 
-// next reads the next event. The test ends if there is none.
+// next reads the next event. The test fails if the stream ends.
 func (s *stream) next() streamEvent {
 	s.tb.Helper()
 	timer := time.AfterFunc(patience, s.close)
@@ -178,7 +179,7 @@ func TestEventsResetOnImport(t *testing.T) {
 	s, away := a.follow(), a.follow()
 	away.close()
 	next := func() (items.Record, error) { return items.Record{}, io.EOF }
-	if err := store.Import(context.Background(), items.Stamp{}, true, next); err != nil {
+	if err := store.Import(context.Background(), items.AuditInfo{}, true, next); err != nil {
 		t.Fatal(err)
 	}
 	reset := s.next()
@@ -197,27 +198,36 @@ func TestEventsResetOnImport(t *testing.T) {
 	}
 }
 
-// A cursor that is none, or of another database, is not an error that a browser would give up over.
+// An invalid id, or one of another database, gets a reset: after an error, a browser would not reconnect.
 func TestEventsUnknownLastEventID(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	known := a.follow().lastID
+	id, number, ok := strings.Cut(known, "-")
+	if !ok || id == "" || number == "" {
+		t.Fatalf("got id %q, want a feed and a number", known)
+	}
 	for name, id := range map[string]string{
-		"garbage":          "garbage",
-		"a huge one":       strings.Repeat("9", 50_000),
-		"many numbers":     strings.Repeat("1.", 20_000) + "1",
-		"negative":         "-1",
-		"not a number":     strings.ReplaceAll(known, "0", "NaN") + "x",
-		"of the future":    known[:strings.LastIndex(known, ".")+1] + "4611686018427387904",
-		"out of range":     known[:strings.LastIndex(known, ".")+1] + "9223372036854775808",
-		"another engine's": known + ".0.1",
-		"an ancestor's":    "+" + known,
-		"markup":           "<script>alert(1)</script>",
-		"UTF-8":            "\u202e\u00e9",
+		"garbage":                "garbage",
+		"huge":                   strings.Repeat("9", 50_000),
+		"many numbers":           strings.Repeat("1-", 20_000) + "1",
+		"the old format":         number,
+		"several old numbers":    "3.0.1.0.0.0.0.0",
+		"a negative number":      id + "--1",
+		"not a number":           id + "-NaN",
+		"a number of the future": id + "-4611686018427387904",
+		"a number out of range":  id + "-9223372036854775808",
+		"a number with a sign":   id + "-+" + number,
+		"a number with a zero":   id + "-0" + number,
+		"two numbers":            known + "-1",
+		"another feed":           "0123456789abcdef-" + number,
+		"no feed":                "-" + number,
+		"markup":                 "<script>alert(1)</script>",
+		"UTF-8":                  "\u202e\u00e9",
 	} {
 		s := a.follow("Last-Event-ID", id)
 		if s.lastID != known {
-			t.Errorf("%s: got %q as the place to resume from, want %q", name, s.lastID, known)
+			t.Errorf("%s: got %q as the id to resume from, want %q", name, s.lastID, known)
 		}
 		if e := s.next(); e.name != "reset" || e.id != known {
 			t.Errorf("%s: got %+v, want a reset at %s", name, e, known)
@@ -226,7 +236,7 @@ func TestEventsUnknownLastEventID(t *testing.T) {
 	}
 }
 
-// A client that comes and goes, to either of two replicas, has every change once and those of an item in order.
+// A client that reconnects to either of two replicas gets every change once, and those of an item in order.
 func TestEventsResumeWithoutLoss(t *testing.T) {
 	t.Parallel()
 	for name, replicas := range eventReplicas(t) {
@@ -265,7 +275,7 @@ func TestEventsResumeWithoutLoss(t *testing.T) {
 	}
 }
 
-// eventReplicas are two APIs over one database, for each way in which they learn of each other's changes.
+// eventReplicas returns two APIs over one database, for each way in which they learn of each other's changes.
 func eventReplicas(tb testing.TB) map[string][2]*api {
 	tb.Helper()
 	if !strings.HasPrefix(pgtest.DatabaseURL(tb), "postgres") {
@@ -307,18 +317,18 @@ func TestEventsHead(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.MaxEventClients = 1 })
 	a.follow()
-	r := a.do("HEAD", items.EventsPath, "")
+	r := a.do("HEAD", feed.Path, "")
 	r.assertStatus(t, 200)
 	assertHeader(t, r, "Content-Type", "text/event-stream; charset=utf-8")
 	assertHeader(t, r, "Cache-Control", "no-store")
 }
 
-// Streams have a bound of their own and take no place from requests.
+// Streams have their own limit and do not count towards that of requests.
 func TestEventClientsAreBounded(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.MaxEventClients, o.MaxConcurrent = 3, 1 })
 	clients := []*stream{a.follow(), a.follow(), a.follow()}
-	r := a.do("GET", items.EventsPath, "")
+	r := a.do("GET", feed.Path, "")
 	r.assertStatus(t, 503)
 	assertHeader(t, r, "Retry-After", "10")
 	if p := r.mustProblem(t); p.Type != "urn:problem-type:menu-api:too-many-event-clients" {
@@ -338,11 +348,11 @@ func TestEventClientsAreBounded(t *testing.T) {
 	}
 }
 
-// Pages on origins that are not on the list are refused, as everywhere.
+// Pages on origins that are not on the list are rejected, as everywhere.
 func TestEventsFromForeignOrigin(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.CORSOrigins = []string{"http://localhost:4040"} })
-	r := a.do("GET", items.EventsPath, "", "Origin", "https://evil.example")
+	r := a.do("GET", feed.Path, "", "Origin", "https://evil.example")
 	r.assertStatus(t, 403)
 	r.mustProblem(t)
 	s := a.follow("Origin", "http://localhost:4040")
@@ -351,18 +361,18 @@ func TestEventsFromForeignOrigin(t *testing.T) {
 	}
 }
 
-// The log has a line for a stream once it is over, and the client that left is no error.
+// The log has a line for a stream when it has ended, and a client that disconnects is no error.
 func TestEventsAreLogged(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	s := a.follow("Last-Event-ID", "secret-of-the-client")
 	time.Sleep(50 * time.Millisecond)
-	if strings.Contains(a.log.String(), items.EventsPath) {
+	if strings.Contains(a.log.String(), feed.Path) {
 		t.Error("the stream is in the log before it is over")
 	}
 	s.close()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if log := a.log.String(); strings.Contains(log, items.EventsPath) {
+		if log := a.log.String(); strings.Contains(log, feed.Path) {
 			last := log[strings.LastIndex(strings.TrimSpace(log), "\n")+1:]
 			line := mustDecode[struct {
 				Level    string
@@ -380,14 +390,14 @@ func TestEventsAreLogged(t *testing.T) {
 	}
 }
 
-// serveWith serves the API of the options with an http.Server and connections that are changed before.
+// serveWith serves the API with an http.Server and with connections that adjust has changed.
 func serveWith(tb testing.TB, change func(*server.Options), srv *http.Server, adjust func(*net.TCPConn)) *api {
 	tb.Helper()
 	a, options := newParts(tb)
 	if change != nil {
 		change(&options)
 	}
-	options.Follower = mustFollow(tb, options.Store)
+	options.Feed = mustFollow(tb, options.Store)
 	s, err := server.New(options)
 	if err != nil {
 		tb.Fatal(err)
@@ -428,7 +438,7 @@ func TestEventsOutliveTimeouts(t *testing.T) {
 	}
 }
 
-// A server that stops ends its streams at once, in good order, so that nothing waits for them.
+// A server that stops ends its streams immediately, so that nothing waits for them.
 func TestEventsEndWhenTheServerStops(t *testing.T) {
 	t.Parallel()
 	r := serve(t, func(o *server.Options) { o.ShutdownGrace = time.Minute }, nil)
@@ -449,7 +459,7 @@ func TestEventsEndWhenTheServerStops(t *testing.T) {
 	}
 }
 
-// A client that reads nothing is let go, and holds nobody up.
+// A client that reads nothing is disconnected and delays no other client.
 func TestEventsSlowClient(t *testing.T) {
 	t.Parallel()
 	a := serveWith(t, func(o *server.Options) { o.MaxEventClients = 2 }, &http.Server{}, func(conn *net.TCPConn) {
@@ -461,7 +471,7 @@ func TestEventsSlowClient(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.(*net.TCPConn).SetReadBuffer(4096)
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", items.EventsPath); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", feed.Path); err != nil {
 		t.Fatal(err)
 	}
 	if err := readUntil(conn, "event: ready"); err != nil {
@@ -509,7 +519,7 @@ func TestEventClientsMemory(t *testing.T) { //nolint:paralleltest // measures th
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
-		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", items.EventsPath); err != nil {
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", feed.Path); err != nil {
 			t.Fatal(err)
 		}
 		conns[i] = conn

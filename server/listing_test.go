@@ -114,7 +114,7 @@ func TestLargeMenu(t *testing.T) {
 	for i := range 1500 {
 		records = append(records, items.Record{Item: &items.Item{Name: fmt.Sprint("Item ", i), Price: items.Price(i)}})
 	}
-	err := store.Import(t.Context(), items.Stamp{By: "test"}, false, func() (items.Record, error) {
+	err := store.Import(t.Context(), items.AuditInfo{By: "test"}, false, func() (items.Record, error) {
 		if len(records) == 0 {
 			return items.Record{}, io.EOF
 		}

@@ -377,7 +377,7 @@ func TestResetLargeMenu(t *testing.T) {
 	var store items.Store
 	a := newAPI(t, func(o *server.Options) { store = o.Store })
 	n := 0
-	err := store.Import(context.Background(), items.Stamp{By: "test"}, false, func() (items.Record, error) {
+	err := store.Import(context.Background(), items.AuditInfo{By: "test"}, false, func() (items.Record, error) {
 		if n++; n > largeMenu {
 			return items.Record{}, io.EOF
 		}

@@ -14,6 +14,7 @@ import (
 
 	"menu-api/authz/authztest"
 	"menu-api/items"
+	"menu-api/items/feed"
 	"menu-api/server"
 	"menu-api/server/telemetry"
 )
@@ -216,7 +217,7 @@ func TestMetricsOfEventStreams(t *testing.T) {
 	stream := a.follow()
 	_, series := scrape(t, metrics)
 	assertSeries(t, series, map[string]string{`http_requests_in_flight`: "1"})
-	a.do("GET", items.EventsPath, "").assertStatus(t, 503)
+	a.do("GET", feed.Path, "").assertStatus(t, 503)
 	stream.close()
 	waitFor(t, func() bool {
 		_, series = scrape(t, metrics)

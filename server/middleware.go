@@ -16,6 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"menu-api/items"
+	"menu-api/items/feed"
 )
 
 const requestIDHeader = "X-Request-Id"
@@ -125,7 +126,7 @@ func limitConcurrency(most int) gin.HandlerFunc {
 
 // opensStream reports whether the request is for a stream, which has no end.
 func opensStream(c *gin.Context) bool {
-	return c.FullPath() == items.EventsPath && c.Request.Method == http.MethodGet
+	return c.FullPath() == feed.Path && c.Request.Method == http.MethodGet
 }
 
 func isProbe(c *gin.Context) bool { return c.FullPath() == "/healthz" || c.FullPath() == "/readyz" }

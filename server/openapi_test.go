@@ -17,6 +17,7 @@ import (
 	"menu-api/authz"
 	"menu-api/docs/docstest"
 	"menu-api/items"
+	"menu-api/items/feed"
 	"menu-api/server"
 )
 
@@ -108,7 +109,7 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 		"idempotency-key-in-flight": items.ErrKeyInFlight,
 		"outcome-unknown":           items.ErrUncertain,
 		"store-unavailable":         items.ErrUnavailable,
-		"too-many-event-clients":    items.ErrTooManyClients,
+		"too-many-event-clients":    feed.ErrTooManyClients,
 		"too-busy":                  server.ErrBusy,
 		"shutting-down":             server.ErrDraining,
 		"internal-error":            server.ErrPanic,

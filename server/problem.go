@@ -15,6 +15,7 @@ import (
 
 	"menu-api/authz"
 	"menu-api/items"
+	"menu-api/items/feed"
 )
 
 // problem is the one shape of an error answer (RFC 9457 section 3.1).
@@ -131,11 +132,11 @@ func problemOf(err error) problem {
 		p := newProblem(http.StatusServiceUnavailable, "too-busy", "The server has as many requests as it can serve at a time. Try again.")
 		p.retryAfter = time.Second
 		return p
-	case errors.Is(err, items.ErrTooManyClients):
+	case errors.Is(err, feed.ErrTooManyClients):
 		p := newProblem(http.StatusServiceUnavailable, "too-many-event-clients", "As many clients follow the menu as this server allows. Try again later, or read /items now and then.")
 		p.retryAfter = 10 * time.Second
 		return p
-	case errors.Is(err, errDraining), errors.Is(err, items.ErrFollowerEnded):
+	case errors.Is(err, errDraining), errors.Is(err, feed.ErrEnded):
 		p := newProblem(http.StatusServiceUnavailable, "shutting-down", "The server is shutting down. Try again.")
 		p.retryAfter = time.Second
 		return p

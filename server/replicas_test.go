@@ -103,7 +103,7 @@ func TestOthersWritesAreSeen(t *testing.T) {
 				}
 			})
 			paths := []string{"/items", "/items?sort=name", "/items?limit=1", "/items/1"}
-			created, err := other.Create(t.Context(), items.Stamp{By: "other"}, items.Item{Name: "Old"})
+			created, err := other.Create(t.Context(), items.AuditInfo{By: "other"}, items.Item{Name: "Old"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestOthersWritesAreSeen(t *testing.T) {
 					a.do("GET", path, "")
 				}
 			}
-			_, err = other.Update(t.Context(), items.Stamp{By: "other"}, created.ID, func(item items.Item) (items.Item, error) {
+			_, err = other.Update(t.Context(), items.AuditInfo{By: "other"}, created.ID, func(item items.Item) (items.Item, error) {
 				item.Name = "Aaa New"
 				return item, nil
 			})
@@ -126,9 +126,9 @@ func TestOthersWritesAreSeen(t *testing.T) {
 	}
 }
 
-// feedless is a store whose feed tells nothing.
+// feedless is a store whose feed never changes.
 type feedless struct{ items.Store }
 
-func (feedless) Changes(context.Context, items.Cursor, int) ([]items.Change, items.Cursor, error) {
-	return nil, items.Cursor{}, nil
-}
+func (feedless) Feed(context.Context) (items.Feed, error) { return items.Feed{ID: "none"}, nil }
+
+func (feedless) Changes(context.Context, int64, int) ([]items.Change, error) { return nil, nil }

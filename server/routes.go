@@ -2,6 +2,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"menu-api/dashboard"
 	"menu-api/docs"
 	"menu-api/items"
+	"menu-api/items/feed"
 	"menu-api/items/whatabyte"
 )
 
@@ -55,11 +57,13 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	s.menu = items.NewModule(o.Store, o.Cache, items.Access{
 		Require: requireWithin(o.Guard, o.WritesPerMinute),
 		Subject: subject,
-	}, items.Live{
-		Follower: o.Follower, MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, Closing: s.stopping,
 	})
 	s.menu.Mount(public, guarded)
 	whatabyte.Mount(s.menu, public, guarded)
+	changes := cmp.Or(o.Feed, feed.New(o.Store, o.Logger))
+	changes.OnChange(o.Cache.Changed)
+	s.events = feed.NewModule(changes, feed.Options{MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, Closing: s.stopping})
+	s.events.Mount(public)
 
 	page, err := dashboard.New(dashboard.Options{
 		Settings: o.Dashboard,

@@ -64,16 +64,16 @@ func (s moodyStore) Get(ctx context.Context, id int64) (items.Item, error) {
 	return unlessMoody(s, func() (items.Item, error) { return s.Store.Get(ctx, id) })
 }
 
-func (s moodyStore) Create(ctx context.Context, stamp items.Stamp, item items.Item) (items.Item, error) {
-	return unlessMoody(s, func() (items.Item, error) { return s.Store.Create(ctx, stamp, item) })
+func (s moodyStore) Create(ctx context.Context, info items.AuditInfo, item items.Item) (items.Item, error) {
+	return unlessMoody(s, func() (items.Item, error) { return s.Store.Create(ctx, info, item) })
 }
 
-func (s moodyStore) Update(ctx context.Context, stamp items.Stamp, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
-	return unlessMoody(s, func() (items.Item, error) { return s.Store.Update(ctx, stamp, id, change) })
+func (s moodyStore) Update(ctx context.Context, info items.AuditInfo, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
+	return unlessMoody(s, func() (items.Item, error) { return s.Store.Update(ctx, info, id, change) })
 }
 
-func (s moodyStore) Delete(ctx context.Context, stamp items.Stamp, id int64, allow func(items.Item) error) (items.Item, error) {
-	return unlessMoody(s, func() (items.Item, error) { return s.Store.Delete(ctx, stamp, id, allow) })
+func (s moodyStore) Delete(ctx context.Context, info items.AuditInfo, id int64, allow func(items.Item) error) (items.Item, error) {
+	return unlessMoody(s, func() (items.Item, error) { return s.Store.Delete(ctx, info, id, allow) })
 }
 
 func (s moodyStore) Ping(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"menu-api/dashboard"
 	"menu-api/docs"
 	"menu-api/items"
+	"menu-api/items/feed"
 	"menu-api/server/telemetry"
 )
 
@@ -20,10 +21,10 @@ type Options struct {
 	Store items.Store
 	// Cache is the response cache that the Store invalidates (see items.Instrument). If it is nil, New adds one.
 	Cache *items.ResponseCache
-	// Follower follows the store and runs as long as the server.
-	Follower *items.Follower
-	Guard    *authz.Guard
-	Logger   *slog.Logger
+	// Feed publishes the changes of the store. It must run as long as the server. If it is nil, no events are published.
+	Feed   *feed.ChangeFeed
+	Guard  *authz.Guard
+	Logger *slog.Logger
 	// Metrics counts the requests. It is served on another listener, see Metrics.Handler.
 	Metrics *telemetry.Metrics
 	// Docs is what the reference has to know of the identity provider.
@@ -61,6 +62,7 @@ type Server struct {
 	phase       atomic.Int32
 	stopping    chan struct{} // closed when the first phase of the end begins
 	menu        *items.Module
+	events      *feed.Module
 }
 
 // New returns a server that does not listen yet. It returns an error if a trusted proxy is not an address or network, or
@@ -95,7 +97,7 @@ func New(o Options) (*Server, error) {
 func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // EventClients returns how many clients follow the menu.
-func (s *Server) EventClients() int64 { return s.menu.Clients() }
+func (s *Server) EventClients() int64 { return s.events.Clients() }
 
 // Serve serves the listeners until the context ends, then stops without cutting a request off (see drain). It returns
 // nil after an orderly stop.

@@ -391,7 +391,7 @@ func TestDamageEndsTheServer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "menu.db")
 	store, err := sqlite.Open(t.Context(), file)
 	must(t, err)
-	must(t, errors.Join(store.Import(t.Context(), items.Stamp{}, false, storetest.Many(2500)), store.Close()))
+	must(t, errors.Join(store.Import(t.Context(), items.AuditInfo{}, false, storetest.Many(2500)), store.Close()))
 	settings := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": "sqlite:" + file}
 	sound := start(t, "dev", settings)
 	if status := sound.get("/items/2500"); status != http.StatusOK {

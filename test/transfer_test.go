@@ -62,11 +62,11 @@ func (m menu) fill() {
 	for _, item := range []items.Item{
 		{Name: `"Crème", brûlée`, Price: 599, Description: "one\ntwo", Calories: &calories}, {Name: "寿司", Tagline: "🍣"}, {Name: "Gone"},
 	} {
-		_, failed := store.Create(ctx, items.Stamp{By: "menu-api", At: time.Now()}, item)
+		_, failed := store.Create(ctx, items.AuditInfo{By: "menu-api", At: time.Now()}, item)
 		err = errors.Join(err, failed)
 	}
-	_, updated := store.Update(ctx, items.Stamp{By: "menu-api", At: time.Now()}, 1, func(item items.Item) (items.Item, error) { item.Price = 1; return item, nil })
-	_, deleted := store.Delete(ctx, items.Stamp{By: "menu-api", At: time.Now()}, 3, func(items.Item) error { return nil })
+	_, updated := store.Update(ctx, items.AuditInfo{By: "menu-api", At: time.Now()}, 1, func(item items.Item) (items.Item, error) { item.Price = 1; return item, nil })
+	_, deleted := store.Delete(ctx, items.AuditInfo{By: "menu-api", At: time.Now()}, 3, func(items.Item) error { return nil })
 	if err := errors.Join(err, updated, deleted); err != nil {
 		m.tb.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestBackupWhileWritersWrite(t *testing.T) {
 	for range 4 {
 		writers.Go(func() {
 			for ctx.Err() == nil {
-				if _, err := store.Create(context.Background(), items.Stamp{By: "menu-api", At: time.Now()}, items.Item{Name: "Soup"}); err != nil {
+				if _, err := store.Create(context.Background(), items.AuditInfo{By: "menu-api", At: time.Now()}, items.Item{Name: "Soup"}); err != nil {
 					t.Errorf("Create during a backup: %v", err)
 					return
 				}

@@ -5,15 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"menu-api/items"
 )
 
-// The codes of errors that are told apart (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+// The error codes that the store handles (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 const (
 	codeSerializationFailure = "40001"
 	codeDeadlock             = "40P01"
@@ -25,8 +25,8 @@ const (
 	codeKnownStatement       = "42P05"
 )
 
-// outages are the codes, and classes of codes, of a server that cannot answer for now. What is in no class of this list is
-// a bug of ours.
+// outages are the codes, and prefixes of codes, of a server that cannot answer for now. Any other code means a bug in this
+// program.
 var outages = []string{
 	"08",         // connection exception
 	"53",         // insufficient resources: the disk is full, too many connections
@@ -34,9 +34,11 @@ var outages = []string{
 	"58",         // system error
 	"55P03",      // lock not available
 	codeReadOnly, // the server has become a standby
+	codeSerializationFailure,
+	codeDeadlock,
 }
 
-// codeOf returns the SQLSTATE of an error of the server, "" of any other.
+// codeOf returns the SQLSTATE of an error of the server, and "" for any other error.
 func codeOf(err error) string {
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return failure.Code
@@ -44,16 +46,7 @@ func codeOf(err error) string {
 	return ""
 }
 
-func isOutage(code string) bool {
-	for _, outage := range outages {
-		if strings.HasPrefix(code, outage) {
-			return true
-		}
-	}
-	return false
-}
-
-// isLost reports whether an error ended the connection: whatever it carried may or may not have been done.
+// isLost reports whether an error ended the connection: the server may or may not have executed what was sent on it.
 func isLost(err error) bool {
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return failure.Severity == "FATAL" || failure.Severity == "PANIC"
@@ -67,20 +60,18 @@ func translate(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, pgx.ErrNoRows):
-		return items.ErrNotFound
 	case isOurs(err):
 		return err
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case code != "" && !isOutage(code) && code != codeSerializationFailure && code != codeDeadlock:
-		return err // SQL that does not fit the schema: a bug, not an outage
+	case code == "" || slices.ContainsFunc(outages, func(prefix string) bool { return strings.HasPrefix(code, prefix) }):
+		return outage(items.ErrUnavailable, err)
 	}
-	return outage(items.ErrUnavailable, err)
+	return err // a bug, not an outage
 }
 
-// outage says that the engine is to blame for an error. One of a context is then not that of the caller's, who has not gone
-// away, but of an attempt to connect that was given up: it is told in words alone, or it would be taken for the caller's.
+// outage wraps an error in ErrUnavailable or ErrUncertain. A context's error comes from an attempt to connect that timed
+// out, not from the caller's context, so it is only in the text: otherwise it would look like the caller's.
 func outage(kind, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %v", kind, err) //nolint:errorlint // see above
@@ -88,19 +79,14 @@ func outage(kind, err error) error {
 	return fmt.Errorf("%w: %w", kind, err)
 }
 
-// isOurs reports whether an error came out of this program, and not from the engine or the network.
+// isOurs reports whether an error comes from this program, and not from the engine or the network.
 func isOurs(err error) bool {
-	for _, known := range []error{
+	return slices.ContainsFunc([]error{
 		items.ErrNotFound, items.ErrNotDeleted, items.ErrKeyReused, items.ErrUncertain, items.ErrUnavailable, items.ErrExists, items.ErrBadHistory,
-	} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
+	}, func(known error) bool { return errors.Is(err, known) })
 }
 
-// explain says what an error means for the person who starts the program.
+// explain rewords an error for the person who starts the program.
 func explain(err error) error {
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return errors.New(strings.TrimSpace(failure.Message))

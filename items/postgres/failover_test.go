@@ -1,3 +1,5 @@
+//go:build external
+
 package postgres_test
 
 import (
@@ -30,10 +32,10 @@ func TestFailover(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var err error
-	for _, err = store.Create(ctx, items.Stamp{At: time.Now()}, items.Item{Name: "After"}); err != nil && ctx.Err() == nil; {
+	for _, err = store.Create(ctx, items.AuditInfo{At: time.Now()}, items.Item{Name: "After"}); err != nil && ctx.Err() == nil; {
 		assertOutage(t, err)
 		time.Sleep(20 * time.Millisecond)
-		_, err = store.Create(ctx, items.Stamp{At: time.Now()}, items.Item{Name: "After"})
+		_, err = store.Create(ctx, items.AuditInfo{At: time.Now()}, items.Item{Name: "After"})
 	}
 	if err != nil {
 		t.Fatalf("the store does not find the server that took over: %v", err)

@@ -1,3 +1,5 @@
+//go:build external
+
 package postgres_test
 
 import (
@@ -48,7 +50,7 @@ func storm(tb testing.TB, store items.Store, stop <-chan struct{}) (acknowledged
 				default:
 				}
 				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-				_, err := store.Create(ctx, items.Stamp{By: "storm", At: time.Now()}, items.Item{Name: "Soup"})
+				_, err := store.Create(ctx, items.AuditInfo{By: "storm", At: time.Now()}, items.Item{Name: "Soup"})
 				cancel()
 				if err == nil {
 					mu.Lock()
@@ -111,7 +113,7 @@ func TestServerInTrouble(t *testing.T) {
 			if len(menu) < acknowledged || acknowledged == 0 {
 				t.Errorf("got %d items of %d that were acknowledged", len(menu), acknowledged)
 			}
-			if _, err := store.Create(ctx, items.Stamp{At: time.Now()}, items.Item{Name: "After"}); err != nil {
+			if _, err := store.Create(ctx, items.AuditInfo{At: time.Now()}, items.Item{Name: "After"}); err != nil {
 				t.Errorf("Create after the trouble: %v", err)
 			}
 		})
@@ -127,7 +129,7 @@ func TestServerThatIsGone(t *testing.T) {
 	start := time.Now()
 	_, err := store.Get(ctx, 1)
 	assertOutage(t, err)
-	_, err = store.Create(ctx, items.Stamp{At: start}, items.Item{Name: "Soup"})
+	_, err = store.Create(ctx, items.AuditInfo{At: start}, items.Item{Name: "Soup"})
 	assertOutage(t, err)
 	_, err = store.List(ctx, items.Query{})
 	assertOutage(t, err)
@@ -151,7 +153,7 @@ func TestTooManyConnections(t *testing.T) {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 			defer cancel()
-			_, err := stores[i%2].Create(ctx, items.Stamp{At: time.Now()}, items.Item{Name: "Soup"})
+			_, err := stores[i%2].Create(ctx, items.AuditInfo{At: time.Now()}, items.Item{Name: "Soup"})
 			if err != nil {
 				assertOutage(t, err)
 			}

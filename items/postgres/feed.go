@@ -9,67 +9,61 @@ import (
 	"menu-api/items"
 )
 
-// lanes is how many lanes the feed has. The migration makes them.
-const lanes = 8
+// Numbers rise in the order of commits, see lockWrites: once a reader has seen a number, no lower one appears.
+var (
+	selectChanges = `
+SELECT item_id, version, number, action, author, at, after_json
+FROM changes
+WHERE number > @after
+ORDER BY number
+LIMIT @limit`
 
-// Changes implements items.Store. The cursor has the last number read of each lane.
-func (s *Store) Changes(ctx context.Context, after items.Cursor, limit int) ([]items.Change, items.Cursor, error) {
-	if len(after) != lanes {
-		now, err := read(ctx, s, pgx.RowTo[int64], `SELECT seq FROM lanes ORDER BY lane`)
-		return nil, now, err
-	}
-	// A page takes from the beginning of every lane, so that what it leaves out comes after it in each.
-	changes, err := read(ctx, s, func(rows pgx.CollectableRow) (items.Change, error) {
-		var place items.Place
-		change, err := scanChangeAnd(rows, &place.Lane, &place.Seq)
-		change.Place = place
-		return change, err
-	}, `SELECT c.* FROM unnest($1::bigint[]) WITH ORDINALITY AS after (seq, place) CROSS JOIN LATERAL (
-			SELECT lane, seq, `+changeColumns+` FROM changes WHERE lane = after.place - 1 AND seq > after.seq ORDER BY seq LIMIT $2
-		) c ORDER BY c.seq - after.seq, c.lane LIMIT $2`, []int64(after), limit)
-	if err != nil {
-		return nil, after, err
-	}
-	next := append(items.Cursor(nil), after...)
-	for _, change := range changes {
-		next[change.Place.Lane] = change.Place.Seq
-	}
-	return changes, next, nil
+	selectFeed = `SELECT id, (SELECT coalesce(max(number), 0) FROM changes) AS newest FROM feed`
+)
+
+// Changes implements items.Store.
+func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]items.Change, error) {
+	return read(ctx, s, rowToChange, selectChanges, pgx.NamedArgs{"after": after, "limit": limit})
 }
 
-// Await implements items.Store.
-func (s *Store) Await(ctx context.Context) error { return s.bell.Wait(ctx) }
+// Feed implements items.Store.
+func (s *Store) Feed(ctx context.Context) (items.Feed, error) {
+	return readOne(ctx, s, pgx.RowToStructByName[items.Feed], selectFeed, nil)
+}
 
-// changed wakes those who wait for a change, here and in other replicas.
+// Wait implements items.Store.
+func (s *Store) Wait(ctx context.Context) error { return s.notifier.Wait(ctx) }
+
+// changed wakes the goroutines that wait for a change, in this process and in the other replicas.
 func (s *Store) changed() {
-	s.bell.Ring()
+	s.notifier.Notify()
 	select {
 	case s.announce <- struct{}{}:
-	default: // it is going to be announced anyway
+	default: // an announcement is due anyway
 	}
 }
 
 const (
 	channel = "menu_api_changes"
-	// notifyPause bounds how often changes are announced. One announcement is as good as many.
+	// notifyPause is the least time between two announcements. One announcement does for many changes.
 	notifyPause = 50 * time.Millisecond
-	// listenPause is how long to wait before listening again after that has failed. Polls go on in the meantime.
+	// listenPause is the time before the next attempt to listen. The store polls until then.
 	listenPause = 5 * time.Second
 	sweepPause  = 10 * time.Minute
 )
 
-func (s *Store) startBackground(config *pgx.ConnConfig, notify bool) {
+func (s *Store) startBackground(notify bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopBackground = cancel
 	s.background.Go(func() { s.sweep(ctx) })
 	if notify {
 		s.background.Go(func() { s.notify(ctx) })
-		s.background.Go(func() { s.listen(ctx, config) })
+		s.background.Go(func() { s.listen(ctx) })
 	}
 }
 
-// notify tells the other replicas that there are changes. It is no part of the writes: PostgreSQL lets only one
-// transaction that notifies commit at a time.
+// notify announces changes to the other replicas. It is not part of the writes, because a lost announcement costs only the
+// time to the next poll.
 func (s *Store) notify(ctx context.Context) {
 	for {
 		select {
@@ -77,48 +71,57 @@ func (s *Store) notify(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if _, err := s.pool.Exec(ctx, `SELECT pg_notify($1, '')`, channel); err != nil && ctx.Err() == nil {
-			s.log.Debug("changes are not announced", "err", err)
-		}
+		s.exec(ctx, `NOTIFY `+channel, nil)
 		sleep(ctx, notifyPause)
 	}
 }
 
-// listen wakes those who wait when another replica announces changes.
-func (s *Store) listen(ctx context.Context, config *pgx.ConnConfig) {
+// listen wakes the goroutines that wait when another replica announces changes.
+func (s *Store) listen(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := s.listenOnce(ctx, config); ctx.Err() == nil {
-			s.log.Debug("announcements of changes are not heard", "err", err)
+		if err := s.listenOnce(ctx); ctx.Err() == nil {
+			s.log.Debug("announcements of changes are not received", "error", err)
 			sleep(ctx, listenPause)
 		}
 	}
 }
 
-func (s *Store) listenOnce(ctx context.Context, config *pgx.ConnConfig) error {
-	conn, err := pgx.ConnectConfig(ctx, config.Copy())
+func (s *Store) listenOnce(ctx context.Context) error {
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
+	// Close does not end this statement: pgx would ask the server to cancel it, and PgBouncer 1.18 can crash on that.
+	starting, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+	defer cancel()
+	if _, err := conn.Exec(starting, `LISTEN `+channel); err != nil {
 		return err
 	}
 	for {
-		s.bell.Ring() // also at first: something may have changed while nobody listened
+		s.notifier.Notify() // also at first: an announcement may have come before LISTEN
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// sweep forgets the idempotency keys that have expired.
+// sweep deletes expired idempotency keys.
 func (s *Store) sweep(ctx context.Context) {
 	for ctx.Err() == nil {
-		_, err := s.pool.Exec(ctx, `DELETE FROM idempotency_keys WHERE at <= $1`, expiry(time.Now()))
-		if err != nil && ctx.Err() == nil {
-			s.log.Debug("expired idempotency keys are not removed", "err", err)
-		}
+		s.exec(ctx, `DELETE FROM idempotency_keys WHERE at <= @expired`, pgx.NamedArgs{"expired": expiry(time.Now())})
 		sleep(ctx, sweepPause)
+	}
+}
+
+// exec runs a statement that will run again if it fails.
+func (s *Store) exec(ctx context.Context, statement string, args pgx.NamedArgs) {
+	_, err := s.use(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, statement, args)
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.Debug("a statement in the background failed", "statement", statement, "error", err)
 	}
 }
 

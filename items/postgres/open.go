@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -23,74 +24,70 @@ var files embed.FS
 
 // Options are the settings of a Store.
 type Options struct {
-	// URL names the database, as libpq and pgxpool have it: several hosts, pool_max_conns and the like included.
+	// URL names the database, in the syntax of libpq and pgxpool: several hosts, pool_max_conns and so on.
 	URL string
 	// Notify sends and receives notifications of changes, so that other replicas see them at once. Without it they see
 	// them at their next poll.
 	Notify bool
-	// Logger gets what goes wrong in the background. Nil logs nothing.
+	// Logger logs problems in the background. Nil logs nothing.
 	Logger *slog.Logger
 }
 
 const (
 	connectTimeout = 5 * time.Second
-	// defaultPool is how many connections a replica has when the URL does not say. A connection that waits for the disk
-	// costs the server little, and PostgreSQL writes the commits that wait at the same time with one fsync.
+	// defaultPool is the number of connections of a replica if the URL does not set it.
 	defaultPool = 16
 )
 
 // Open connects to the database and brings its schema up to date.
 //
-// It returns an error that says what to do if the database cannot be reached, is of another program, or was written by a
-// newer version of this one.
+// If the database cannot be reached, belongs to another program, or was written by a newer version of this one, Open
+// returns an error that says how to fix it.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	config, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		return nil, err // its text has no password
 	}
-	log := o.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	s := &Store{log: o.Logger, announce: make(chan struct{}, 1)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
 	}
-	adjust(config, o.URL)
-	if err := migrate(ctx, config.ConnConfig); err != nil {
-		return nil, fmt.Errorf("database %s/%s: %w", config.ConnConfig.Host, config.ConnConfig.Database, err)
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	s := &Store{pool: pool, log: log, announce: make(chan struct{}, 1)}
-	s.creations = items.NewGroup(maxGroup, s.createAll)
-	s.unnamed.Store(hasParameter(o.URL, "default_query_exec_mode"))
-	s.startBackground(config.ConnConfig, o.Notify) //nolint:contextcheck // it lives until Close
-	return s, nil
-}
-
-// adjust fills in what the URL leaves open.
-func adjust(config *pgxpool.Config, url string) {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout
 	}
-	if !hasParameter(url, "pool_max_conns") {
+	if !hasParameter(o.URL, "pool_max_conns") {
 		config.MaxConns = defaultPool
 	}
-	// A pooler such as PgBouncer hands each transaction to any connection. So nothing may stay behind on one: no setting, and,
-	// apart from those of Store.each, no prepared statement.
-	if !hasParameter(url, "default_query_exec_mode") {
-		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	s.config = config.ConnConfig.Copy()
+	if !hasParameter(o.URL, "default_query_exec_mode") {
+		s.config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
+	config.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
+		if s.unnamed.Load() {
+			conn.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		}
+		return nil
+	}
+	if err := migrate(ctx, config.ConnConfig); err != nil {
+		return nil, fmt.Errorf("database %s/%s: %w", config.ConnConfig.Host, config.ConnConfig.Database, err)
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, err
+	}
+	s.writes = items.NewBatcher(maxBatch, s.commit)
+	s.startBackground(o.Notify) //nolint:contextcheck // it lives until Close
+	return s, nil
 }
 
-// migrationLock is the number of the advisory lock under which the schema is changed. It is arbitrary.
+// migrationLock is the number of the advisory lock for changes of the schema. It is arbitrary.
 const migrationLock = 0x6d656e75 // "menu"
 
-// lockPause is how long a replica waits before it asks for the lock again.
+// lockPause is the time before a replica tries to take the lock again.
 const lockPause = 50 * time.Millisecond
 
-// lock returns a transaction that holds the migration lock: it is released with the connection, and works behind a pooler.
-// While another has it, this one waits without a connection. A pooler may have fewer than there are replicas that start,
-// and the one that holds the lock needs a second.
+// lock returns a transaction that holds the migration lock. The lock ends with the transaction, so it works behind a
+// pooler. A replica that has to wait holds no connection: a pooler may have fewer connections than replicas that start, and
+// the holder of the lock needs a second one.
 func lock(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	for {
 		tx, err := db.BeginTx(ctx, nil)
@@ -149,4 +146,64 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) error {
 	}
 	_, err = provider.Up(ctx)
 	return err
+}
+
+// connect opens a connection outside the pool, for a longer transaction or for notifications. It prepares no statements by
+// name: a transaction cannot be retried as in use.
+func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
+	return pgx.ConnectConfig(ctx, s.config.Copy())
+}
+
+// use calls run with a connection of the pool. sent is false if nothing was sent on it.
+//
+// Statements are prepared by name, because PostgreSQL takes longer to plan a write than to execute it. Behind a pooler, a
+// connection may not know the name, or know it already. PostgreSQL reports either before it changes anything. From then
+// on, new connections prepare no statements by name, and run is called again with one of them.
+func (s *Store) use(ctx context.Context, run func(context.Context, *pgx.Conn) error) (sent bool, err error) {
+	for {
+		sent, err = s.useOnce(ctx, run)
+		if code := codeOf(err); code != codeUnknownStatement && code != codeKnownStatement {
+			return sent, err
+		}
+		if !s.unnamed.Swap(true) {
+			s.log.Info("the database is behind a pooler: statements are not prepared", "cause", err)
+		}
+		s.pool.Reset()
+	}
+}
+
+func (s *Store) useOnce(ctx context.Context, run func(context.Context, *pgx.Conn) error) (sent bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	conn, err := s.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	// The context of run keeps the deadline but does not end when a client disconnects: pgx would close the connection, and
+	// clients could make the pool open new ones all day.
+	detached := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		detached, cancel = context.WithDeadline(detached, deadline)
+		defer cancel()
+	}
+	err = run(detached, conn.Conn())
+	if err != nil && (conn.Conn().IsClosed() || codeOf(err) == codeReadOnly) {
+		s.pool.Reset() // the server stopped or became a standby, so the other connections are useless too
+	}
+	return err == nil || !pgconn.SafeToRetry(err), err
+}
+
+// acquire returns a connection. If the server has too many connections, or is starting, it retries for a moment.
+func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	const limit, pause = 2 * time.Second, 50 * time.Millisecond
+	for start := time.Now(); ; sleep(ctx, pause) {
+		conn, err := s.pool.Acquire(ctx)
+		code := codeOf(err)
+		if err == nil || (code != codeTooManyConnections && code != codeCannotConnectNow) || time.Since(start) > limit {
+			return conn, err
+		}
+	}
 }

@@ -1,3 +1,5 @@
+//go:build external
+
 package postgres
 
 import (
@@ -21,7 +23,7 @@ func TestPagesFollowAnIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
-	if err := store.Import(ctx, items.Stamp{}, false, storetest.Many(20_000)); err != nil {
+	if err := store.Import(ctx, items.AuditInfo{}, false, storetest.Many(20_000)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := store.pool.Exec(ctx, `ANALYZE items`); err != nil { // which the server does by itself, but not at once
@@ -31,7 +33,7 @@ func TestPagesFollowAnIndex(t *testing.T) {
 		for _, after := range []*items.PageKey{nil, {ID: 7, Name: "noodles", Price: 500}} {
 			query.After = after
 			statement, args := selectItems(query)
-			plan, err := read(ctx, store, pgx.RowTo[string], `EXPLAIN `+statement, args...)
+			plan, err := read(ctx, store, pgx.RowTo[string], `EXPLAIN `+statement, args)
 			if err != nil {
 				t.Fatal(err)
 			}

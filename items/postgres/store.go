@@ -1,16 +1,18 @@
 // Package postgres keeps the menu in a PostgreSQL database: the store for several replicas.
 //
-// It keeps to SQL that PostgreSQL-compatible distributed engines document as well, and asks for no session: every write is
-// one statement, so that it works behind a pooler that hands out a connection per transaction.
+// It needs no session: every write is one message that is a transaction, so it works behind a pooler that hands out a
+// connection for each transaction.
 package postgres
 
 import (
 	"context"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,15 +22,16 @@ import (
 
 // Store is an items.Store over a PostgreSQL database.
 type Store struct {
-	pool *pgxpool.Pool
-	log  *slog.Logger
+	pool   *pgxpool.Pool
+	config *pgx.ConnConfig // of connections outside the pool
+	log    *slog.Logger
 
-	creations *items.Group[*creation]
-	// unnamed is true once it has turned out that statements cannot be prepared, see each.
+	writes *items.Batcher[*write]
+	// unnamed is true once statements cannot be prepared by name, see use.
 	unnamed atomic.Bool
 
-	bell     items.Bell
-	announce chan struct{} // holds a value while other replicas have yet to be told of a change
+	notifier items.Notifier
+	announce chan struct{} // holds a value while the other replicas do not know of a change
 
 	stopBackground context.CancelFunc
 	background     sync.WaitGroup
@@ -36,210 +39,174 @@ type Store struct {
 
 var _ items.Store = (*Store)(nil)
 
-const columns = `id, name, price, description, image, tagline, category, calories, version`
-
-func scanItem(rows pgx.CollectableRow) (items.Item, error) {
-	var i items.Item
-	err := rows.Scan(&i.ID, &i.Name, &i.Price, &i.Description, &i.Image, &i.Tagline, &i.Category, &i.Calories, &i.Version)
-	return i, err
+// expand inserts the lists of the item's columns, parameters and assignments into a statement.
+func expand(statement string) string {
+	columns := items.Columns()
+	assignments := make([]string, len(columns))
+	for i, column := range columns {
+		assignments[i] = column + " = @" + column
+	}
+	return strings.NewReplacer(
+		"{columns}", strings.Join(columns, ", "),
+		"{values}", "@"+strings.Join(columns, ", @"),
+		"{assignments}", strings.Join(assignments, ", "),
+	).Replace(statement)
 }
+
+var (
+	getItem = expand(`SELECT id, version, {columns} FROM items WHERE id = @id`)
+
+	// The state before a change is the state after the previous version. A deletion has no state after it.
+	selectHistory = `
+SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json
+FROM changes c
+LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
+WHERE c.item_id = @id AND c.version < @before
+ORDER BY c.version DESC
+LIMIT @limit`
+
+	hasHistory = `SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id)`
+)
 
 // List implements items.Store.
 func (s *Store) List(ctx context.Context, query items.Query) ([]items.Item, error) {
 	statement, args := selectItems(query)
-	return read(ctx, s, scanItem, statement, args...)
+	return read(ctx, s, pgx.RowToStructByName[items.Item], statement, args)
 }
 
-// selectItems writes the statement for a query. Every value is an argument; only fixed text is put together.
-func selectItems(q items.Query) (statement string, args []any) {
+// sortColumns are the columns of the orders that are not by id. The order of text differs between servers, so name_key
+// holds bytes. An index serves only one direction of (price, id), so price_down holds the negative price.
+var sortColumns = map[items.Sort]string{items.ByName: "name_key", items.ByPrice: "price", items.ByPriceDown: "price_down"}
+
+// selectItems returns the statement for a query. All values are arguments.
+func selectItems(q items.Query) (string, pgx.NamedArgs) {
+	args := pgx.NamedArgs{}
 	var conditions []string
-	arg := func(value any) string {
-		args = append(args, value)
-		return "$" + strconv.Itoa(len(args))
-	}
-	where := func(condition string) { conditions = append(conditions, condition) }
 	if q.Category != "" {
-		where(`group_key = ` + arg([]byte(q.Category)) + ` AND group_key <> ''`) // the second says that a partial index will do
+		// The second condition tells the planner that the partial index is enough.
+		conditions = append(conditions, "group_key = @group_key AND group_key <> ''")
+		args["group_key"] = []byte(q.Category)
 	}
-	for _, word := range q.Words {
-		where(`strpos(search, ` + arg(word) + `) > 0`)
+	for i, word := range q.Words {
+		name := "word" + strconv.Itoa(i)
+		conditions = append(conditions, "strpos(search, @"+name+") > 0")
+		args[name] = word
 	}
-	order := `id`
-	switch q.Sort {
-	case items.ByName:
-		order = `name_key, id`
-		if q.After != nil {
-			where(`(name_key, id) > (` + arg([]byte(q.After.Name)) + `, ` + arg(q.After.ID) + `)`)
-		}
-	case items.ByPrice:
-		order = `price, id`
-		if q.After != nil {
-			where(`(price, id) > (` + arg(int64(q.After.Price)) + `, ` + arg(q.After.ID) + `)`)
-		}
-	case items.ByPriceDown:
-		order = `price_down, id`
-		if q.After != nil {
-			where(`(price_down, id) > (` + arg(-int64(q.After.Price)) + `, ` + arg(q.After.ID) + `)`)
-		}
-	default:
-		if q.After != nil {
-			where(`id > ` + arg(q.After.ID))
-		}
+	order, after := "id", "id > @after_id"
+	if column, ok := sortColumns[q.Sort]; ok {
+		order, after = column+", id", "("+column+", id) > (@after, @after_id)"
 	}
-	statement = `SELECT ` + columns + ` FROM items`
+	if q.After != nil {
+		conditions = append(conditions, after)
+		args["after_id"] = q.After.ID
+		args["after"] = map[items.Sort]any{
+			items.ByName: []byte(q.After.Name), items.ByPrice: int64(q.After.Price), items.ByPriceDown: -int64(q.After.Price),
+		}[q.Sort]
+	}
+	statement := expand(`SELECT id, version, {columns} FROM items`)
 	if len(conditions) > 0 {
-		statement += ` WHERE ` + strings.Join(conditions, ` AND `)
+		statement += " WHERE " + strings.Join(conditions, " AND ")
 	}
-	statement += ` ORDER BY ` + order
+	statement += " ORDER BY " + order
 	if q.Limit > 0 {
-		statement += ` LIMIT ` + arg(q.Limit)
+		statement += " LIMIT @limit"
+		args["limit"] = q.Limit
 	}
 	return statement, args
 }
 
 // Get implements items.Store.
 func (s *Store) Get(ctx context.Context, id int64) (items.Item, error) {
-	return readOne(ctx, s, scanItem, `SELECT `+columns+` FROM items WHERE id = $1`, id)
+	return readOne(ctx, s, pgx.RowToStructByName[items.Item], getItem, pgx.NamedArgs{"id": id})
 }
 
-// fields are the columns of an item that are written, in the order of fieldArgs.
-const fields = `name, price, description, image, tagline, category, calories, search, name_key, group_key`
-
-func fieldArgs(i items.Item) []any {
-	return []any{
-		i.Name, int64(i.Price), i.Description, i.Image, i.Tagline, i.Category, i.Calories,
-		items.SearchText(i), []byte(items.SortKey(i.Name)), []byte(items.SortKey(i.Category)),
+// History implements items.Store.
+func (s *Store) History(ctx context.Context, id, before int64, limit int) ([]items.Change, error) {
+	if before == 0 {
+		before = math.MaxInt64
 	}
-}
-
-// log ends every statement that writes: it takes the next number in the lane of the item and puts the change into the
-// history. Before it stands a table "item" with the id and the version, which is empty if nothing was changed. The order
-// is the same in all: first the item's row is locked, then its lane's.
-const intoHistory = `, turn AS (
-	UPDATE lanes SET seq = seq + 1 WHERE lane = (SELECT id % 8 FROM item) RETURNING lane, seq
-)
-INSERT INTO changes (item_id, version, lane, seq, action, author, at, before_json, after_json)
-SELECT item.id, item.version, turn.lane, turn.seq, `
-
-// Update implements items.Store. It reads the item, lets change decide, and writes if the item still has the version that
-// was read. Otherwise it begins again.
-func (s *Store) Update(ctx context.Context, stamp items.Stamp, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
-	for {
-		current, err := s.Get(ctx, id)
-		if err != nil {
-			return items.Item{}, err
-		}
-		updated, err := change(current)
-		if err != nil {
-			return items.Item{}, err
-		}
-		updated.ID, updated.Version = id, current.Version+1
-		before, after, err := snapshots(current, updated)
-		if err != nil {
-			return items.Item{}, err
-		}
-		_, done, err := s.write(ctx, `WITH item AS (
-				UPDATE items SET name = $1, price = $2, description = $3, image = $4, tagline = $5, category = $6, calories = $7,
-					search = $8, name_key = $9, group_key = $10, version = version + 1
-				WHERE id = $11 AND version = $12 RETURNING id, version
-			)`+intoHistory+`'update', $13, $14, $15, $16 FROM item, turn RETURNING item_id`,
-			append(fieldArgs(updated), id, current.Version, stamp.By, stamp.At, before, after)...)
-		if err != nil || done {
-			return updated, err
-		}
+	changes, err := read(ctx, s, rowToChange, selectHistory, pgx.NamedArgs{"id": id, "before": before, "limit": limit})
+	if err != nil || len(changes) > 0 {
+		return changes, err
 	}
-}
-
-// Delete implements items.Store, in the way of Update.
-func (s *Store) Delete(ctx context.Context, stamp items.Stamp, id int64, allow func(items.Item) error) (items.Item, error) {
-	for {
-		current, err := s.Get(ctx, id)
-		if err != nil {
-			return items.Item{}, err
-		}
-		if err := allow(current); err != nil {
-			return items.Item{}, err
-		}
-		before, err := items.Snapshot(&current)
-		if err != nil {
-			return items.Item{}, err
-		}
-		_, done, err := s.write(ctx, `WITH item AS (
-				DELETE FROM items WHERE id = $1 AND version = $2 RETURNING id, version + 1 AS version
-			)`+intoHistory+`'delete', $3, $4, $5, NULL FROM item, turn RETURNING item_id`,
-			id, current.Version, stamp.By, stamp.At, before)
-		if err != nil || done {
-			return current, err
-		}
+	known, err := readOne(ctx, s, pgx.RowTo[bool], hasHistory, pgx.NamedArgs{"id": id})
+	if err == nil && !known {
+		err = items.ErrNotFound
 	}
+	return changes, err
 }
 
-// Restore implements items.Store. Of two that restore the same item one fails on the primary key, and looks again.
-func (s *Store) Restore(ctx context.Context, stamp items.Stamp, id int64) (items.Item, error) {
-	for {
-		if item, known, err := s.replay(ctx, stamp); err != nil || known {
-			return item, err
-		}
-		last, err := s.History(ctx, id, 0, 1)
-		if err != nil {
-			return items.Item{}, err
-		}
-		if last[0].Action != items.Deleted {
-			return items.Item{}, items.ErrNotDeleted
-		}
-		item := *last[0].Before
-		item.Version = last[0].Version + 1
-		after, err := items.Snapshot(&item)
-		if err != nil {
-			return items.Item{}, err
-		}
-		args := append(fieldArgs(item), id, item.Version, stamp.By, stamp.At, after)
-		slot := `SELECT $11::bigint AS item_id`
-		if stamp.Key != nil {
-			slot = takeKey(`$11::bigint`, `$12::bigint`, 16)
-			args = append(args, keyArgs(stamp)...)
-		}
-		_, done, err := s.write(ctx, `WITH slot AS (`+slot+`), item AS (
-				INSERT INTO items (id, version, `+fields+`)
-				SELECT item_id, $12::bigint, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM slot RETURNING id, version
-			)`+intoHistory+`'restore', $13, $14, NULL, $15 FROM item, turn RETURNING item_id`, args...)
-		switch {
-		case isDuplicate(err):
-		case err != nil || done:
-			return item, err
-		}
+// changeRow is a row of the table changes, and the state before the change where the statement selects it.
+type changeRow struct {
+	ItemID  int64
+	Version int64
+	Number  int64
+	Action  items.Action
+	Author  string
+	At      time.Time
+	Before  *string `db:"before_json"`
+	After   *string `db:"after_json"`
+}
+
+func rowToChange(row pgx.CollectableRow) (items.Change, error) {
+	r, err := pgx.RowToStructByNameLax[changeRow](row)
+	if err != nil {
+		return items.Change{}, err
 	}
+	// The engine keeps microseconds.
+	change := items.Change{
+		ItemID: r.ItemID, Version: r.Version, Action: r.Action, By: r.Author, At: r.At.UTC().Truncate(time.Millisecond), Number: r.Number,
+	}
+	if change.Before, err = itemFrom(r.Before, r.ItemID, r.Version-1); err != nil {
+		return items.Change{}, err
+	}
+	change.After, err = itemFrom(r.After, r.ItemID, r.Version)
+	return change, err
 }
 
-// Seed implements items.Store.
-func (s *Store) Seed(ctx context.Context, stamp items.Stamp, menu []items.Item) error {
-	done, err := readOne(ctx, s, pgx.RowTo[bool], `SELECT EXISTS (SELECT 1 FROM seeded)`)
-	if err != nil || done {
+// itemFrom reads a snapshot. The id comes from the row: the snapshot of a new item is made before it has an id.
+func itemFrom(snapshot *string, id, version int64) (*items.Item, error) {
+	item, err := items.FromSnapshot(snapshot, version)
+	if item != nil {
+		item.ID = id
+	}
+	return item, err
+}
+
+// read collects the rows of a statement that changes nothing. If the connection is lost, it runs the statement once more on
+// another connection.
+func read[T any](ctx context.Context, s *Store, collect pgx.RowToFunc[T], statement string, args pgx.NamedArgs) (list []T, err error) {
+	run := func(ctx context.Context, conn *pgx.Conn) error {
+		rows, _ := conn.Query(ctx, statement, args) // CollectRows returns the error
+		list, err = pgx.CollectRows(rows, collect)
 		return err
 	}
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		mark, err := tx.Exec(ctx, `INSERT INTO seeded (once) VALUES (1) ON CONFLICT DO NOTHING`)
-		if err != nil || mark.RowsAffected() == 0 {
-			return err
-		}
-		loader := loader{tx: tx, stamp: stamp}
-		for i, item := range menu {
-			item.ID, item.Version = 0, 0
-			if err := loader.add(ctx, i, items.Record{Item: &item}); err != nil {
-				return err
-			}
-		}
-		return loader.finish(ctx)
-	})
+	sent, err := s.use(ctx, run)
+	if err != nil && sent && isLost(err) && ctx.Err() == nil {
+		_, err = s.use(ctx, run)
+	}
+	return list, translate(ctx, err)
+}
+
+// readOne is read for a statement with one row. It returns ErrNotFound if there is no row.
+func readOne[T any](ctx context.Context, s *Store, collect pgx.RowToFunc[T], statement string, args pgx.NamedArgs) (one T, err error) {
+	list, err := read(ctx, s, collect, statement, args)
+	switch {
+	case err != nil:
+		return one, err
+	case len(list) == 0:
+		return one, items.ErrNotFound
+	}
+	return list[0], nil
 }
 
 // Ping implements items.Store.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := readOne(ctx, s, pgx.RowTo[int64], `SELECT count(*) FROM seeded`)
+	_, err := readOne(ctx, s, pgx.RowTo[int64], `SELECT count(*) FROM seeded`, nil)
 	return err
 }
 
-// Stat returns the state of the pool of connections.
+// Stat returns the state of the connection pool.
 func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
 
 // Close implements items.Store.

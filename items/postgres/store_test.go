@@ -1,3 +1,5 @@
+//go:build external
+
 package postgres_test
 
 import (
@@ -50,7 +52,7 @@ func TestResetIsTriedAgain(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	ctx := context.Background()
-	if _, err := store.Create(ctx, items.Stamp{}, items.Item{Name: "Soup"}); err != nil {
+	if _, err := store.Create(ctx, items.AuditInfo{}, items.Item{Name: "Soup"}); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := pgx.Connect(ctx, url)
@@ -65,7 +67,7 @@ func TestResetIsTriedAgain(t *testing.T) {
 	if _, err := conn.Exec(ctx, `INSERT INTO changes (item_id, version, action, author, at) VALUES (3, 1, 'create', '', now())`); err != nil {
 		t.Fatal(err)
 	}
-	added, err := store.Reset(ctx, items.Stamp{By: "auth0|chef"}, items.DefaultMenu())
+	added, err := store.Reset(ctx, items.AuditInfo{By: "auth0|chef"}, items.DefaultMenu())
 	if err != nil || len(added) != 3 || added[0].ID <= 3 || added[2].ID != added[0].ID+2 {
 		t.Errorf("got %+v, %v, want ids that nothing has had", added, err)
 	}

@@ -13,28 +13,37 @@ import (
 	"strings"
 )
 
-// Backup writes the database of one moment into a file, which must be new or empty. Reads and writes go on meanwhile, also
-// those of other processes. What it writes is one compact database file with nothing beside it; it is for the caller to
-// see it onto the disk.
+// Backup writes the database of one moment to a file, which must be new or empty, while reads and writes continue. The
+// result is one compact file. The caller must sync it to the disk.
+//
+// The copy gets its own feed id, because its numbers and those of the original diverge.
 func (s *Store) Backup(ctx context.Context, file string) error {
-	target, err := filepath.Abs(file) // so that no name is taken for a URI
+	target, err := filepath.Abs(file) // so that SQLite does not take the name for a URI
 	if err != nil {
 		return err
 	}
-	// A connection of its own: those of the store either write, or may not, and VACUUM is a write to SQLite.
-	db, err := sql.Open("sqlite", dsn(s.file, patience, "mode=ro"))
-	if err != nil {
-		return err
+	// The connections of the store cannot do this: one writes, and the others may not, and to SQLite VACUUM is a write.
+	err = runOn(ctx, dsn(s.file, "mode=ro"), `VACUUM INTO @target`, arg("target", target))
+	if err == nil {
+		err = runOn(ctx, dsn(target, "mode=rw"), replaceFeed)
 	}
-	defer func() { _ = db.Close() }()
-	_, err = db.ExecContext(ctx, `VACUUM INTO ?`, target)
 	return translate(ctx, err)
 }
 
-// OpenCopy copies the file of a database that nobody has open into the folder and opens the copy, so that the file itself
-// stays as it is, also where the schema has to be brought up to date.
+// runOn runs one statement on a new connection.
+func runOn(ctx context.Context, dsn, text string, args ...any) error {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, text, args...)
+	return errors.Join(err, db.Close())
+}
+
+// OpenCopy copies the file of a database that no process has open into the folder and opens the copy. The file itself stays
+// as it is, even if its schema has to be migrated.
 //
-// It returns an error that names the file if it is not the whole database of a menu.
+// It returns an error that names the file if the file is not the whole database of a menu.
 func OpenCopy(ctx context.Context, file, folder string) (*Store, error) {
 	copied := filepath.Join(folder, "copy.db")
 	err := copyDatabase(ctx, file, copied)
@@ -44,7 +53,7 @@ func OpenCopy(ctx context.Context, file, folder string) (*Store, error) {
 			return store, nil
 		}
 	}
-	// What explain has to say behind a semicolon is advice for a database in use.
+	// After a semicolon, explain gives advice for a database in use.
 	problem, _, _ := strings.Cut(explain(err).Error(), ";")
 	return nil, fmt.Errorf("%s: %s", file, problem)
 }
@@ -52,7 +61,7 @@ func OpenCopy(ctx context.Context, file, folder string) (*Store, error) {
 func copyDatabase(ctx context.Context, file, to string) error {
 	for _, suffix := range []string{"-wal", "-journal"} {
 		if info, err := os.Stat(file + suffix); err == nil && info.Size() > 0 {
-			return fmt.Errorf("a part of it is in %s%s, since a server has it open or did not stop in order: name a file that "+
+			return fmt.Errorf("a part of it is in %s%s, because a server has it open or did not shut down cleanly: name a file that "+
 				"`menu-api backup` wrote", filepath.Base(file), suffix)
 		}
 	}
@@ -66,7 +75,7 @@ func copyDatabase(ctx context.Context, file, to string) error {
 	defer func() { _ = db.Close() }()
 	version, err := inspect(ctx, db, to, math.MaxInt64)
 	if err == nil && version == 0 {
-		err = errors.New("it is empty, which no backup is")
+		err = errors.New("it is empty, and no backup is")
 	}
 	return err
 }
@@ -75,7 +84,7 @@ func copyFile(file, to string) (err error) {
 	from, err := os.Open(file)
 	if err != nil {
 		if cause, ok := errors.AsType[*fs.PathError](err); ok {
-			err = cause.Err // the file is named already
+			err = cause.Err // the caller names the file
 		}
 		return err
 	}

@@ -19,12 +19,12 @@ import (
 	"menu-api/items/sqlite"
 )
 
-// asTenant has the test binary run one test in a process of its own, which has its own mounts and limits.
+// asTenant is the variable that makes the test binary run one test, in a process with its own mounts and limits.
 const asTenant = "MENU_API_TEST_DISK"
 
-// inNamespace runs the test again in a process with mounts of its own, and a user namespace in which nobody has to be root
-// for that. It reports whether this is the outer process, which has nothing left to do. A container may forbid such a
-// process: then what a limit and permissions can show, in the tests beside, is all that is shown.
+// inNamespace runs the test again in a process with its own mounts, in a user namespace so that it need not be root. It
+// reports whether this is the outer process, which then has nothing to do. A container may forbid such a process; then only
+// TestFileTooLarge and TestReadOnlyFile run.
 func inNamespace(t *testing.T) (outer bool) {
 	t.Helper()
 	if os.Getenv(asTenant) == t.Name() {
@@ -46,14 +46,14 @@ func inNamespace(t *testing.T) (outer bool) {
 	}
 	switch {
 	case err != nil && len(out) == 0:
-		t.Skipf("no process may have mounts of its own here (%v): TestFileTooLarge and TestReadOnlyFile stand in", err)
+		t.Skipf("a process cannot have its own mounts here (%v): TestFileTooLarge and TestReadOnlyFile still run", err)
 	case err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()):
 		t.Errorf("%v\n%s", err, out)
 	}
 	return true
 }
 
-// mountDisk mounts a disk of so many bytes, for this process alone, and returns its folder.
+// mountDisk mounts a disk of the size for this process only and returns its folder.
 func mountDisk(t *testing.T, size string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -67,7 +67,7 @@ func mountDisk(t *testing.T, size string) string {
 	return folder
 }
 
-// fillUp writes from several sides until nothing more is taken, and returns the items that were.
+// fillUp writes from several goroutines until writes fail, and returns the items that were written.
 func fillUp(t *testing.T, store items.Store) (kept []items.Item) {
 	t.Helper()
 	var mu sync.Mutex
@@ -75,7 +75,7 @@ func fillUp(t *testing.T, store items.Store) (kept []items.Item) {
 	for range 4 {
 		writers.Go(func() {
 			for failed := 0; failed < 3; {
-				created, err := store.Create(context.Background(), items.Stamp{By: "a", At: time.Now()}, items.Item{Name: "Soup", Description: strings.Repeat("x", 5000)})
+				created, err := store.Create(context.Background(), items.AuditInfo{By: "a", At: time.Now()}, items.Item{Name: "Soup", Description: strings.Repeat("x", 5000)})
 				mu.Lock()
 				switch {
 				case err == nil:
@@ -94,7 +94,7 @@ func fillUp(t *testing.T, store items.Store) (kept []items.Item) {
 	return kept
 }
 
-// assertKept checks that exactly what was acknowledged is there, in the store and in its history.
+// assertKept checks that the store and its history contain exactly the acknowledged writes.
 func assertKept(t *testing.T, store items.Store, kept []items.Item) {
 	t.Helper()
 	menu, err := store.List(context.Background(), items.Query{})
@@ -109,7 +109,7 @@ func assertKept(t *testing.T, store items.Store, kept []items.Item) {
 	}
 }
 
-// A full disk refuses writes and keeps what it has. Reads go on, and writes too once there is room.
+// On a full disk, writes fail and nothing is lost. Reads continue, and writes succeed again when there is room.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	if inNamespace(t) {
@@ -125,7 +125,7 @@ func TestDiskFull(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	created, err := store.Create(context.Background(), items.Stamp{}, items.Item{Name: "After"})
+	created, err := store.Create(context.Background(), items.AuditInfo{}, items.Item{Name: "After"})
 	if err != nil {
 		t.Fatalf("Create when there is room again: %v", err)
 	}
@@ -136,7 +136,7 @@ func TestDiskFull(t *testing.T) {
 	assertKept(t, mustOpen(t, file), kept) // which looks at every page
 }
 
-// A file that may not grow, by a quota or a limit of the process, is as a full disk is.
+// A file that must not grow, because of a quota or a limit of the process, is like a full disk.
 func TestFileTooLarge(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(asTenant) != t.Name() {
@@ -163,7 +163,7 @@ func TestFileTooLarge(t *testing.T) {
 	kept := fillUp(t, store)
 	assertKept(t, store, kept)
 	limit(before.Cur)
-	if _, err := store.Create(context.Background(), items.Stamp{}, items.Item{Name: "After"}); err != nil {
+	if _, err := store.Create(context.Background(), items.AuditInfo{}, items.Item{Name: "After"}); err != nil {
 		t.Fatalf("Create when there is room again: %v", err)
 	}
 	_ = store.Close()
@@ -172,7 +172,7 @@ func TestFileTooLarge(t *testing.T) {
 	}
 }
 
-// A database that cannot be written is refused at the start, with what to look at.
+// A database that cannot be written stops the start, with an error that says what to check.
 func TestReadOnlyDisk(t *testing.T) {
 	t.Parallel()
 	if inNamespace(t) {
@@ -184,7 +184,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	if err := syscall.Mount("disk", folder, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{file: "it cannot be opened for writing", filepath.Join(folder, "new.db"): "it cannot be opened for writing", filepath.Join(folder, "new", "menu.db"): "its folder cannot be made"} {
+	for name, want := range map[string]string{file: "it cannot be opened for writing", filepath.Join(folder, "new.db"): "it cannot be opened for writing", filepath.Join(folder, "new", "menu.db"): "its folder cannot be created"} {
 		store, err := sqlite.Open(context.Background(), name)
 		if err == nil {
 			_ = store.Close()
@@ -201,8 +201,8 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 }
 
-// A file and a folder that are somebody else's are refused as a disk that is read-only is. Root may write them all the
-// same, so the test is not root.
+// A file and a folder of another user stop the start like a read-only disk. Root can write them anyway, so the test does not
+// run as root.
 func TestReadOnlyFile(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(asTenant) != t.Name() {

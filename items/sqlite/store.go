@@ -2,9 +2,12 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"math"
 	"strings"
 	"sync"
 
@@ -14,281 +17,76 @@ import (
 // Store is an items.Store over an SQLite file.
 type Store struct {
 	file string
-	// SQLite has one writer at a time. Writers queue for their one connection in Go, under their contexts, and not in
-	// SQLite's busy loop. Reads have a pool of their own: in WAL mode they never wait for the writer.
-	writer *writer
-	read   pool
-	bell   items.Bell
-	closed sync.Once
+	// SQLite has one writer at a time. Writes queue for its one connection in Go, where their contexts can end the wait,
+	// and not in SQLite's busy loop. Reads have their own pool: in WAL mode they never wait for the writer.
+	writer   *writer
+	read     *sql.DB
+	notifier items.Notifier
+	closed   sync.Once
 }
 
 var _ items.Store = (*Store)(nil)
 
-const columns = `id, name, price, description, image, tagline, category, calories, version`
-
-// scanner is a *sql.Row or *sql.Rows.
-type scanner interface{ Scan(dest ...any) error }
-
-func scan(row scanner) (items.Item, error) {
-	var i items.Item
-	err := row.Scan(&i.ID, &i.Name, &i.Price, &i.Description, &i.Image, &i.Tagline, &i.Category, &i.Calories, &i.Version)
-	return i, err
-}
-
-// querier is the connection that writes, or the pool that reads.
-type querier interface {
-	query(ctx context.Context, text string, args ...any) (*sql.Rows, error)
-}
-
-// each calls do with every row of the answer.
-func each(ctx context.Context, q querier, do func(scanner) error, text string, args ...any) error {
-	rows, err := q.query(ctx, text, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := do(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// one calls do with the only row of the answer. It returns sql.ErrNoRows if there is none.
-func one(ctx context.Context, q querier, do func(scanner) error, text string, args ...any) error {
-	err := sql.ErrNoRows
-	if failed := each(ctx, q, func(row scanner) error { err = do(row); return err }, text, args...); failed != nil {
-		return failed
-	}
-	return err
-}
-
-// value returns the only value of the answer.
-func value[T any](ctx context.Context, q querier, text string, args ...any) (v T, err error) {
-	err = one(ctx, q, func(row scanner) error { return row.Scan(&v) }, text, args...)
-	return v, err
-}
-
-func oneItem(ctx context.Context, q querier, text string, args ...any) (item items.Item, err error) {
-	err = one(ctx, q, func(row scanner) (err error) { item, err = scan(row); return err }, text, args...)
-	return item, err
-}
-
 // List implements items.Store.
 func (s *Store) List(ctx context.Context, query items.Query) ([]items.Item, error) {
-	statement, args := selectItems(query)
-	menu := []items.Item{}
-	err := each(ctx, s.read, func(row scanner) error {
-		item, err := scan(row)
-		menu = append(menu, item)
-		return err
-	}, statement, args...)
-	if err != nil {
-		return nil, translate(ctx, err)
-	}
-	return menu, nil
+	text, args := listStatement(query)
+	menu, err := all(ctx, s.read, scanItem, text, args...)
+	return menu, translate(ctx, err)
 }
 
-// selectItems writes the statement for a query. Every value is an argument; only fixed text is put together.
-func selectItems(q items.Query) (statement string, args []any) {
-	var conditions []string
-	where := func(condition string, values ...any) {
-		conditions = append(conditions, condition)
-		args = append(args, values...)
-	}
-	if q.Category != "" {
-		where(`group_key = ? AND group_key <> ''`, q.Category) // the second says that the partial index will do
-	}
-	for _, word := range q.Words {
-		where(`instr(search, ?) > 0`, word)
-	}
-	order := `id`
-	switch q.Sort {
-	case items.ByName:
-		order = `name_key, id`
-		if q.After != nil {
-			where(`(name_key, id) > (?, ?)`, q.After.Name, q.After.ID)
-		}
-	case items.ByPrice:
-		order = `price, id`
-		if q.After != nil {
-			where(`(price, id) > (?, ?)`, q.After.Price, q.After.ID)
-		}
-	case items.ByPriceDown:
-		order = `price_down, id`
-		if q.After != nil {
-			where(`(price_down, id) > (?, ?)`, -q.After.Price, q.After.ID)
-		}
-	default:
-		if q.After != nil {
-			where(`id > ?`, q.After.ID)
-		}
-	}
-	statement = `SELECT ` + columns + ` FROM items`
-	if len(conditions) > 0 {
-		statement += ` WHERE ` + strings.Join(conditions, ` AND `)
-	}
-	statement += ` ORDER BY ` + order
-	if q.Limit > 0 {
-		statement += ` LIMIT ?`
-		args = append(args, q.Limit)
-	}
-	return statement, args
+// orders are the columns of each order, and the condition that begins a page after an item.
+var orders = map[items.Sort]struct{ columns, after string }{
+	items.ByID:        {`id`, `id > @after_id`},
+	items.ByName:      {`name_key, id`, `(name_key, id) > (@after_name, @after_id)`},
+	items.ByPrice:     {`price, id`, `(price, id) > (@after_price, @after_id)`},
+	items.ByPriceDown: {`price_down, id`, `(price_down, id) > (-@after_price, @after_id)`},
 }
+
+var listItems = statement(`SELECT id, version, {columns} FROM items`)
+
+// listStatement returns the statement for a query. It joins fixed text only; every value is a parameter.
+func listStatement(query items.Query) (text string, args []any) {
+	order, ok := orders[query.Sort]
+	if !ok {
+		order = orders[items.ByID]
+	}
+	var conditions []string
+	if query.Category != "" {
+		conditions = append(conditions, `group_key = @category AND group_key <> ''`) // so that SQLite uses the partial index
+		args = append(args, arg("category", query.Category))
+	}
+	for i, word := range query.Words {
+		name := fmt.Sprint("word", i)
+		conditions = append(conditions, `instr(search, @`+name+`) > 0`)
+		args = append(args, arg(name, word))
+	}
+	if after := query.After; after != nil {
+		conditions = append(conditions, order.after)
+		args = append(args, arg("after_id", after.ID), arg("after_name", after.Name), arg("after_price", after.Price))
+	}
+	text = listItems
+	if len(conditions) > 0 {
+		text += ` WHERE ` + strings.Join(conditions, ` AND `)
+	}
+	text += ` ORDER BY ` + order.columns
+	if query.Limit > 0 {
+		text += ` LIMIT @limit`
+		args = append(args, arg("limit", query.Limit))
+	}
+	return text, args
+}
+
+var getItem = statement(`SELECT id, version, {columns} FROM items WHERE id = @id`)
 
 // Get implements items.Store.
 func (s *Store) Get(ctx context.Context, id int64) (items.Item, error) {
-	item, err := get(ctx, s.read, id)
+	item, err := one(ctx, s.read, scanItem, getItem, arg("id", id))
 	return item, translate(ctx, err)
 }
 
-func get(ctx context.Context, q querier, id int64) (items.Item, error) {
-	return oneItem(ctx, q, `SELECT `+columns+` FROM items WHERE id = ?`, id)
-}
-
-// Create implements items.Store.
-func (s *Store) Create(ctx context.Context, stamp items.Stamp, item items.Item) (items.Item, error) {
-	return s.inTx(ctx, func(ctx context.Context, tx *conn) (items.Item, error) {
-		return once(ctx, tx, stamp, func() (items.Item, error) {
-			item.ID, item.Version = 0, 1
-			return add(ctx, tx, stamp, items.Created, item)
-		})
-	})
-}
-
-// add puts the item on the menu, under a new id if it has none, and into the history.
-func add(ctx context.Context, tx *conn, stamp items.Stamp, action items.Action, item items.Item) (items.Item, error) {
-	added, err := insert(ctx, tx, item)
-	if err != nil {
-		return items.Item{}, err
-	}
-	err = record(ctx, tx, items.Change{
-		ItemID: added.ID, Version: added.Version, Action: action, By: stamp.By, At: stamp.At, After: &added,
-	})
-	return added, err
-}
-
-func insert(ctx context.Context, tx *conn, i items.Item) (items.Item, error) {
-	var id any // NULL, for which SQLite takes the next one
-	if i.ID != 0 {
-		id = i.ID
-	}
-	// Without RETURNING, which would be read as rows are: what is stored is what is given, and the id.
-	added, err := tx.exec(ctx,
-		`INSERT INTO items (id, name, price, description, image, tagline, category, calories, version, search, name_key, group_key)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		id, i.Name, i.Price, i.Description, i.Image, i.Tagline, i.Category, i.Calories, i.Version,
-		items.SearchText(i), items.SortKey(i.Name), items.SortKey(i.Category))
-	if err != nil {
-		return items.Item{}, err
-	}
-	i.ID, err = added.LastInsertId()
-	return i, err
-}
-
-// Update implements items.Store.
-func (s *Store) Update(ctx context.Context, stamp items.Stamp, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
-	return s.inTx(ctx, func(ctx context.Context, tx *conn) (items.Item, error) {
-		current, err := get(ctx, tx, id)
-		if err != nil {
-			return items.Item{}, err
-		}
-		i, err := change(current)
-		if err != nil {
-			return items.Item{}, err
-		}
-		updated, err := oneItem(ctx, tx,
-			`UPDATE items SET name = ?, price = ?, description = ?, image = ?, tagline = ?, category = ?, calories = ?,
-				version = version + 1, search = ?, name_key = ?, group_key = ?
-			WHERE id = ? RETURNING `+columns,
-			i.Name, i.Price, i.Description, i.Image, i.Tagline, i.Category, i.Calories,
-			items.SearchText(i), items.SortKey(i.Name), items.SortKey(i.Category), id)
-		if err != nil {
-			return items.Item{}, err
-		}
-		err = record(ctx, tx, items.Change{
-			ItemID: id, Version: updated.Version, Action: items.Updated, By: stamp.By, At: stamp.At, Before: &current, After: &updated,
-		})
-		return updated, err
-	})
-}
-
-// Delete implements items.Store.
-func (s *Store) Delete(ctx context.Context, stamp items.Stamp, id int64, allow func(items.Item) error) (items.Item, error) {
-	return s.inTx(ctx, func(ctx context.Context, tx *conn) (items.Item, error) {
-		deleted, err := oneItem(ctx, tx, `DELETE FROM items WHERE id = ? RETURNING `+columns, id)
-		if err != nil {
-			return items.Item{}, err
-		}
-		if err := allow(deleted); err != nil {
-			return items.Item{}, err // which undoes the deletion
-		}
-		err = record(ctx, tx, items.Change{
-			ItemID: id, Version: deleted.Version + 1, Action: items.Deleted, By: stamp.By, At: stamp.At, Before: &deleted,
-		})
-		return deleted, err
-	})
-}
-
-// Restore implements items.Store.
-func (s *Store) Restore(ctx context.Context, stamp items.Stamp, id int64) (items.Item, error) {
-	return s.inTx(ctx, func(ctx context.Context, tx *conn) (items.Item, error) {
-		return once(ctx, tx, stamp, func() (items.Item, error) {
-			last, err := history(ctx, tx, id, 0, 1)
-			if err != nil {
-				return items.Item{}, err
-			}
-			if last[0].Action != items.Deleted {
-				return items.Item{}, items.ErrNotDeleted
-			}
-			item := *last[0].Before
-			item.Version = last[0].Version + 1
-			return add(ctx, tx, stamp, items.Restored, item)
-		})
-	})
-}
-
-// Seed implements items.Store. It looks first, so that a start which has nothing to seed waits for no writer.
-func (s *Store) Seed(ctx context.Context, stamp items.Stamp, menu []items.Item) error {
-	done, err := value[bool](ctx, s.read, `SELECT EXISTS (SELECT 1 FROM seeded)`)
-	if err != nil || done {
-		return translate(ctx, err)
-	}
-	_, err = s.inTx(ctx, func(ctx context.Context, tx *conn) (none items.Item, err error) {
-		first, err := markSeeded(ctx, tx)
-		if err != nil || !first {
-			return none, err
-		}
-		for _, item := range menu {
-			item.ID, item.Version = 0, 1
-			if _, err := add(ctx, tx, stamp, items.Created, item); err != nil {
-				return none, err
-			}
-		}
-		return none, nil
-	})
-	return err
-}
-
-func markSeeded(ctx context.Context, tx *conn) (first bool, err error) {
-	mark, err := tx.exec(ctx, `INSERT OR IGNORE INTO seeded (once) VALUES (1)`)
-	if err != nil {
-		return false, err
-	}
-	added, err := mark.RowsAffected()
-	return added > 0, err
-}
-
-// Ping implements items.Store. It reads from the file, which the driver's own ping does not.
-func (s *Store) Ping(ctx context.Context) error {
-	_, err := value[int](ctx, s.read, `SELECT count(*) FROM seeded`)
-	return translate(ctx, err)
-}
-
-// inTx runs do in a write transaction, with others where there are others. It returns do's own errors unchanged and those
-// of the engine translated.
-func (s *Store) inTx(ctx context.Context, do func(context.Context, *conn) (items.Item, error)) (items.Item, error) {
+// write runs do in a write transaction, which it may share with other writes. It returns the errors of do unchanged and
+// those of the engine translated.
+func (s *Store) write(ctx context.Context, do func(context.Context, *conn) (items.Item, error)) (items.Item, error) {
 	var item items.Item
 	err := s.writer.run(ctx, func(ctx context.Context, tx *conn) (err error) {
 		item, err = do(ctx, tx)
@@ -297,14 +95,276 @@ func (s *Store) inTx(ctx context.Context, do func(context.Context, *conn) (items
 	if err != nil {
 		return items.Item{}, translate(ctx, err)
 	}
-	s.bell.Ring()
+	s.notifier.Notify()
 	return item, nil
 }
 
-// Close implements items.Store.
-func (s *Store) Close() (err error) {
-	s.closed.Do(func() {
-		err = errors.Join(s.read.Close(), s.writer.close()) // the writer last: it folds the WAL into the file
+// Create implements items.Store.
+func (s *Store) Create(ctx context.Context, info items.AuditInfo, item items.Item) (items.Item, error) {
+	return s.write(ctx, func(ctx context.Context, tx *conn) (items.Item, error) {
+		return once(ctx, tx, info, func() (items.Item, error) {
+			item.ID, item.Version = 0, 1
+			return add(ctx, tx, info, items.Created, item)
+		})
 	})
+}
+
+// An item with the id 0 gets the next id.
+var insertItem = statement(`
+INSERT INTO items (id, version, {columns}, search, name_key, group_key)
+VALUES (nullif(@id, 0), @version, {values}, @search, @name_key, @group_key)`)
+
+// add stores an item that is not there, and the change that adds it.
+func add(ctx context.Context, tx *conn, info items.AuditInfo, action items.Action, item items.Item) (items.Item, error) {
+	inserted, err := tx.exec(ctx, insertItem, itemArgs(item)...)
+	if err != nil {
+		return items.Item{}, err
+	}
+	if item.ID, err = inserted.LastInsertId(); err != nil {
+		return items.Item{}, err
+	}
+	return item, record(ctx, tx, info, action, item.ID, item.Version, &item)
+}
+
+var updateItem = statement(`
+UPDATE items SET version = @version, {assignments}, search = @search, name_key = @name_key, group_key = @group_key
+WHERE id = @id`)
+
+// Update implements items.Store.
+func (s *Store) Update(ctx context.Context, info items.AuditInfo, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
+	return s.write(ctx, func(ctx context.Context, tx *conn) (items.Item, error) {
+		current, err := one(ctx, tx, scanItem, getItem, arg("id", id))
+		if err != nil {
+			return items.Item{}, err
+		}
+		item, err := change(current)
+		if err != nil {
+			return items.Item{}, err
+		}
+		item.ID, item.Version = id, current.Version+1
+		if _, err := tx.exec(ctx, updateItem, itemArgs(item)...); err != nil {
+			return items.Item{}, err
+		}
+		return item, record(ctx, tx, info, items.Updated, id, item.Version, &item)
+	})
+}
+
+var deleteItem = statement(`DELETE FROM items WHERE id = @id`)
+
+// Delete implements items.Store.
+func (s *Store) Delete(ctx context.Context, info items.AuditInfo, id int64, allow func(items.Item) error) (items.Item, error) {
+	return s.write(ctx, func(ctx context.Context, tx *conn) (items.Item, error) {
+		current, err := one(ctx, tx, scanItem, getItem, arg("id", id))
+		if err != nil {
+			return items.Item{}, err
+		}
+		if err := allow(current); err != nil {
+			return items.Item{}, err
+		}
+		if _, err := tx.exec(ctx, deleteItem, arg("id", id)); err != nil {
+			return items.Item{}, err
+		}
+		return current, record(ctx, tx, info, items.Deleted, id, current.Version+1, nil)
+	})
+}
+
+// Restore implements items.Store.
+func (s *Store) Restore(ctx context.Context, info items.AuditInfo, id int64) (items.Item, error) {
+	return s.write(ctx, func(ctx context.Context, tx *conn) (items.Item, error) {
+		return once(ctx, tx, info, func() (items.Item, error) {
+			changes, err := history(ctx, tx, id, math.MaxInt64, 1)
+			if err != nil {
+				return items.Item{}, err
+			}
+			last := changes[0]
+			if last.Action != items.Deleted {
+				return items.Item{}, items.ErrNotDeleted
+			}
+			item := *last.Before
+			item.Version = last.Version + 1
+			return add(ctx, tx, info, items.Restored, item)
+		})
+	})
+}
+
+var insertChange = statement(`
+INSERT INTO changes (seq, item_id, version, action, author, at, after_json)
+VALUES (@seq, @item_id, @version, @action, @author, @at, @after)`)
+
+// record adds a change to the history. SQLite gives it the next number of the feed.
+func record(ctx context.Context, tx *conn, info items.AuditInfo, action items.Action, id, version int64, after *items.Item) error {
+	return recordAs(ctx, tx, nil, items.Change{ItemID: id, Version: version, Action: action, By: info.By, At: info.At, After: after})
+}
+
+func recordAs(ctx context.Context, tx *conn, seq any, change items.Change) error {
+	after, err := items.Snapshot(change.After)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, insertChange, arg("seq", seq), arg("item_id", change.ItemID), arg("version", change.Version),
+		arg("action", change.Action), arg("author", change.By), arg("at", change.At.UnixMilli()), arg("after", after))
+	return err
+}
+
+// scanChange reads a row with the columns number, item_id, version, action, author, at, after and before.
+func scanChange(row *sql.Rows) (change items.Change, err error) {
+	var (
+		at            int64
+		after, before *string
+	)
+	err = row.Scan(&change.Number, &change.ItemID, &change.Version, &change.Action, &change.By, &at, &after, &before)
+	if err != nil {
+		return change, err
+	}
+	change.At = items.TimeOf(at)
+	if change.After, err = items.FromSnapshot(after, change.Version); err != nil {
+		return change, err
+	}
+	change.Before, err = items.FromSnapshot(before, change.Version-1)
+	return change, err
+}
+
+var (
+	selectHistory = statement(`
+SELECT 0, c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json
+FROM changes c LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
+WHERE c.item_id = @id AND c.version < @before
+ORDER BY c.version DESC LIMIT @limit`)
+
+	hasHistory = statement(`SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id)`)
+)
+
+// History implements items.Store.
+func (s *Store) History(ctx context.Context, id, before int64, limit int) ([]items.Change, error) {
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	changes, err := history(ctx, s.read, id, before, limit)
+	return changes, translate(ctx, err)
+}
+
+func history(ctx context.Context, q querier, id, before int64, limit int) ([]items.Change, error) {
+	changes, err := all(ctx, q, scanChange, selectHistory, arg("id", id), arg("before", before), arg("limit", limit))
+	if err != nil || len(changes) > 0 {
+		return changes, err
+	}
+	known, err := value[bool](ctx, q, hasHistory, arg("id", id))
+	if err == nil && !known {
+		err = items.ErrNotFound
+	}
+	return changes, err
+}
+
+var (
+	selectChanges = statement(`
+SELECT seq, item_id, version, action, author, at, after_json, NULL
+FROM changes WHERE seq > @after ORDER BY seq LIMIT @limit`)
+
+	selectFeed = statement(`SELECT id, (SELECT max(0, coalesce(max(seq), 0)) FROM changes) FROM feed`)
+)
+
+// Changes implements items.Store. Imported history has negative numbers.
+func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]items.Change, error) {
+	changes, err := all(ctx, s.read, scanChange, selectChanges, arg("after", max(after, 0)), arg("limit", limit))
+	return changes, translate(ctx, err)
+}
+
+// Feed implements items.Store.
+func (s *Store) Feed(ctx context.Context) (items.Feed, error) {
+	feed, err := one(ctx, s.read, func(row *sql.Rows) (feed items.Feed, err error) {
+		err = row.Scan(&feed.ID, &feed.Newest)
+		return feed, err
+	}, selectFeed)
+	return feed, translate(ctx, err)
+}
+
+// Wait implements items.Store. Writes of this process notify it; it finds those of other processes at the next poll.
+func (s *Store) Wait(ctx context.Context) error { return s.notifier.Wait(ctx) }
+
+var (
+	selectKey = statement(`
+SELECT k.fingerprint, c.version, c.after_json
+FROM idempotency_keys k JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
+WHERE k.id = @id AND k.at > @expired`)
+
+	deleteKeys = statement(`DELETE FROM idempotency_keys WHERE at <= @expired`)
+
+	insertKey = statement(`
+INSERT OR REPLACE INTO idempotency_keys (id, fingerprint, at, item_id, version)
+VALUES (@id, @fingerprint, @at, @item_id, @version)`)
+)
+
+// once runs do, unless an earlier request had the same idempotency key: then it returns what that request returned.
+func once(ctx context.Context, tx *conn, info items.AuditInfo, do func() (items.Item, error)) (items.Item, error) {
+	key := info.Key
+	if key == nil {
+		return do()
+	}
+	id, expired := arg("id", key.ID(info.By)), arg("expired", info.At.Add(-items.KeyLifetime).UnixMilli())
+	var fingerprint []byte
+	earlier, err := one(ctx, tx, func(row *sql.Rows) (*items.Item, error) {
+		var version int64
+		var after *string
+		if err := row.Scan(&fingerprint, &version, &after); err != nil {
+			return nil, err
+		}
+		return items.FromSnapshot(after, version)
+	}, selectKey, id, expired)
+	switch {
+	case err == nil && !bytes.Equal(fingerprint, key.Fingerprint[:]):
+		return items.Item{}, items.ErrKeyReused
+	case err == nil:
+		return *earlier, nil
+	case !errors.Is(err, sql.ErrNoRows):
+		return items.Item{}, err
+	}
+	item, err := do()
+	if err != nil {
+		return items.Item{}, err
+	}
+	if _, err := tx.exec(ctx, deleteKeys, expired); err != nil {
+		return items.Item{}, err
+	}
+	_, err = tx.exec(ctx, insertKey, id, arg("fingerprint", key.Fingerprint[:]), arg("at", info.At.UnixMilli()),
+		arg("item_id", item.ID), arg("version", item.Version))
+	return item, err
+}
+
+var (
+	isSeeded  = statement(`SELECT EXISTS (SELECT 1 FROM seeded)`)
+	setSeeded = statement(`INSERT OR IGNORE INTO seeded (once) VALUES (1)`)
+)
+
+// Seed implements items.Store. It checks first whether there is anything to do, so that most starts wait for no writer.
+func (s *Store) Seed(ctx context.Context, info items.AuditInfo, menu []items.Item) error {
+	done, err := value[bool](ctx, s.read, isSeeded)
+	if err != nil || done {
+		return translate(ctx, err)
+	}
+	_, err = s.write(ctx, func(ctx context.Context, tx *conn) (none items.Item, err error) {
+		done, err := value[bool](ctx, tx, isSeeded)
+		if err != nil || done {
+			return none, err
+		}
+		for _, item := range menu {
+			item.ID, item.Version = 0, 1
+			if _, err := add(ctx, tx, info, items.Created, item); err != nil {
+				return none, err
+			}
+		}
+		return none, tx.run(ctx, setSeeded)
+	})
+	return err
+}
+
+// Ping implements items.Store. It reads from the file, unlike the ping of the driver.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := value[bool](ctx, s.read, isSeeded)
+	return translate(ctx, err)
+}
+
+// Close implements items.Store. It closes the writer last, which checkpoints the WAL.
+func (s *Store) Close() (err error) {
+	s.closed.Do(func() { err = errors.Join(s.read.Close(), s.writer.close()) })
 	return err
 }

@@ -118,17 +118,17 @@ func TestOpenRefusesAFolderThatCannotBeMade(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	mustWrite(t, file, "in the way")
-	if _, err := sqlite.Open(context.Background(), filepath.Join(file, "menu.db")); err == nil || !strings.Contains(err.Error(), "folder cannot be made") {
-		t.Errorf("got error %v, want one that says the folder cannot be made", err)
+	if _, err := sqlite.Open(context.Background(), filepath.Join(file, "menu.db")); err == nil || !strings.Contains(err.Error(), "folder cannot be created") {
+		t.Errorf("got error %v, want one that says the folder cannot be created", err)
 	}
 }
 
-// A database that another process keeps locked is an outage, not a bug and not a missing item.
+// A database that another process keeps locked is unavailable: neither a bug nor a missing item.
 func TestLockedDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "menu.db")
 	store := mustOpen(t, file)
-	if err := store.Seed(context.Background(), items.Stamp{}, nil); err != nil {
+	if err := store.Seed(context.Background(), items.AuditInfo{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	other, err := sql.Open("sqlite", "file:"+file+"?_txlock=exclusive")
@@ -141,18 +141,18 @@ func TestLockedDatabaseIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := store.Create(context.Background(), items.Stamp{}, items.Item{Name: "Soup"}); !errors.Is(err, items.ErrUnavailable) {
+	if _, err := store.Create(context.Background(), items.AuditInfo{}, items.Item{Name: "Soup"}); !errors.Is(err, items.ErrUnavailable) {
 		t.Errorf("got error %v, want ErrUnavailable", err)
 	}
 	if _, err := store.List(context.Background(), items.Query{}); err != nil {
 		t.Errorf("List while another process writes: %v", err)
 	}
-	if err := store.Seed(context.Background(), items.Stamp{}, items.DefaultMenu()); err != nil {
+	if err := store.Seed(context.Background(), items.AuditInfo{}, items.DefaultMenu()); err != nil {
 		t.Errorf("Seed of a database that was seeded before: %v", err)
 	}
 }
 
-// A database of the version before the history gets one when it is opened, and its items are found and sorted.
+// A database of the version without a history gets one when it is opened, and its items can be searched and sorted.
 func TestOpenRaisesAnOldDatabase(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "menu.db")
@@ -179,10 +179,10 @@ func TestOpenRaisesAnOldDatabase(t *testing.T) {
 	if err != nil || len(changes) != 1 || changes[0].Action != items.Created || changes[0].After.Name != "Crème" {
 		t.Errorf("got history %+v, %v, want its first entry", changes, err)
 	}
-	if _, err := store.Delete(ctx, items.Stamp{}, 3, func(items.Item) error { return nil }); err != nil {
+	if _, err := store.Delete(ctx, items.AuditInfo{}, 3, func(items.Item) error { return nil }); err != nil {
 		t.Error(err)
 	}
-	if restored, err := store.Restore(ctx, items.Stamp{}, 3); err != nil || restored.Version != 3 {
+	if restored, err := store.Restore(ctx, items.AuditInfo{}, 3); err != nil || restored.Version != 3 {
 		t.Errorf("got %+v, %v, want the item restored", restored, err)
 	}
 }
@@ -214,7 +214,7 @@ func fill(tb testing.TB, file string) {
 		tb.Fatal(err)
 	}
 	for range 40 {
-		if _, err := store.Create(context.Background(), items.Stamp{}, items.Item{Name: "Soup", Description: strings.Repeat("x", 2000)}); err != nil {
+		if _, err := store.Create(context.Background(), items.AuditInfo{}, items.Item{Name: "Soup", Description: strings.Repeat("x", 2000)}); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -223,8 +223,8 @@ func fill(tb testing.TB, file string) {
 	}
 }
 
-// An import into an empty menu drops the indexes for the time being. One that fails leaves them as they were, and so does
-// one that comes after it.
+// An import into an empty menu drops the indexes and creates them again. A failed import and a later one leave them as they
+// were.
 func TestImportLeavesTheIndexes(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "menu.db")
@@ -246,7 +246,7 @@ func TestImportLeavesTheIndexes(t *testing.T) {
 	}
 	for _, end := range []error{broken, nil, nil} {
 		next := storetest.Many(10)
-		err := store.Import(context.Background(), items.Stamp{}, false, func() (items.Record, error) {
+		err := store.Import(context.Background(), items.AuditInfo{}, false, func() (items.Record, error) {
 			rec, err := next()
 			if errors.Is(err, io.EOF) && end != nil {
 				err = end
@@ -265,12 +265,12 @@ func TestImportLeavesTheIndexes(t *testing.T) {
 	}
 }
 
-// A large file is opened before it was read whole, and read then.
+// A large file is opened first and checked for damage afterwards.
 func TestCheckFindsDamage(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "menu.db")
 	store := mustOpen(t, file)
-	if err := store.Import(context.Background(), items.Stamp{}, false, storetest.Many(2500)); err != nil {
+	if err := store.Import(context.Background(), items.AuditInfo{}, false, storetest.Many(2500)); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Check(context.Background()); err != nil {

@@ -6,13 +6,14 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"menu-api/items"
 )
 
-// Many returns n items one by one, the same in every run: with capitals and accents, in no order but that of their ids.
+// Many returns n items one by one, the same in every run, with capitals and accents. Only their ids are in order.
 func Many(n int) func() (items.Record, error) {
 	dishes := []string{"Crème Brûlée", "Onion Soup", "Smørrebrød", "Burger", "Éclair", "Noodles", "Tea", "Salade Niçoise"}
 	kinds := []string{"Starters", "Mains", "Desserts", "Entrées"}
@@ -35,16 +36,38 @@ func Many(n int) func() (items.Record, error) {
 	}
 }
 
-// BenchmarkImport measures what a row of a large import costs.
+// BenchmarkImport measures the cost of a row in a large import.
 func BenchmarkImport(b *testing.B, engine Engine) {
 	store := mustOpen(b, engine)
 	b.ResetTimer()
-	if err := store.Import(context.Background(), stamp, false, Many(b.N)); err != nil {
+	if err := store.Import(context.Background(), info, false, Many(b.N)); err != nil {
 		b.Fatal(err)
 	}
 }
 
-// PageQueries are a query for each order, of the whole menu and of a category.
+// BenchmarkCreate measures durable writes by one writer and by many, which share fsyncs.
+func BenchmarkCreate(b *testing.B, engine Engine) {
+	for _, writers := range []int{1, 8, 32} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			store := mustOpen(b, engine)
+			b.ResetTimer()
+			var wg sync.WaitGroup
+			for w := range writers {
+				wg.Go(func() {
+					for range (b.N + w) / writers {
+						if _, err := store.Create(context.Background(), items.AuditInfo{By: "bench", At: time.Now()}, items.Item{Name: "Soup", Price: 450}); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
+// PageQueries returns a query for each order, of the whole menu and of a category.
 func PageQueries() map[string]items.Query {
 	queries := map[string]items.Query{}
 	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown} {
@@ -54,13 +77,13 @@ func PageQueries() map[string]items.Query {
 	return queries
 }
 
-// BenchmarkPages measures the first page of a large menu and the thousandth, in turn, which cost the same in every order. A
-// search has no index to use: what it costs grows with how much it has to look through. It reports medians, which a machine
-// that is busy with other things moves least.
+// BenchmarkPages measures the first and the thousandth page of a large menu, which cost the same in every order. A search
+// uses no index, so its cost grows with the menu. The results are medians, because other load on the machine affects them
+// least.
 func BenchmarkPages(b *testing.B, engine Engine) {
 	const thousandth = 1000
 	store := mustOpen(b, engine)
-	if err := store.Import(context.Background(), stamp, false, Many(450_000)); err != nil {
+	if err := store.Import(context.Background(), info, false, Many(450_000)); err != nil {
 		b.Fatal(err)
 	}
 	for name, first := range PageQueries() {
@@ -81,7 +104,7 @@ func BenchmarkPages(b *testing.B, engine Engine) {
 	}
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		some := mustOpen(b, engine)
-		if err := some.Import(context.Background(), stamp, false, Many(n)); err != nil {
+		if err := some.Import(context.Background(), info, false, Many(n)); err != nil {
 			b.Fatal(err)
 		}
 		b.Run(fmt.Sprintf("search/items=%d", n), func(b *testing.B) {

@@ -14,20 +14,20 @@ import (
 	"menu-api/items"
 )
 
-// call is one operation on the item of testLinearizable: a read, an unconditional write of value, or a write that is made
-// only where the item has the value expected.
+// call is one operation on the item of testLinearizable: a read, a write of value, or a write of value if the item has the
+// value expected.
 type call struct {
 	kind            string // get, set or swap
 	expected, value items.Price
 }
 
-// outcome is what the call returned: the price that it saw or left, and whether a swap was made.
+// outcome is the result of a call: the price that it read or wrote, and whether it wrote.
 type outcome struct {
 	price items.Price
 	done  bool
 }
 
-// register is the item in the plainest way: one price, on which calls take effect one after the other.
+// register is the model of the item: one price, to which calls apply one after the other.
 var register = porcupine.Model{
 	Init: func() any { return items.Price(0) },
 	Step: func(state, input, output any) (bool, any) {
@@ -48,8 +48,8 @@ var register = porcupine.Model{
 
 var errNotExpected = errors.New("another value than expected")
 
-// Concurrent reads and writes of one item, also through two stores, are as if they had happened one after the other, each
-// at a moment between its call and its return.
+// Concurrent reads and writes of one item, through two stores, are linearizable: they have the same results as if each had
+// happened at one moment between its call and its return.
 func testLinearizable(t *testing.T, engine Engine) {
 	place := engine.NewPlace(t)
 	stores := []items.Store{mustOpenAt(t, engine, place), mustOpenAt(t, engine, place)}
@@ -89,7 +89,7 @@ func perform(tb testing.TB, store items.Store, id int64, in call) outcome {
 	if in.kind == "get" {
 		return outcome{price: mustGet(tb, store, id).Price}
 	}
-	updated, err := store.Update(context.Background(), stamp, id, func(item items.Item) (items.Item, error) {
+	updated, err := store.Update(context.Background(), info, id, func(item items.Item) (items.Item, error) {
 		if in.kind == "swap" && item.Price != in.expected {
 			return item, errNotExpected
 		}

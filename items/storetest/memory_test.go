@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"maps"
@@ -18,8 +19,8 @@ import (
 	"menu-api/items/storetest"
 )
 
-// TestSuiteAsksNoMoreThanTheContract runs the suite over the plainest thing that keeps the contract of items.Store, so
-// that a test which leans on a habit of one engine is noticed here.
+// TestSuiteAsksNoMoreThanTheContract runs the suite on the simplest implementation of items.Store, so that a test that
+// depends on a particular engine fails here.
 func TestSuiteAsksNoMoreThanTheContract(t *testing.T) {
 	t.Parallel()
 	var places sync.Map // of *memory, which outlive their being closed as a file does
@@ -33,10 +34,10 @@ func TestSuiteAsksNoMoreThanTheContract(t *testing.T) {
 	})
 }
 
-// memory keeps the menu in maps. A write works on a copy, which takes the place of the original if all goes well.
+// memory keeps the menu in maps. A write changes a copy, which replaces the original if the write succeeds.
 type memory struct {
-	mu   sync.Mutex
-	bell items.Bell
+	mu       sync.Mutex
+	notifier items.Notifier
 	state
 }
 
@@ -45,6 +46,7 @@ type state struct {
 	seeded  bool
 	menu    map[int64]items.Item
 	history map[int64][]items.Change // newest last
+	feedID  string
 	feed    []items.Change
 	keys    map[[2]string]used
 }
@@ -56,7 +58,7 @@ type used struct {
 }
 
 func newState() state {
-	return state{menu: map[int64]items.Item{}, history: map[int64][]items.Change{}, keys: map[[2]string]used{}}
+	return state{feedID: rand.Text(), menu: map[int64]items.Item{}, history: map[int64][]items.Change{}, keys: map[[2]string]used{}}
 }
 
 func (s *state) clone() state {
@@ -82,11 +84,11 @@ func (m *memory) write(ctx context.Context, do func(*state) (items.Item, error))
 		return items.Item{}, err
 	}
 	m.state = next
-	m.bell.Ring()
+	m.notifier.Notify()
 	return item, nil
 }
 
-func (s *state) put(stamp items.Stamp, action items.Action, before, after *items.Item) items.Item {
+func (s *state) put(info items.AuditInfo, action items.Action, before, after *items.Item) items.Item {
 	item := before
 	if after != nil {
 		item = after
@@ -95,8 +97,8 @@ func (s *state) put(stamp items.Stamp, action items.Action, before, after *items
 		delete(s.menu, item.ID)
 	}
 	s.log(items.Change{
-		ItemID: item.ID, Version: int64(len(s.history[item.ID]) + 1), Action: action, By: stamp.By,
-		At: items.TimeOf(stamp.At.UnixMilli()), Before: before, After: after,
+		ItemID: item.ID, Version: int64(len(s.history[item.ID]) + 1), Action: action, By: info.By,
+		At: items.TimeOf(info.At.UnixMilli()), Before: before, After: after,
 	})
 	s.feed = append(s.feed, s.history[item.ID][len(s.history[item.ID])-1])
 	return *item
@@ -107,27 +109,27 @@ func (s *state) log(change items.Change) {
 	s.lastID = max(s.lastID, change.ItemID)
 }
 
-func (s *state) add(stamp items.Stamp, item items.Item) items.Item {
+func (s *state) add(info items.AuditInfo, item items.Item) items.Item {
 	if item.ID == 0 {
 		item.ID = s.lastID + 1
 	}
 	item.Version = 1
-	return s.put(stamp, items.Created, nil, &item)
+	return s.put(info, items.Created, nil, &item)
 }
 
-func (s *state) once(stamp items.Stamp, do func() (items.Item, error)) (items.Item, error) {
-	if stamp.Key == nil {
+func (s *state) once(info items.AuditInfo, do func() (items.Item, error)) (items.Item, error) {
+	if info.Key == nil {
 		return do()
 	}
-	key := [2]string{stamp.By, stamp.Key.Value}
-	if u, ok := s.keys[key]; ok && stamp.At.Sub(u.at) < items.KeyLifetime {
-		if u.fingerprint != stamp.Key.Fingerprint {
+	key := [2]string{info.By, info.Key.Value}
+	if u, ok := s.keys[key]; ok && info.At.Sub(u.at) < items.KeyLifetime {
+		if u.fingerprint != info.Key.Fingerprint {
 			return items.Item{}, items.ErrKeyReused
 		}
 		return u.result, nil
 	}
 	item, err := do()
-	s.keys[key] = used{stamp.Key.Fingerprint, stamp.At, item}
+	s.keys[key] = used{info.Key.Fingerprint, info.At, item}
 	return item, err
 }
 
@@ -172,16 +174,16 @@ func (s *state) get(id int64) (items.Item, error) {
 	return item, nil
 }
 
-func (m *memory) Create(ctx context.Context, stamp items.Stamp, item items.Item) (items.Item, error) {
+func (m *memory) Create(ctx context.Context, info items.AuditInfo, item items.Item) (items.Item, error) {
 	return m.write(ctx, func(s *state) (items.Item, error) {
-		return s.once(stamp, func() (items.Item, error) {
+		return s.once(info, func() (items.Item, error) {
 			item.ID = 0
-			return s.add(stamp, item), ctx.Err()
+			return s.add(info, item), ctx.Err()
 		})
 	})
 }
 
-func (m *memory) Update(ctx context.Context, stamp items.Stamp, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
+func (m *memory) Update(ctx context.Context, info items.AuditInfo, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
 	return m.write(ctx, func(s *state) (items.Item, error) {
 		current, err := s.get(id)
 		if err != nil {
@@ -192,11 +194,11 @@ func (m *memory) Update(ctx context.Context, stamp items.Stamp, id int64, change
 		if err != nil {
 			return changed, err
 		}
-		return s.put(stamp, items.Updated, &current, &changed), nil
+		return s.put(info, items.Updated, &current, &changed), nil
 	})
 }
 
-func (m *memory) Delete(ctx context.Context, stamp items.Stamp, id int64, allow func(items.Item) error) (items.Item, error) {
+func (m *memory) Delete(ctx context.Context, info items.AuditInfo, id int64, allow func(items.Item) error) (items.Item, error) {
 	return m.write(ctx, func(s *state) (items.Item, error) {
 		current, err := s.get(id)
 		if err != nil {
@@ -205,13 +207,13 @@ func (m *memory) Delete(ctx context.Context, stamp items.Stamp, id int64, allow 
 		if err := allow(current); err != nil {
 			return current, err
 		}
-		return s.put(stamp, items.Deleted, &current, nil), nil
+		return s.put(info, items.Deleted, &current, nil), nil
 	})
 }
 
-func (m *memory) Restore(ctx context.Context, stamp items.Stamp, id int64) (items.Item, error) {
+func (m *memory) Restore(ctx context.Context, info items.AuditInfo, id int64) (items.Item, error) {
 	return m.write(ctx, func(s *state) (items.Item, error) {
-		return s.once(stamp, func() (items.Item, error) {
+		return s.once(info, func() (items.Item, error) {
 			changes := s.history[id]
 			if len(changes) == 0 {
 				return items.Item{}, items.ErrNotFound
@@ -222,21 +224,21 @@ func (m *memory) Restore(ctx context.Context, stamp items.Stamp, id int64) (item
 			}
 			item := *last.Before
 			item.Version = last.Version + 1
-			return s.put(stamp, items.Restored, nil, &item), nil
+			return s.put(info, items.Restored, nil, &item), nil
 		})
 	})
 }
 
-func (m *memory) Reset(ctx context.Context, stamp items.Stamp, menu []items.Item) (added []items.Item, err error) {
+func (m *memory) Reset(ctx context.Context, info items.AuditInfo, menu []items.Item) (added []items.Item, err error) {
 	_, err = m.write(ctx, func(s *state) (none items.Item, err error) {
 		feed := s.feed
 		for _, item := range s.menu {
-			s.put(stamp, items.Deleted, &item, nil)
+			s.put(info, items.Deleted, &item, nil)
 		}
 		added = []items.Item{}
 		for _, item := range menu {
 			item.ID = 0
-			added = append(added, s.add(stamp, item))
+			added = append(added, s.add(info, item))
 		}
 		s.feed = slices.Concat(feed, []items.Change{{Action: items.Imported}})
 		return none, nil
@@ -259,29 +261,31 @@ func (m *memory) History(_ context.Context, id, before int64, limit int) ([]item
 	return changes, nil
 }
 
-func (m *memory) Changes(_ context.Context, after items.Cursor, limit int) ([]items.Change, items.Cursor, error) {
+func (m *memory) Changes(_ context.Context, after int64, limit int) ([]items.Change, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if after == nil {
-		return nil, items.Cursor{int64(len(m.feed))}, nil
-	}
-	first := min(int(after[0]), len(m.feed))
-	end := min(first+limit, len(m.feed))
-	changes := slices.Clone(m.feed[first:end])
+	first := min(int(after), len(m.feed))
+	changes := slices.Clone(m.feed[first:min(first+limit, len(m.feed))])
 	for i := range changes {
-		changes[i].Place.Seq = int64(first + i + 1)
+		changes[i].Number, changes[i].Before = int64(first+i+1), nil
 	}
-	return changes, items.Cursor{int64(end)}, nil
+	return changes, nil
 }
 
-func (m *memory) Await(ctx context.Context) error { return m.bell.Wait(ctx) }
+func (m *memory) Feed(context.Context) (items.Feed, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return items.Feed{ID: m.feedID, Newest: int64(len(m.feed))}, nil
+}
 
-func (m *memory) Seed(ctx context.Context, stamp items.Stamp, menu []items.Item) error {
+func (m *memory) Wait(ctx context.Context) error { return m.notifier.Wait(ctx) }
+
+func (m *memory) Seed(ctx context.Context, info items.AuditInfo, menu []items.Item) error {
 	_, err := m.write(ctx, func(s *state) (none items.Item, err error) {
 		if !s.seeded {
 			for _, item := range menu {
 				item.ID = 0
-				s.add(stamp, item)
+				s.add(info, item)
 			}
 		}
 		s.seeded = true
@@ -313,7 +317,7 @@ func (m *memory) Export(_ context.Context, history bool, yield func(items.Record
 	return nil
 }
 
-func (m *memory) Import(ctx context.Context, stamp items.Stamp, replace bool, next func() (items.Record, error)) error {
+func (m *memory) Import(ctx context.Context, info items.AuditInfo, replace bool, next func() (items.Record, error)) error {
 	_, err := m.write(ctx, func(s *state) (none items.Item, err error) {
 		if replace {
 			feed := s.feed
@@ -329,18 +333,18 @@ func (m *memory) Import(ctx context.Context, stamp items.Stamp, replace bool, ne
 			if err != nil {
 				return none, err
 			}
-			if err := s.load(stamp, rec); err != nil {
+			if err := s.load(info, rec); err != nil {
 				return none, &items.RecordError{Index: i, Err: err}
 			}
 		}
 		for id, item := range s.menu {
-			changes := s.history[id]
-			if len(changes) == 0 || changes[len(changes)-1].Version != item.Version || changes[len(changes)-1].Action == items.Deleted {
+			if last := len(s.history[id]); last == 0 || s.history[id][last-1].Version != item.Version {
 				return none, items.ErrBadHistory
 			}
 		}
 		for id, changes := range s.history {
-			if _, there := s.menu[id]; !there && changes[len(changes)-1].Action != items.Deleted {
+			last := changes[len(changes)-1]
+			if _, there := s.menu[id]; there == (last.Action == items.Deleted) || last.Version != int64(len(changes)) {
 				return none, items.ErrBadHistory
 			}
 		}
@@ -351,14 +355,14 @@ func (m *memory) Import(ctx context.Context, stamp items.Stamp, replace bool, ne
 	return err
 }
 
-func (s *state) load(stamp items.Stamp, rec items.Record) error {
+func (s *state) load(info items.AuditInfo, rec items.Record) error {
 	if item := rec.Item; item != nil {
 		_, there := s.menu[item.ID]
 		switch {
 		case there || len(s.history[item.ID]) > 0:
 			return items.ErrExists
 		case item.Version == 0:
-			s.add(stamp, *item)
+			s.add(info, *item)
 		default:
 			s.menu[item.ID] = *item
 		}

@@ -11,7 +11,7 @@ import (
 
 func mustReset(tb testing.TB, store items.Store, menu ...items.Item) []items.Item {
 	tb.Helper()
-	added, err := store.Reset(context.Background(), stamp, menu)
+	added, err := store.Reset(context.Background(), info, menu)
 	if err != nil {
 		tb.Fatalf("Reset: %v", err)
 	}
@@ -22,7 +22,7 @@ func mustReset(tb testing.TB, store items.Store, menu ...items.Item) []items.Ite
 func testReset(t *testing.T, engine Engine) {
 	place := engine.NewPlace(t)
 	store := mustOpenAt(t, engine, place)
-	mustReset(t, store) // of nothing, to nothing
+	mustReset(t, store) // an empty menu stays empty
 	first := mustCreate(t, store, soup())
 	second := mustRename(t, store, mustCreate(t, store, soup()).ID, "Second")
 	gone := mustCreate(t, store, soup())
@@ -33,14 +33,14 @@ func testReset(t *testing.T, engine Engine) {
 		want.ID, want.Version = gone.ID+int64(i)+1, 1
 		assertEqual(t, added[i], want)
 		history := mustHistory(t, store, want.ID)
-		if len(history) != 1 || history[0].Action != items.Created || *history[0].After != want || history[0].By != stamp.By {
+		if len(history) != 1 || history[0].Action != items.Created || *history[0].After != want || history[0].By != info.By {
 			t.Errorf("got %+v, want the creation of %+v", history, want)
 		}
 	}
 	assertEqual(t, mustList(t, store), added)
 	for _, item := range []items.Item{first, second} {
 		last := mustHistory(t, store, item.ID)[0]
-		if last.Action != items.Deleted || last.Version != item.Version+1 || last.By != stamp.By || !last.At.Equal(items.TimeOf(stamp.At.UnixMilli())) || last.After != nil {
+		if last.Action != items.Deleted || last.Version != item.Version+1 || last.By != info.By || !last.At.Equal(items.TimeOf(info.At.UnixMilli())) || last.After != nil {
 			t.Errorf("got %+v as the end of item %d, want its deletion", last, item.ID)
 		}
 		assertEqual(t, *last.Before, item)
@@ -54,7 +54,7 @@ func testReset(t *testing.T, engine Engine) {
 	if next := mustCreate(t, store, soup()); next.ID != added[2].ID+1 {
 		t.Errorf("got id %d after a reset, want %d", next.ID, added[2].ID+1)
 	}
-	restored, err := store.Restore(context.Background(), stamp, second.ID)
+	restored, err := store.Restore(context.Background(), info, second.ID)
 	second.Version += 2
 	if err != nil {
 		t.Errorf("Restore after a reset: %v", err)
@@ -63,14 +63,14 @@ func testReset(t *testing.T, engine Engine) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := store.Reset(ctx, stamp, nil); err == nil {
-		t.Error("got no error for a reset that was given up")
+	if _, err := store.Reset(ctx, info, nil); err == nil {
+		t.Error("got no error for a cancelled reset")
 	}
 	assertEqual(t, len(mustList(t, store)), 2)
 }
 
-// Writers are at work while the menu is reset again and again. Whoever reads sees the whole of a reset or nothing of it,
-// and in the end every item that is not there was deleted.
+// The menu is reset several times during other writes. A reader sees all of a reset or nothing, and at the end every item
+// that does not exist was deleted.
 func testResetConcurrent(t *testing.T, engine Engine) {
 	place := engine.NewPlace(t)
 	stores := []items.Store{mustOpenAt(t, engine, place), mustOpenAt(t, engine, place)}
@@ -85,12 +85,12 @@ func testResetConcurrent(t *testing.T, engine Engine) {
 					return
 				default:
 				}
-				item, err := stores[w%2].Create(context.Background(), stamp, items.Item{Name: "Written"})
+				item, err := stores[w%2].Create(context.Background(), info, items.Item{Name: "Written"})
 				if err != nil {
 					t.Errorf("Create: %v", err)
 					return
 				}
-				_, err = stores[(w+1)%2].Update(context.Background(), stamp, item.ID, func(i items.Item) (items.Item, error) { return i, nil })
+				_, err = stores[(w+1)%2].Update(context.Background(), info, item.ID, func(i items.Item) (items.Item, error) { return i, nil })
 				if err != nil {
 					assertIs(t, err, items.ErrNotFound)
 				}
@@ -132,7 +132,7 @@ func testResetConcurrent(t *testing.T, engine Engine) {
 	for id := int64(1); id <= added[2].ID; id++ {
 		history, err := stores[0].History(context.Background(), id, 0, 1)
 		if err != nil {
-			continue // an id that was drawn in vain
+			continue // an id that was never used
 		}
 		if deleted := history[0].Action == items.Deleted; deleted == there[id] {
 			t.Errorf("item %d is there: %t, and its history ends with %q", id, there[id], history[0].Action)
@@ -145,15 +145,15 @@ func testResetFeed(t *testing.T, engine Engine) {
 	for n := range 12 {
 		mustCreate(t, store, items.Item{Name: fmt.Sprint(n)})
 	}
-	follower := mustFollow(t, store)
-	subscription := mustSubscribe(t, follower, nil)
-	_, cursor := mustChanges(t, store, nil, 1)
+	subscription := mustSubscribe(t, mustFollow(t, store), nil)
+	before := mustFeed(t, store)
 	added := mustReset(t, store, items.DefaultMenu()...)
-	changes, _ := mustChanges(t, store, cursor, 100)
+	changes := mustChanges(t, store, before.Newest, 100)
 	if len(changes) != 1 || changes[0].ItemID != 0 {
-		t.Errorf("got %+v, want one change of everything", changes)
+		t.Errorf("got %+v, want one change of many items", changes)
 	}
-	if e := mustTake(t, subscription, 1)[0]; !e.Everything() {
+	assertEqual(t, mustFeed(t, store).ID, before.ID)
+	if e := mustTake(t, subscription, 1)[0]; !e.IsReset() {
 		t.Errorf("got %s, want a reset", e.Frame())
 	}
 	mustRename(t, store, added[0].ID, "Changed")

@@ -49,7 +49,7 @@ func testMove(t *testing.T, engine Engine) {
 	mustDelete(t, store, 2)
 	mustCreate(t, store, items.Item{Name: "Back"})
 	mustDelete(t, store, 3)
-	if _, err := store.Restore(context.Background(), stamp, 3); err != nil {
+	if _, err := store.Restore(context.Background(), info, 3); err != nil {
 		t.Fatal(err)
 	}
 	mustCreate(t, store, items.Item{Name: "Last, and gone"})
@@ -57,26 +57,25 @@ func testMove(t *testing.T, engine Engine) {
 	records := mustExport(t, store)
 
 	moved := mustOpen(t, engine)
-	_, cursor := mustChanges(t, moved, nil, 1)
-	if err := moved.Import(context.Background(), stamp, false, from(records)); err != nil {
+	if err := moved.Import(context.Background(), info, false, from(records)); err != nil {
 		t.Fatalf("Import: %v", err)
 	}
 	assertEqual(t, mustExport(t, moved), records)
 	assertEqual(t, mustList(t, moved), mustList(t, store))
 	assertEqual(t, mustQuery(t, moved, items.Query{Words: []string{"broth"}}), mustQuery(t, store, items.Query{Words: []string{"broth"}}))
-	if restored, err := moved.Restore(context.Background(), stamp, 2); err != nil || restored.Name != "Gone" || restored.Version != 3 {
+	if restored, err := moved.Restore(context.Background(), info, 2); err != nil || restored.Name != "Gone" || restored.Version != 3 {
 		t.Errorf("got %+v, %v, want the item restored from its history", restored, err)
 	}
 	if next := mustCreate(t, moved, soup()); next.ID != 5 {
 		t.Errorf("got id %d, want 5: those of deleted items are not given out again", next.ID)
 	}
-	if err := moved.Seed(context.Background(), stamp, items.DefaultMenu()); err != nil {
+	if err := moved.Seed(context.Background(), info, items.DefaultMenu()); err != nil {
 		t.Fatal(err)
 	}
 	if menu := mustList(t, moved); len(menu) != 4 {
 		t.Errorf("got %d items, want 4: an imported menu is not seeded", len(menu))
 	}
-	changes, _ := mustChanges(t, moved, cursor, 100)
+	changes := mustChanges(t, moved, 0, 100)
 	if len(changes) != 3 || changes[0].ItemID != 0 || changes[0].Action != items.Imported {
 		t.Errorf("got %+v, want a feed that tells of the import as one change", changes)
 	}
@@ -86,7 +85,7 @@ func testImportNew(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	mustCreate(t, store, soup())
 	nine := items.Item{ID: 9, Name: "Nine"}
-	if err := store.Import(context.Background(), stamp, false, from(itemRecords(items.Item{Name: "New"}, nine, items.Item{Name: "Newer"}))); err != nil {
+	if err := store.Import(context.Background(), info, false, from(itemRecords(items.Item{Name: "New"}, nine, items.Item{Name: "Newer"}))); err != nil {
 		t.Fatalf("Import: %v", err)
 	}
 	menu := mustList(t, store)
@@ -124,6 +123,7 @@ func testImportRefuses(t *testing.T, engine Engine) {
 		"an item without its history":     {itemRecords(withVersion), nil, items.ErrBadHistory},
 		"a history without its item":      {[]items.Record{{Change: &items.Change{ItemID: 8, Version: 1, Action: items.Created, After: &good}}}, nil, items.ErrBadHistory},
 		"a history that ends too early":   {append(itemRecords(withVersion), items.Record{Change: &items.Change{ItemID: 5, Version: 1, Action: items.Created, After: &good}}), nil, items.ErrBadHistory},
+		"a history with a gap":            {append(itemRecords(withVersion), items.Record{Change: &items.Change{ItemID: 5, Version: 2, Action: items.Updated, Before: &good, After: &good}}), nil, items.ErrBadHistory},
 		"a deletion of what is there":     {append(itemRecords(withVersion), items.Record{Change: &items.Change{ItemID: 5, Version: 2, Action: items.Deleted, Before: &good}}), nil, items.ErrBadHistory},
 		"a change of what was there once": {[]items.Record{{Change: &items.Change{ItemID: 1, Version: 1, Action: items.Created, After: &good}}}, nil, items.ErrExists},
 	} {
@@ -135,7 +135,7 @@ func testImportRefuses(t *testing.T, engine Engine) {
 			mustDelete(t, store, 2)
 			before := mustExport(t, store)
 			next := from(test.records)
-			err := store.Import(context.Background(), stamp, false, func() (items.Record, error) {
+			err := store.Import(context.Background(), info, false, func() (items.Record, error) {
 				rec, err := next()
 				if errors.Is(err, io.EOF) && test.end != nil {
 					err = test.end
@@ -159,7 +159,7 @@ func testImportReplaces(t *testing.T, engine Engine) {
 	}
 	mustCreate(t, store, soup())
 	one := items.Item{ID: 1, Name: "The new one"}
-	if err := store.Import(context.Background(), stamp, true, from(itemRecords(one))); err != nil {
+	if err := store.Import(context.Background(), info, true, from(itemRecords(one))); err != nil {
 		t.Fatalf("Import: %v", err)
 	}
 	one.Version = 1

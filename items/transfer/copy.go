@@ -11,7 +11,7 @@ import (
 // store's menu and history are removed first. It calls moved, which may be nil, after every record.
 //
 // Idempotency keys are not copied: they belong to requests that the other store never received.
-func Copy(ctx context.Context, from, to items.Store, stamp items.Stamp, replace bool, moved func(Count)) (Count, error) {
+func Copy(ctx context.Context, from, to items.Store, info items.AuditInfo, replace bool, moved func(Count)) (Count, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	records := make(chan items.Record, ahead)
 	exported := make(chan error, 1)
@@ -28,7 +28,7 @@ func Copy(ctx context.Context, from, to items.Store, stamp items.Stamp, replace 
 		close(records)
 	}()
 	var count Count
-	err := to.Import(ctx, stamp, replace, func() (items.Record, error) {
+	err := to.Import(ctx, info, replace, func() (items.Record, error) {
 		rec, more := <-records
 		if !more {
 			err := <-exported

@@ -22,7 +22,7 @@ type File struct {
 // unless the file has no items. It calls moved, which may be nil, after every record.
 //
 // An error about the file is one sentence that names the line and says what to write.
-func Import(ctx context.Context, to items.Store, stamp items.Stamp, file File, replace bool, moved func(Count)) (Count, error) {
+func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File, replace bool, moved func(Count)) (Count, error) {
 	reader := readJSONL
 	if file.Format == CSV {
 		reader = readCSV
@@ -46,7 +46,7 @@ func Import(ctx context.Context, to items.Store, stamp items.Stamp, file File, r
 		}
 	}()
 	in := &importer{file: file, replace: replace, moved: moved}
-	err := to.Import(ctx, stamp, replace, func() (items.Record, error) {
+	err := to.Import(ctx, info, replace, func() (items.Record, error) {
 		select {
 		case r := <-rows:
 			return in.record(r)

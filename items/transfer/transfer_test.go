@@ -15,7 +15,7 @@ import (
 	"menu-api/items/transfer"
 )
 
-var stamp = items.Stamp{By: "tester", At: time.Date(2026, 2, 28, 22, 59, 59, 123e6, time.UTC)}
+var info = items.AuditInfo{By: "tester", At: time.Date(2026, 2, 28, 22, 59, 59, 123e6, time.UTC)}
 
 func open(tb testing.TB) items.Store {
 	tb.Helper()
@@ -37,16 +37,16 @@ func fill(tb testing.TB, store items.Store) {
 		{Name: "Gone"},
 		{Name: "Back", Description: "\\.\u2028<&>"},
 	} {
-		if _, err := store.Create(ctx, stamp, item); err != nil {
+		if _, err := store.Create(ctx, info, item); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	_, err := store.Update(ctx, stamp, 1, func(item items.Item) (items.Item, error) { item.Price = 1; return item, nil })
+	_, err := store.Update(ctx, info, 1, func(item items.Item) (items.Item, error) { item.Price = 1; return item, nil })
 	for _, id := range []int64{3, 4} {
-		_, failed := store.Delete(ctx, stamp, id, func(items.Item) error { return nil })
+		_, failed := store.Delete(ctx, info, id, func(items.Item) error { return nil })
 		err = errors.Join(err, failed)
 	}
-	_, failed := store.Restore(ctx, stamp, 4)
+	_, failed := store.Restore(ctx, info, 4)
 	if err = errors.Join(err, failed); err != nil {
 		tb.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func export(tb testing.TB, store items.Store, format transfer.Format, history bo
 
 func load(store items.Store, name, text string, replace bool) (string, error) {
 	file := transfer.File{Name: name, Format: transfer.FormatOf(name), Reader: strings.NewReader(text)}
-	n, err := transfer.Import(context.Background(), store, stamp, file, replace, nil)
+	n, err := transfer.Import(context.Background(), store, info, file, replace, nil)
 	return n.String(), err
 }
 
@@ -107,7 +107,7 @@ func TestTransferCopies(t *testing.T) {
 	from, to := open(t), open(t)
 	fill(t, from)
 	calls := 0
-	count, err := transfer.Copy(context.Background(), from, to, stamp, false, func(transfer.Count) { calls++ })
+	count, err := transfer.Copy(context.Background(), from, to, info, false, func(transfer.Count) { calls++ })
 	if err != nil || count != (transfer.Count{Items: 3, Changes: 8}) || calls != 11 {
 		t.Errorf("got %v, %v and %d calls, want 3 items, 8 changes and 11 calls", count, err, calls)
 	}
@@ -115,7 +115,7 @@ func TestTransferCopies(t *testing.T) {
 	if got, _ := export(t, to, transfer.JSONL, true); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if _, err := transfer.Copy(context.Background(), from, to, stamp, false, nil); !errors.Is(err, items.ErrExists) {
+	if _, err := transfer.Copy(context.Background(), from, to, info, false, nil); !errors.Is(err, items.ErrExists) {
 		t.Errorf("a second time: got %v, want %v", err, items.ErrExists)
 	}
 }
@@ -260,7 +260,7 @@ func TestTransferTellsOfBrokenFiles(t *testing.T) {
 			t.Errorf("Export %s: got %v, want %v", format, err, broken)
 		}
 		file := transfer.File{Name: "menu", Format: format, Reader: failing{broken}}
-		_, err = transfer.Import(context.Background(), store, stamp, file, false, nil)
+		_, err = transfer.Import(context.Background(), store, info, file, false, nil)
 		if want := fmt.Sprintf("menu cannot be read: %v", broken); err == nil || err.Error() != want {
 			t.Errorf("Import %s: got %v, want %s", format, err, want)
 		}

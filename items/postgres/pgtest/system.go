@@ -90,43 +90,22 @@ func freePort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, listener.Close() //nolint:forcetypeassert // it is TCP
 }
 
-// children are the processes that the process has started. Those of PostgreSQL lead process groups of their own, so
-// that a signal for a group reaches one of them.
+// children are the processes that the process has started. Each process of PostgreSQL leads a process group, so a
+// signal to a group would reach only one of them.
 func children(parent int) ([]int, error) {
-	out, err := processes()
-	if err != nil {
-		return nil, err
+	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", parent))
+	if err != nil { // this is not Linux
+		list, err = exec.CommandContext(context.Background(), "pgrep", "-P", strconv.Itoa(parent)).Output()
 	}
 	var found []int
-	for line := range strings.Lines(out) {
-		var pid, ppid int
-		if _, err := fmt.Sscan(line, &pid, &ppid); err == nil && ppid == parent {
-			found = append(found, pid)
-		}
-	}
-	return found, nil
-}
-
-// processes lists all processes with their parents. Linux says so in files, and may be without ps.
-func processes() (string, error) {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // fails for a bad pattern only
-	if len(stats) == 0 {
-		out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=", "-o", "ppid=").Output()
-		return string(out), err
-	}
-	var out strings.Builder
-	for _, file := range stats {
-		stat, err := os.ReadFile(file) //nolint:gosec // of the system
+	for _, field := range strings.Fields(string(list)) {
+		pid, err := strconv.Atoi(field)
 		if err != nil {
-			continue // it has ended
+			return nil, err
 		}
-		// Such as "17 (some name) S 1 ...", where the name may hold anything.
-		text := string(stat)
-		if after := strings.Fields(text[strings.LastIndexByte(text, ')')+1:]); len(after) > 1 {
-			fmt.Fprintln(&out, filepath.Base(filepath.Dir(file)), after[1])
-		}
+		found = append(found, pid)
 	}
-	return out.String(), nil
+	return found, err
 }
 
 func getenv(key string) string {

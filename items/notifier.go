@@ -1,0 +1,42 @@
+package items
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Notifier wakes the goroutines that wait for changes. Its zero value is ready to use.
+type Notifier struct {
+	mu   sync.Mutex
+	next chan struct{} // closed by the next Notify; nil while no goroutine waits
+}
+
+// Notify wakes every goroutine that is waiting.
+func (n *Notifier) Notify() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next != nil {
+		close(n.next)
+		n.next = nil
+	}
+}
+
+// Wait returns at the next Notify, or after PollInterval: a caller that arrives just after a Notify finds the change late,
+// but it finds it. If the context ends first, Wait returns the context's error.
+func (n *Notifier) Wait(ctx context.Context) error {
+	n.mu.Lock()
+	if n.next == nil {
+		n.next = make(chan struct{})
+	}
+	next := n.next
+	n.mu.Unlock()
+	timer := time.NewTimer(PollInterval)
+	defer timer.Stop()
+	select {
+	case <-next:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,44 @@
+package postgres
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"menu-api/items"
+)
+
+var update = flag.Bool("update", false, "write the golden file")
+
+// The golden file shows the statements with the columns inserted.
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	statements := []string{
+		getItem, selectHistory, hasHistory, createItems, insertItem, updateItem, deleteItem, selectReplay, lockWrites,
+		deleteItems, addItem, changeOfAll, selectChanges, selectFeed, exportItems, exportChanges, badHistory, changeOfLoad, commitLoad,
+	}
+	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown} {
+		statement, _ := selectItems(items.Query{
+			Sort: sort, Limit: 1, Category: "mains", Words: []string{"a", "b"}, After: &items.PageKey{ID: 1, Name: "a", Price: 1},
+		})
+		statements = append(statements, statement)
+	}
+	const golden = "testdata/statements.golden.sql"
+	var got strings.Builder
+	for _, statement := range statements {
+		got.WriteString(strings.TrimSpace(statement) + ";\n\n")
+	}
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("got statements\n%s\nwant those of %s; after an intended change run the test with -update", got.String(), golden)
+	}
+}

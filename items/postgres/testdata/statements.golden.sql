@@ -1,0 +1,130 @@
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE id = @id;
+
+SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json
+FROM changes c
+LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
+WHERE c.item_id = @id AND c.version < @before
+ORDER BY c.version DESC
+LIMIT @limit;
+
+SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id);
+
+WITH new AS (
+	SELECT place, nextval('item_ids') AS new_id, (item).*, author, at, after_json
+	FROM json_to_recordset(@creates::json) AS created (place int, item items, author text, at timestamptz, after_json text)
+), item AS (
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
+	SELECT new_id, 1, name, price, description, image, tagline, category, calories, search, name_key, group_key FROM new
+	ON CONFLICT DO NOTHING
+	RETURNING id AS item_id
+), change AS (
+	INSERT INTO changes (item_id, version, number, action, author, at, after_json)
+	SELECT item_id, 1, nextval('change_numbers'), 'create', author, at, after_json FROM new JOIN item ON item_id = new_id
+	RETURNING item_id
+)
+SELECT place, item_id FROM new JOIN change ON item_id = new_id;
+
+WITH new AS (
+	SELECT coalesce(@id::bigint, nextval('item_ids')) AS id
+), item AS (
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
+	SELECT id, @version::bigint + 1, @name, @price, @description, @image, @tagline, @category, @calories, @search, @name_key, @group_key
+	FROM new
+	WHERE NOT EXISTS (SELECT 1 FROM changes WHERE item_id = new.id AND version > @version::bigint)
+		AND NOT EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.id = @key::bytea AND k.at > @expired)
+	ON CONFLICT DO NOTHING
+	RETURNING id, version
+), key AS (
+	INSERT INTO idempotency_keys (id, fingerprint, at, item_id, version)
+	SELECT @key::bytea, @fingerprint, @at, id, version FROM item WHERE @key::bytea IS NOT NULL
+	ON CONFLICT (id) DO UPDATE
+	SET fingerprint = excluded.fingerprint, at = excluded.at, item_id = excluded.item_id, version = excluded.version
+)
+INSERT INTO changes (item_id, version, number, action, author, at, after_json)
+SELECT id, version, nextval('change_numbers'), @action, @by, @at, @after FROM item
+RETURNING item_id;
+
+WITH item AS (
+	UPDATE items
+	SET name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, search = @search, name_key = @name_key, group_key = @group_key, version = version + 1
+	WHERE id = @id AND version = @version
+	RETURNING id, version
+)
+INSERT INTO changes (item_id, version, number, action, author, at, after_json)
+SELECT id, version, nextval('change_numbers'), @action, @by, @at, @after FROM item
+RETURNING item_id;
+
+WITH item AS (
+	DELETE FROM items WHERE id = @id AND version = @version RETURNING id, version + 1 AS version
+)
+INSERT INTO changes (item_id, version, number, action, author, at)
+SELECT id, version, nextval('change_numbers'), @action, @by, @at FROM item
+RETURNING item_id;
+
+SELECT k.fingerprint, k.item_id, k.version, c.after_json
+FROM idempotency_keys k JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
+WHERE k.id = @key AND k.at > @expired;
+
+SELECT pg_advisory_xact_lock(1835363958);
+
+WITH item AS (
+	DELETE FROM items RETURNING id, version + 1 AS version
+)
+INSERT INTO changes (item_id, version, action, author, at)
+SELECT id, version, 'delete', @by, @at FROM item;
+
+WITH item AS (
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
+	VALUES (nextval('item_ids'), 1, @name, @price, @description, @image, @tagline, @category, @calories, @search, @name_key, @group_key)
+	RETURNING id
+)
+INSERT INTO changes (item_id, version, action, author, at, after_json)
+SELECT id, 1, 'create', @by, @at, @after FROM item
+RETURNING item_id;
+
+INSERT INTO changes (item_id, version, number, action, author, at)
+SELECT 0, number, number, 'import', @by, @at FROM nextval('change_numbers') AS number;
+
+SELECT item_id, version, number, action, author, at, after_json
+FROM changes
+WHERE number > @after
+ORDER BY number
+LIMIT @limit;
+
+SELECT id, (SELECT coalesce(max(number), 0) FROM changes) AS newest FROM feed;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items ORDER BY id;
+
+SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json
+FROM changes c
+LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
+WHERE c.item_id > 0
+ORDER BY c.item_id, c.version;
+
+WITH history AS (
+	SELECT item_id, count(*) AS changes, max(version) AS last FROM changes WHERE item_id > 0 GROUP BY item_id
+)
+SELECT coalesce(min(id), 0) FROM (
+	SELECT i.id FROM items i LEFT JOIN history h ON h.item_id = i.id WHERE h.last IS DISTINCT FROM i.version
+	UNION ALL
+	SELECT item_id FROM history WHERE changes <> last
+	UNION ALL
+	SELECT h.item_id FROM history h JOIN changes c ON c.item_id = h.item_id AND c.version = h.last
+	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM items WHERE id = h.item_id)
+) AS bad (id);
+
+INSERT INTO changes (item_id, version, action, author, at)
+SELECT 0, nextval('change_numbers'), 'import', @by, @at;
+
+SELECT pg_advisory_xact_lock(1835363958);
+UPDATE changes SET number = nextval('change_numbers') WHERE item_id = 0 AND number IS NULL;
+COMMIT;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (name_key, id) > (@after, @after_id) ORDER BY name_key, id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (price, id) > (@after, @after_id) ORDER BY price, id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (price_down, id) > (@after, @after_id) ORDER BY price_down, id LIMIT @limit;
+

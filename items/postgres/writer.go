@@ -1,0 +1,449 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"menu-api/items"
+)
+
+// Every transaction that writes takes this lock first and holds it until it has committed. So the numbers of changes rise
+// in the order of commits, and a condition that a statement checks stays true. 0x6d656e76 is arbitrary.
+const lockWrites = `SELECT pg_advisory_xact_lock(1835363958)`
+
+// A conditional write affects one row, or no row if the item is no longer as the caller read it. @version is the version
+// that the caller read. No statement may fail, because it would fail the other writes of its batch.
+var (
+	// createItems creates the items of all writes of a batch that have no idempotency key: this costs the server half as much
+	// as a statement for each. A row that affects nothing is not returned.
+	createItems = expand(`
+WITH new AS (
+	SELECT place, nextval('item_ids') AS new_id, (item).*, author, at, after_json
+	FROM json_to_recordset(@creates::json) AS created (place int, item items, author text, at timestamptz, after_json text)
+), item AS (
+	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
+	SELECT new_id, 1, {columns}, search, name_key, group_key FROM new
+	ON CONFLICT DO NOTHING
+	RETURNING id AS item_id
+), change AS (
+	INSERT INTO changes (item_id, version, number, action, author, at, after_json)
+	SELECT item_id, 1, nextval('change_numbers'), 'create', author, at, after_json FROM new JOIN item ON item_id = new_id
+	RETURNING item_id
+)
+SELECT place, item_id FROM new JOIN change ON item_id = new_id`)
+
+	// insertItem creates an item with an idempotency key, or restores an item, unless the id was used or the key was taken
+	// after the caller read.
+	insertItem = expand(`
+WITH new AS (
+	SELECT coalesce(@id::bigint, nextval('item_ids')) AS id
+), item AS (
+	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
+	SELECT id, @version::bigint + 1, {values}, @search, @name_key, @group_key
+	FROM new
+	WHERE NOT EXISTS (SELECT 1 FROM changes WHERE item_id = new.id AND version > @version::bigint)
+		AND NOT EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.id = @key::bytea AND k.at > @expired)
+	ON CONFLICT DO NOTHING
+	RETURNING id, version
+), key AS (
+	INSERT INTO idempotency_keys (id, fingerprint, at, item_id, version)
+	SELECT @key::bytea, @fingerprint, @at, id, version FROM item WHERE @key::bytea IS NOT NULL
+	ON CONFLICT (id) DO UPDATE
+	SET fingerprint = excluded.fingerprint, at = excluded.at, item_id = excluded.item_id, version = excluded.version
+)
+INSERT INTO changes (item_id, version, number, action, author, at, after_json)
+SELECT id, version, nextval('change_numbers'), @action, @by, @at, @after FROM item
+RETURNING item_id`)
+
+	updateItem = expand(`
+WITH item AS (
+	UPDATE items
+	SET {assignments}, search = @search, name_key = @name_key, group_key = @group_key, version = version + 1
+	WHERE id = @id AND version = @version
+	RETURNING id, version
+)
+INSERT INTO changes (item_id, version, number, action, author, at, after_json)
+SELECT id, version, nextval('change_numbers'), @action, @by, @at, @after FROM item
+RETURNING item_id`)
+
+	deleteItem = `
+WITH item AS (
+	DELETE FROM items WHERE id = @id AND version = @version RETURNING id, version + 1 AS version
+)
+INSERT INTO changes (item_id, version, number, action, author, at)
+SELECT id, version, nextval('change_numbers'), @action, @by, @at FROM item
+RETURNING item_id`
+
+	// selectReplay returns the item as the request with the same idempotency key left it.
+	selectReplay = `
+SELECT k.fingerprint, k.item_id, k.version, c.after_json
+FROM idempotency_keys k JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
+WHERE k.id = @key AND k.at > @expired`
+)
+
+// Create implements items.Store.
+func (s *Store) Create(ctx context.Context, info items.AuditInfo, item items.Item) (items.Item, error) {
+	item.ID, item.Version = 0, 1
+	for {
+		if used, known, err := s.replay(ctx, info); err != nil || known {
+			return used, err
+		}
+		statement := createItems
+		if info.Key != nil {
+			statement = insertItem
+		}
+		id, err := s.write(ctx, statement, info, items.Created, item)
+		if err != nil || id != 0 {
+			item.ID = id
+			return item, err
+		}
+	}
+}
+
+// Update implements items.Store. It reads the item, lets change decide, and writes if the item still has the version that
+// was read. Otherwise it starts again.
+func (s *Store) Update(ctx context.Context, info items.AuditInfo, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
+	for {
+		current, err := s.Get(ctx, id)
+		if err != nil {
+			return items.Item{}, err
+		}
+		updated, err := change(current)
+		if err != nil {
+			return items.Item{}, err
+		}
+		updated.ID, updated.Version = id, current.Version+1
+		done, err := s.write(ctx, updateItem, info, items.Updated, updated)
+		if err != nil || done != 0 {
+			return updated, err
+		}
+	}
+}
+
+// Delete implements items.Store, in the same way as Update.
+func (s *Store) Delete(ctx context.Context, info items.AuditInfo, id int64, allow func(items.Item) error) (items.Item, error) {
+	for {
+		current, err := s.Get(ctx, id)
+		if err != nil {
+			return items.Item{}, err
+		}
+		if err := allow(current); err != nil {
+			return items.Item{}, err
+		}
+		deleted := current
+		deleted.Version++
+		done, err := s.write(ctx, deleteItem, info, items.Deleted, deleted)
+		if err != nil || done != 0 {
+			return current, err
+		}
+	}
+}
+
+// Restore implements items.Store.
+func (s *Store) Restore(ctx context.Context, info items.AuditInfo, id int64) (items.Item, error) {
+	for {
+		if used, known, err := s.replay(ctx, info); err != nil || known {
+			return used, err
+		}
+		last, err := s.History(ctx, id, 0, 1)
+		if err != nil {
+			return items.Item{}, err
+		}
+		if last[0].Action != items.Deleted {
+			return items.Item{}, items.ErrNotDeleted
+		}
+		item := *last[0].Before
+		item.Version = last[0].Version + 1
+		done, err := s.write(ctx, insertItem, info, items.Restored, item)
+		if err != nil || done != 0 {
+			return item, err
+		}
+	}
+}
+
+// replay returns what an earlier request with the same idempotency key returned. known is false if there was no such
+// request.
+func (s *Store) replay(ctx context.Context, info items.AuditInfo) (item items.Item, known bool, err error) {
+	if info.Key == nil {
+		return items.Item{}, false, nil
+	}
+	type use struct {
+		Fingerprint []byte
+		ItemID      int64
+		Version     int64
+		After       *string `db:"after_json"`
+	}
+	used, err := readOne(ctx, s, pgx.RowToStructByName[use], selectReplay,
+		pgx.NamedArgs{"key": info.Key.ID(info.By), "expired": expiry(info.At)})
+	switch {
+	case errors.Is(err, items.ErrNotFound):
+		return items.Item{}, false, nil
+	case err != nil:
+		return items.Item{}, false, err
+	case !bytes.Equal(used.Fingerprint, info.Key.Fingerprint[:]):
+		return items.Item{}, true, items.ErrKeyReused
+	}
+	after, err := itemFrom(used.After, used.ItemID, used.Version)
+	if err != nil {
+		return items.Item{}, true, err
+	}
+	return *after, true, nil
+}
+
+// expiry is the time before which keys are forgotten.
+func expiry(now time.Time) time.Time { return now.Add(-items.KeyLifetime) }
+
+// write is a conditional write that waits for its batch, and then its outcome.
+type write struct {
+	statement string
+	args      pgx.NamedArgs
+	// subjects are the item and the idempotency key that it writes. A batch has one write for each.
+	subjects []any
+	size     int   // in bytes, about
+	id       int64 // of the item; 0 if the write affected no row
+	err      error
+}
+
+const (
+	// maxBatch is how many writes share a transaction.
+	maxBatch = 128
+	// maxBatchSize limits the message that holds them, in bytes. The kernel takes a message of this size at once: a process
+	// that stops in the middle of sending would hold the lock.
+	maxBatchSize = 64 << 10
+)
+
+// write makes a conditional write of the item's new state in the next batch. It returns the item's id, or 0 if the caller
+// has to read and decide again.
+func (s *Store) write(ctx context.Context, statement string, info items.AuditInfo, action items.Action, item items.Item) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	own, err := newWrite(statement, info, action, item)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.writes.Run(ctx, own); err != nil {
+		return 0, err
+	}
+	return own.id, own.err
+}
+
+func newWrite(statement string, info items.AuditInfo, action items.Action, item items.Item) (*write, error) {
+	args, err := itemArgs(&item)
+	if err != nil {
+		return nil, err
+	}
+	w := &write{statement: statement, args: args, size: 3 * len(args["after"].(string))} //nolint:forcetypeassert // see itemArgs
+	args["version"], args["action"], args["by"], args["at"] = item.Version-1, string(action), info.By, info.At
+	if item.ID != 0 {
+		args["id"] = item.ID
+		w.subjects = append(w.subjects, item.ID)
+	}
+	if key := info.Key; key != nil {
+		id := key.ID(info.By)
+		args["key"], args["fingerprint"], args["expired"] = id, key.Fingerprint[:], expiry(info.At)
+		w.subjects = append(w.subjects, string(id))
+	}
+	return w, nil
+}
+
+// itemArgs returns the arguments for the columns of an item, and its snapshot as "after".
+func itemArgs(item *items.Item) (pgx.NamedArgs, error) {
+	after, err := items.Snapshot(item)
+	if err != nil {
+		return nil, err
+	}
+	args := pgx.NamedArgs{
+		"search": items.SearchText(*item), "name_key": []byte(items.SortKey(item.Name)), "group_key": []byte(items.SortKey(item.Category)),
+		"after": *after,
+	}
+	values := item.Values()
+	for i, column := range items.Columns() {
+		args[column] = values[i]
+	}
+	return args, nil
+}
+
+// newItem is a row of createItems.
+type newItem struct {
+	Place  int            `json:"place"` // in the batch
+	Item   map[string]any `json:"item"`
+	Author any            `json:"author"`
+	At     any            `json:"at"`
+	After  any            `json:"after_json"`
+}
+
+// columnsOf returns the columns of an item as PostgreSQL reads them from JSON.
+func columnsOf(args pgx.NamedArgs) map[string]any {
+	row := map[string]any{}
+	for _, column := range slices.Concat(items.Columns(), []string{"search", "name_key", "group_key"}) {
+		if key, ok := args[column].([]byte); ok {
+			row[column] = `\x` + hex.EncodeToString(key)
+		} else {
+			row[column], _ = driver.DefaultParameterConverter.ConvertValue(args[column]) // which knows strings and numbers
+		}
+	}
+	return row
+}
+
+// commit runs the writes of a batch in one transaction. A write that has to wait for another one affects no row, so its
+// caller decides again.
+func (s *Store) commit(writes []*write) {
+	size, taken := 0, map[any]bool{}
+	batch := writes[:0]
+next:
+	for _, w := range writes {
+		for _, subject := range w.subjects {
+			if taken[subject] {
+				continue next
+			}
+		}
+		if size += w.size; size > maxBatchSize && len(batch) > 0 {
+			break
+		}
+		for _, subject := range w.subjects {
+			taken[subject] = true
+		}
+		batch = append(batch, w)
+	}
+	err := s.send(batch)
+	if err == nil || isOurs(err) || len(batch) == 1 {
+		for _, w := range batch {
+			w.err = err
+		}
+		return
+	}
+	for _, w := range batch { // so that the statement that fails fails alone
+		w.err = s.send([]*write{w})
+	}
+}
+
+// send commits the writes. It does not use a caller's context, because the writes belong to several callers.
+func (s *Store) send(writes []*write) error {
+	ctx, cancel := context.WithTimeout(context.Background(), items.ReadTimeout)
+	defer cancel()
+	err := s.transact(ctx, func(batch *pgx.Batch) {
+		var creates []newItem
+		for i, w := range writes {
+			w.id = 0
+			if w.statement == createItems {
+				creates = append(creates, newItem{i, columnsOf(w.args), w.args["by"], w.args["at"], w.args["after"]})
+				continue
+			}
+			batch.Queue(w.statement, w.args).Query(func(rows pgx.Rows) error {
+				_, err := pgx.ForEachRow(rows, []any{&w.id}, func() error { return nil })
+				return err
+			})
+		}
+		if len(creates) > 0 {
+			batch.Queue(createItems, pgx.NamedArgs{"creates": creates}).Query(func(rows pgx.Rows) error {
+				var place int
+				var id int64
+				_, err := pgx.ForEachRow(rows, []any{&place, &id}, func() error { writes[place].id = id; return nil })
+				return err
+			})
+		}
+	})
+	switch {
+	case isDuplicate(err) && len(writes) == 1: // an import has used the id
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return outage(items.ErrUnavailable, err)
+	}
+	return err
+}
+
+// transact runs the queued statements as one transaction under the lock. They reach the server in one message with the
+// COMMIT, so a process that stops or dies leaves no lock behind. If PostgreSQL undoes the transaction to keep it apart
+// from another one, transact tries again until the context ends.
+//
+// The error is ErrUncertain if the connection was lost before the response arrived.
+func (s *Store) transact(ctx context.Context, queue func(*pgx.Batch)) error {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		sent, err := s.use(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+			batch := &pgx.Batch{}
+			// A statement sees what was committed before it began. So the writes see all that the lock waited for.
+			batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+			batch.Queue(lockWrites)
+			queue(batch)
+			batch.Queue(`COMMIT`)
+			err := conn.SendBatch(ctx, batch).Close()
+			if err != nil && !conn.IsClosed() {
+				_, _ = conn.Exec(ctx, `ROLLBACK`) // the statements after the failed one were not executed
+			}
+			return err
+		})
+		switch code := codeOf(err); {
+		case err == nil:
+			s.changed()
+			return nil
+		case code == codeSerializationFailure || code == codeDeadlock:
+			time.Sleep(rand.N(pause)) //nolint:gosec // spreads the attempts
+		case sent && isLost(err):
+			return outage(items.ErrUncertain, err)
+		default:
+			return translate(ctx, err)
+		}
+	}
+}
+
+// The statements of a reset. They give no numbers to their changes: in the feed, the reset is one change.
+var (
+	deleteItems = `
+WITH item AS (
+	DELETE FROM items RETURNING id, version + 1 AS version
+)
+INSERT INTO changes (item_id, version, action, author, at)
+SELECT id, version, 'delete', @by, @at FROM item`
+
+	addItem = expand(`
+WITH item AS (
+	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
+	VALUES (nextval('item_ids'), 1, {values}, @search, @name_key, @group_key)
+	RETURNING id
+)
+INSERT INTO changes (item_id, version, action, author, at, after_json)
+SELECT id, 1, 'create', @by, @at, @after FROM item
+RETURNING item_id`)
+
+	// changeOfAll is what the feed shows when many items have changed at once.
+	changeOfAll = `
+INSERT INTO changes (item_id, version, number, action, author, at)
+SELECT 0, number, number, 'import', @by, @at FROM nextval('change_numbers') AS number`
+)
+
+// Reset implements items.Store.
+func (s *Store) Reset(ctx context.Context, info items.AuditInfo, menu []items.Item) ([]items.Item, error) {
+	added := make([]items.Item, len(menu))
+	args := make([]pgx.NamedArgs, len(menu))
+	for i, item := range menu {
+		item.ID, item.Version = 0, 1
+		var err error
+		if args[i], err = itemArgs(&item); err != nil {
+			return nil, err
+		}
+		args[i]["by"], args[i]["at"] = info.By, info.At
+		added[i] = item
+	}
+	audit := pgx.NamedArgs{"by": info.By, "at": info.At}
+	for {
+		err := s.transact(ctx, func(batch *pgx.Batch) {
+			batch.Queue(deleteItems, audit)
+			for i := range added {
+				batch.Queue(addItem, args[i]).QueryRow(func(row pgx.Row) error { return row.Scan(&added[i].ID) })
+			}
+			batch.Queue(changeOfAll, audit)
+		})
+		if !isDuplicate(err) { // otherwise an import has used an id
+			return added, err
+		}
+	}
+}

@@ -1,0 +1,97 @@
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items ORDER BY id;
+
+SELECT 0, item_id, version, action, author, at, after_json, NULL
+FROM changes WHERE item_id > 0 ORDER BY item_id, version;
+
+DELETE FROM items;
+
+DELETE FROM changes;
+
+DELETE FROM idempotency_keys;
+
+UPDATE feed SET id = lower(hex(randomblob(8)));
+
+SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'items' AND sql IS NOT NULL;
+
+SELECT EXISTS (SELECT 1 FROM items);
+
+INSERT INTO changes (seq, item_id, version, action, author, at)
+SELECT (SELECT min(0, coalesce(min(seq), 0)) FROM changes) - @reserved + row_number() OVER (ORDER BY id),
+	id, version + 1, 'delete', @author, @at
+FROM items;
+
+SELECT max(
+	coalesce((SELECT max(item_id) FROM changes), 0),
+	coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'items'), 0));
+
+SELECT min(0, coalesce(min(seq), 0)) - @reserved FROM changes;
+
+WITH ends AS (
+	SELECT item_id, min(version) AS first, max(version) AS last, count(*) AS n FROM changes WHERE item_id > 0 GROUP BY item_id
+)
+SELECT coalesce(min(id), 0) FROM (
+	SELECT i.id FROM items i LEFT JOIN ends e ON e.item_id = i.id WHERE e.last IS NOT i.version
+	UNION ALL
+	SELECT item_id FROM ends WHERE first <> 1 OR n <> last
+	UNION ALL
+	SELECT e.item_id FROM ends e JOIN changes c ON c.item_id = e.item_id AND c.version = e.last
+	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM items WHERE id = e.item_id)
+);
+
+UPDATE sqlite_sequence SET seq = max(seq, (SELECT coalesce(max(item_id), 0) FROM changes)) WHERE name = 'items';
+
+INSERT INTO sqlite_sequence (name, seq)
+SELECT 'items', (SELECT coalesce(max(item_id), 0) FROM changes)
+WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'items');
+
+INSERT INTO changes (item_id, version, action, author, at)
+SELECT 0, coalesce(max(version), 0) + 1, 'import', @author, @at FROM changes WHERE item_id = 0;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE id = @id;
+
+INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
+VALUES (nullif(@id, 0), @version, @name, @price, @description, @image, @tagline, @category, @calories, @search, @name_key, @group_key);
+
+UPDATE items SET version = @version, name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, search = @search, name_key = @name_key, group_key = @group_key
+WHERE id = @id;
+
+DELETE FROM items WHERE id = @id;
+
+INSERT INTO changes (seq, item_id, version, action, author, at, after_json)
+VALUES (@seq, @item_id, @version, @action, @author, @at, @after);
+
+SELECT 0, c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json
+FROM changes c LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
+WHERE c.item_id = @id AND c.version < @before
+ORDER BY c.version DESC LIMIT @limit;
+
+SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id);
+
+SELECT seq, item_id, version, action, author, at, after_json, NULL
+FROM changes WHERE seq > @after ORDER BY seq LIMIT @limit;
+
+SELECT id, (SELECT max(0, coalesce(max(seq), 0)) FROM changes) FROM feed;
+
+SELECT k.fingerprint, c.version, c.after_json
+FROM idempotency_keys k JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
+WHERE k.id = @id AND k.at > @expired;
+
+DELETE FROM idempotency_keys WHERE at <= @expired;
+
+INSERT OR REPLACE INTO idempotency_keys (id, fingerprint, at, item_id, version)
+VALUES (@id, @fingerprint, @at, @item_id, @version);
+
+SELECT EXISTS (SELECT 1 FROM seeded);
+
+INSERT OR IGNORE INTO seeded (once) VALUES (1);
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price, id) > (@after_price, @after_id) ORDER BY price, id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price_down, id) > (-@after_price, @after_id) ORDER BY price_down, id LIMIT @limit;
+
