@@ -18,7 +18,7 @@ import (
 
 const script = "console.log('the menu')"
 
-// built is what a build leaves, with one script.
+// built returns the output of a build with one script.
 func built(tb testing.TB) fstest.MapFS {
 	tb.Helper()
 	var packed bytes.Buffer
@@ -42,7 +42,7 @@ func options() Options {
 			case "1":
 				return "Burger", true, nil
 			case "9":
-				return nil, false, errors.New("the store is on fire")
+				return nil, false, errors.New("the database failed")
 			default:
 				return nil, false, nil
 			}
@@ -113,18 +113,18 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// bootstrapOf cuts the block of data out of a page, as a browser would: it ends at the first end tag.
+// bootstrapOf returns the data of a page. Like in a browser, it ends at the first end tag.
 func bootstrapOf(tb testing.TB, html string) string {
 	tb.Helper()
 	_, rest, found := strings.Cut(html, `<script type="application/json" id="bootstrap">`)
 	data, after, closed := strings.Cut(rest, "</script")
 	if !found || !closed || after != "><p>end" {
-		tb.Fatalf("the block of data is not whole in %s", html)
+		tb.Fatalf("the data of the page is incomplete: %s", html)
 	}
 	return data
 }
 
-// What a hostile editor may write into an item must stay data.
+// Text of a hostile editor must stay data.
 func FuzzBootstrapStaysData(f *testing.F) {
 	for _, hostile := range []string{
 		"</script><script>alert(1)</script>", "<!--<script>", "</SCRIPT >", "\u2028\u2029", "&lt;/script&gt;", `"}`, "\x00", "\xff", "]]>",
@@ -142,7 +142,7 @@ func FuzzBootstrapStaysData(f *testing.F) {
 		}
 		data := bootstrapOf(t, string(html))
 		if strings.ContainsAny(data, "<>&\u2028\u2029") {
-			t.Errorf("%q is in the page as %s, which holds characters of markup", hostile, data)
+			t.Errorf("the page contains %q as %s, want no markup characters", hostile, data)
 		}
 		var got struct{ Menu string }
 		if err := json.Unmarshal([]byte(data), &got); err != nil {
@@ -157,10 +157,10 @@ func FuzzBootstrapStaysData(f *testing.F) {
 func TestPageWithoutMenu(t *testing.T) {
 	t.Parallel()
 	o := options()
-	o.Menu = func(context.Context) (any, error) { return nil, errors.New("the store is on fire") }
+	o.Menu = func(context.Context) (any, error) { return nil, errors.New("the database failed") }
 	w := get(mount(t, built(t), o), "/")
-	if w.Code != 200 || !strings.Contains(w.Body.String(), `"menu":null`) || strings.Contains(w.Body.String(), "fire") {
-		t.Errorf("got %d %s, want 200 and a page without a menu or a cause", w.Code, w.Body)
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `"menu":null`) || strings.Contains(w.Body.String(), "failed") {
+		t.Errorf("got %d %s, want 200 and a page without a menu and without the cause", w.Code, w.Body)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestPageIsCompressed(t *testing.T) {
 	}
 	html, err := io.ReadAll(z)
 	if plain := get(h, "/").Body.Bytes(); err != nil || !bytes.Equal(html, plain) {
-		t.Errorf("got %q, %v; want the page as it is", html, err)
+		t.Errorf("got %q, %v; want the uncompressed page", html, err)
 	}
 }
 
@@ -231,7 +231,7 @@ func TestAssets(t *testing.T) {
 			}
 			etag := w.Header().Get("ETag")
 			if again := get(h, "/assets/index-abc.js", "Accept-Encoding", accept, "If-None-Match", `"x", `+etag); again.Code != 304 {
-				t.Errorf("got %d for a tag it gave itself, want 304", again.Code)
+				t.Errorf("got %d for its own tag, want 304", again.Code)
 			}
 		})
 	}
@@ -263,11 +263,11 @@ func TestContentPolicy(t *testing.T) {
 			}
 		}
 		if strings.Contains(policy, "unsafe") {
-			t.Errorf("%s: the policy %q allows what is unsafe", path, policy)
+			t.Errorf("%s: the policy %q allows unsafe sources", path, policy)
 		}
 	}
 	if policy, err := contentPolicy(""); err != nil || !strings.Contains(policy, "connect-src 'self';") {
-		t.Errorf("without an issuer: got %q, %v; want connections to the API alone", policy, err)
+		t.Errorf("without an issuer: got %q, %v; want connections only to the API", policy, err)
 	}
 	for _, issuer := range []string{"tenant.example.com", "https://a;script-src *", "https://a b/", ":", "https:///"} {
 		if policy, err := contentPolicy(issuer); err == nil {
@@ -281,14 +281,14 @@ func TestNotBuilt(t *testing.T) {
 	h := mount(t, fstest.MapFS{".gitignore": {}}, options())
 	w := get(h, "/")
 	if w.Code != 200 || !strings.Contains(w.Body.String(), "make dashboard") || strings.Contains(w.Body.String(), "bootstrap") {
-		t.Errorf("got %d %s, want a page that says how to build it", w.Code, w.Body)
+		t.Errorf("got %d %s, want a page that explains how to build it", w.Code, w.Body)
 	}
 }
 
 func TestBrokenBuilds(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(fstest.MapFS){
-		"no place for the data": func(files fstest.MapFS) { files["index.html"] = &fstest.MapFile{Data: []byte("<p>")} },
+		"no slot for the data": func(files fstest.MapFS) { files["index.html"] = &fstest.MapFile{Data: []byte("<p>")} },
 		"no brotli":             func(files fstest.MapFS) { delete(files, "assets/index-abc.js.br") },
 		"an unknown type":       func(files fstest.MapFS) { files["assets/a.exe.gz"] = &fstest.MapFile{} },
 	} {

@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config'
 // The API that `npm run dev` works against.
 const api = process.env.MENU_API ?? 'http://localhost:7000'
 
-// What the server writes into the page when it serves a build: under Vite's own server it is fetched from there.
+// The API server writes data into a built page. Vite's server fetches that data from the API.
 const bootstrapFromAPI: Plugin = {
   name: 'bootstrap-from-api',
   apply: 'serve',
@@ -16,7 +16,7 @@ const bootstrapFromAPI: Plugin = {
   },
 }
 
-// The SDK carries its worker a second time, as text for a blob: URL, which the policy of the page would not let run.
+// The SDK contains its worker a second time, as text for a blob: URL, which the page's policy blocks.
 const withoutInlineWorker: Plugin = {
   name: 'without-inline-worker',
   transform(code, id) {
@@ -29,10 +29,10 @@ export default defineConfig({
   server: { proxy: { '/items': api, '/me': api, '/api': api } },
   build: {
     target: 'es2022',
-    emptyOutDir: false, // build/compress.mjs empties it, except for what Git keeps there
+    emptyOutDir: false, // build/clean.mjs empties it, except for the files in Git
     assetsInlineLimit: 0, // the policy of the page allows no inline code
     modulePreload: { polyfill: false },
-    reportCompressedSize: false, // build/compress.mjs does
+    reportCompressedSize: false, // build/compress.mjs prints them
   },
   test: {
     environment: 'happy-dom',

@@ -1,4 +1,4 @@
-// Empties dist before a build, except for what Git keeps there.
+// Empties dist before a build, except for the files in Git.
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 
 mkdirSync('dist', { recursive: true })

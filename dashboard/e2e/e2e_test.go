@@ -1,3 +1,5 @@
+//go:build external
+
 // Package e2e_test runs the browser tests, which are written for Playwright, against the real program.
 package e2e_test
 

@@ -1,22 +1,22 @@
 import type { Item } from './menu/item'
 
-/** What the server writes into the page, see page.go. */
+/** The data that the server writes into the page, see page.go. */
 export interface Bootstrap {
   settings: Settings
-  /** The beginning of the menu, null when the server could not reach it. */
+  /** The first page of the menu, null if the server could not read it. */
   menu: Overview | null
-  /** The item of the address /menu/:id, null when there is none. */
+  /** The item of the address /menu/:id, null if there is none. */
   item: Item | null
 }
 
-/** How to sign in: the identity provider, this application's id there, and the API's identifier. */
+/** The settings for sign-in: the identity provider, the client id, and the API's identifier. */
 export interface Settings {
   issuer: string
   clientId: string
   audience: string
 }
 
-/** The beginning of the menu: `after` continues it, and is empty when there is no more. */
+/** The first page of the menu. `after` continues it and is empty on the last page. */
 export interface Overview {
   items: Item[]
   after: string
@@ -24,7 +24,7 @@ export interface Overview {
   categories: string[]
 }
 
-/** Reads what the page starts with. */
+/** Reads the data that the page starts with. */
 export function readBootstrap(from: Document = document): Bootstrap {
   const empty = { settings: { issuer: '', clientId: '', audience: '' }, menu: null, item: null }
   const block = from.getElementById('bootstrap')?.textContent

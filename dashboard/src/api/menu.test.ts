@@ -6,7 +6,7 @@ import { SessionEnded } from './problem'
 
 const soup = { name: 'Soup', price: 4.5, description: '', image: '' }
 
-test('a list asks for what the query says, and finds the next page', async () => {
+test('a list request has the query and returns the next page key', async () => {
   let asked = ''
   await serve((request, response) => {
     asked = request.url ?? ''
@@ -17,7 +17,7 @@ test('a list asks for what the query says, and finds the next page', async () =>
   expect(page).toEqual({ items: [], after: 'ab.7', etag: '"x"' })
 })
 
-test('a write carries its token, its condition and its body', async () => {
+test('a write sends its token, its condition and its body', async () => {
   let seen: unknown
   await serve(async (request, response) => {
     seen = { method: request.method, url: request.url, ...pick(request.headers), body: await bodyOf(request) }
@@ -30,7 +30,7 @@ test('a write carries its token, its condition and its body', async () => {
 
 const pick = (headers: NodeJS.Dict<string | string[]>) => ({ authorization: headers.authorization, 'if-match': headers['if-match'] })
 
-test('a token that is refused is renewed once, and the key of the request stays', async () => {
+test('a rejected token is renewed once, and the idempotency key stays', async () => {
   const keys = new Set<unknown>()
   await serve((request, response) => {
     keys.add(request.headers['idempotency-key'])
@@ -42,7 +42,7 @@ test('a token that is refused is renewed once, and the key of the request stays'
   expect([...keys]).toEqual(['one-key'])
 })
 
-test('a session that cannot be renewed has ended', async () => {
+test('a failed renewal ends the session', async () => {
   await serve((_, response) => response.writeHead(401).end())
   await expect(createAPI(async () => 'old').me()).rejects.toBeInstanceOf(SessionEnded)
 })

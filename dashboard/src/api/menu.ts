@@ -2,44 +2,44 @@ import createClient from 'openapi-fetch'
 
 import type { Change, Item, ItemInput, ItemPatch } from '../menu/item'
 import type { Query } from '../menu/query'
-import { patientFetch } from './patience'
 import { Problem, problemOf, SessionEnded } from './problem'
+import { fetchWithRetry } from './retry'
 import type { paths } from './schema'
 
-/** How many items are asked for at a time: dashboard.PageSize. */
+/** The number of items that the page requests at a time: dashboard.PageSize. */
 export const pageSize = 100
-/** The most that one answer holds: items.MaxPage. */
+/** The largest limit of a list: items.MaxPage. */
 export const largestPage = 1000
 
-/** Gives an access token, a new one if asked. Throws SessionEnded. */
+/** Returns an access token, a new one on `renew`. Throws SessionEnded. */
 export type TokenSource = (renew: boolean) => Promise<string>
 
 export interface Page {
   items: Item[]
-  /** Continues after these items, empty when there are no more. */
+  /** The page key that continues the list, empty on the last page. */
   after: string
   etag: string
 }
 
-/** An item and the entity tag to change it with. */
+/** An item and its entity tag. */
 export interface Tagged {
   item: Item
   etag: string
 }
 
-/** The requests of this page. All of them throw a Problem, Unreachable, or the reason of an aborted signal. */
+/** The requests of this page. They throw a Problem, Unreachable, or the reason of an aborted signal. */
 export function createAPI(token: TokenSource, onWait?: (seconds: number) => void) {
   const client = createClient<paths>({
     baseUrl: window.location.origin,
     fetch: async (request: Request) => {
-      const response = await patientFetch(request, onWait)
+      const response = await fetchWithRetry(request, onWait)
       if (!response.ok && response.status !== 304) throw await problemOf(response)
       return response
     },
   })
 
-  // Sends a request with a token. One that the API refuses may have been revoked early, as when the provider changed its
-  // keys: a new one settles it.
+  // Sends a request with a token. After a 401 it tries a new token once: the old one may be invalid early, for example
+  // because the provider changed its keys.
   async function authorized<T>(send: (headers: { Authorization: string }) => Promise<T>): Promise<T> {
     try {
       return await send({ Authorization: `Bearer ${await token(false)}` })
@@ -54,7 +54,7 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
   }
 
   return {
-    /** A page of the menu, null when the one with the tag is still true. */
+    /** A page of the menu, or null if the one with this tag is current. */
     async list(query: Query, options: { after?: string; limit?: number; etag?: string; signal?: AbortSignal } = {}): Promise<Page | null> {
       const { after, limit = pageSize, etag, signal } = options
       const { data, response } = await client.GET('/items', {
@@ -68,7 +68,7 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
           },
           header: etag ? { 'If-None-Match': etag } : {},
         },
-        cache: etag ? 'no-store' : 'default', // the page has what the tag stands for; the browser's cache may not
+        cache: etag ? 'no-store' : 'default', // the browser's cache may have another version than the page
         signal: signal ?? null,
       })
       if (response.status === 304) return null
@@ -84,7 +84,7 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
       return tagged(data, response)
     },
 
-    /** Adds an item. With the same key and item again, it is added once. */
+    /** Adds an item. A retry with the same key and item does not add it again. */
     create: (item: ItemInput, key: string) =>
       authorized(async (headers) => {
         const { data, response } = await client.POST('/items', {
@@ -120,7 +120,7 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
         return tagged(data, response)
       }),
 
-    /** The history of an item, newest first, those before the version `after`, which is 0 when there is no more. */
+    /** The changes of an item before the version `after`, newest first. `after` is 0 for the newest, and after the last. */
     history: (id: number, after: number, signal?: AbortSignal) =>
       authorized(async (headers): Promise<{ changes: Change[]; after: number }> => {
         const { data, response } = await client.GET('/items/{id}/history', {
@@ -131,7 +131,7 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
         return { changes: data ?? [], after: Number(afterOf(response)) }
       }),
 
-    /** Who the token stands for, and what they may do. */
+    /** The subject and the permissions of the token. */
     me: () =>
       authorized(async (headers) => {
         const { data } = await client.GET('/me', { headers })
@@ -145,7 +145,7 @@ export type API = ReturnType<typeof createAPI>
 const isUnauthorized = (error: unknown) => error instanceof Problem && error.status === 401
 
 function tagged(item: Item | undefined, response: Response): Tagged {
-  if (!item) throw new Error('The server sent no item.') // openapi-fetch cannot know that the fetch above throws on errors
+  if (!item) throw new Error('The server sent no item.') // the fetch above throws on errors, which openapi-fetch cannot know
   return { item, etag: response.headers.get('ETag') ?? '' }
 }
 

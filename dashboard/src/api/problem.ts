@@ -1,15 +1,15 @@
-/** One wrong field of a request. */
+/** One invalid field of a request. */
 export interface FieldError {
   field: string
   message: string
 }
 
-/** A refusal of the API: a problem document (RFC 9457), or a status without one. */
+/** An error response: a problem document (RFC 9457), or a status without one. */
 export class Problem extends Error {
   readonly status: number
   /** The last part of the type, such as "token-expired". */
   readonly kind: string
-  /** What is wrong with which field, without the "item." of a wrapped body. */
+  /** The invalid fields, without the "item." of a wrapped body. */
   readonly errors: readonly FieldError[]
   /** In seconds. */
   readonly retryAfter: number | undefined
@@ -31,7 +31,7 @@ interface ProblemDocument {
   errors: FieldError[]
 }
 
-/** The server could not be reached: nobody knows whether it got the request. */
+/** There was no response, so the server may or may not have processed the request. */
 export class Unreachable extends Error {
   constructor(cause: unknown) {
     super('The server cannot be reached. Check the connection and try again.', { cause })
@@ -39,7 +39,7 @@ export class Unreachable extends Error {
   }
 }
 
-/** The provider vouches for this person no more: they have to sign in again. */
+/** The session has expired, and the user has to sign in again. */
 export class SessionEnded extends Error {
   constructor(cause?: unknown) {
     super('Your session has ended.', { cause })
@@ -47,14 +47,14 @@ export class SessionEnded extends Error {
   }
 }
 
-/** Reads the problem out of an answer that is not ok. */
+/** Reads the problem of an error response. */
 export async function problemOf(response: Response): Promise<Problem> {
   const isProblem = response.headers.get('Content-Type')?.startsWith('application/problem+json')
   const document = isProblem ? await response.json().catch(() => ({})) : {}
   return new Problem(response, document as Partial<ProblemDocument>)
 }
 
-/** How long to wait before the next attempt, in seconds, undefined when the answer does not say (RFC 9110 section 10.2.3). */
+/** The seconds of Retry-After (RFC 9110 section 10.2.3), undefined without a valid one. */
 export function retryAfterOf(response: Response): number | undefined {
   const header = response.headers.get('Retry-After')
   if (!header) return undefined
@@ -64,7 +64,7 @@ export function retryAfterOf(response: Response): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000))
 }
 
-/** What went wrong, for the person in front of the page. */
+/** The message of an error, for the user. */
 export function messageOf(error: unknown): string {
   if (error instanceof Problem && error.retryAfter) return `${error.message} (in ${error.retryAfter} s)`
   return error instanceof Error ? error.message : String(error)

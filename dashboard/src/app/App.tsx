@@ -74,10 +74,10 @@ function Page({ route }: { route: Route }) {
   }
 }
 
-// What is open over the menu is no page of its own.
+// A dialog over the menu is not another page.
 const pageOf = ({ name }: Route) => (name === 'item' || name === 'new' ? 'menu' : name)
 
-/** Names the page in the tab and in the history of the browser. */
+/** Sets the title of the tab and of the browser's history. */
 function useTitle(route: Route) {
   const { store } = useMenu()
   const item = route.name === 'item' ? store.get(route.id) : undefined
@@ -85,7 +85,7 @@ function useTitle(route: Route) {
   useEffect(() => void (document.title = title), [title])
 }
 
-/** Has a screen reader begin at the new page, as it would after a real change of pages. */
+/** Moves the focus to a new page, as a page load would, so that a screen reader starts there. */
 function useFocusOnNewPage(page: string) {
   const last = useRef(page)
   useEffect(() => {
@@ -97,6 +97,6 @@ function useFocusOnNewPage(page: string) {
 }
 
 function skip(event: { preventDefault: () => void }) {
-  event.preventDefault() // the address's fragment says what is open
+  event.preventDefault() // the fragment says which dialog is open
   document.getElementById('main')?.focus()
 }

@@ -1,6 +1,6 @@
 import { Component, type ReactNode } from 'react'
 
-/** Shows that something is broken instead of an empty page. React asks for a class here. */
+/** Shows a message instead of an empty page after a bug. React requires a class here. */
 export class ErrorBoundary extends Component<{ children: ReactNode }, { broken: boolean }> {
   override state = { broken: false }
 
@@ -13,9 +13,9 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { broken: 
     return (
       <main id="main" className="broken" role="alert">
         <h1>This page has stopped working</h1>
-        <p>What you saved is safe. Load the page again to go on.</p>
+        <p>Saved changes are safe. Reload the page to continue.</p>
         <button type="button" className="primary" onClick={() => window.location.reload()}>
-          Load again
+          Reload
         </button>
       </main>
     )

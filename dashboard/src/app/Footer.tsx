@@ -1,6 +1,6 @@
 import { useSession } from '../auth/session'
 
-/** What is under every page. */
+/** The footer of every page. */
 export function Footer() {
   const { reason } = useSession()
   return (

@@ -3,7 +3,7 @@ import { useMenu } from '../menu/MenuProvider'
 import type { Connection } from '../menu/live'
 import { Link } from './Link'
 
-/** What is on top of every page. */
+/** The header of every page. */
 export function Header() {
   const { connection } = useMenu()
   return (
@@ -20,7 +20,7 @@ export function Header() {
       </header>
       {connection === 'offline' && (
         <p className="offline-banner" role="alert">
-          You are offline. What you see is what was here last.
+          You are offline. The menu may be out of date.
         </p>
       )}
     </>
@@ -28,9 +28,9 @@ export function Header() {
 }
 
 const states: Record<Connection, [label: string, title: string]> = {
-  connecting: ['Connecting', 'Connecting to the changes of others'],
-  live: ['Live', 'Changes of others appear by themselves'],
-  waiting: ['Reconnecting', 'The connection was lost. It is tried again by itself'],
+  connecting: ['Connecting', 'Connecting to live changes'],
+  live: ['Live', 'Changes appear without a reload'],
+  waiting: ['Reconnecting', 'The connection was lost. The page reconnects automatically'],
   offline: ['Offline', 'There is no connection'],
 }
 

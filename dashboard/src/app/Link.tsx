@@ -2,7 +2,7 @@ import type { AnchorHTMLAttributes, MouseEvent } from 'react'
 
 import { navigate } from './route'
 
-/** A link within the application. With a modifier key or another button it is the browser's. */
+/** A link within the application. The browser handles clicks with a modifier key or another button. */
 export function Link({ href, onClick, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement> & { href: string }) {
   function follow(event: MouseEvent<HTMLAnchorElement>) {
     onClick?.(event)

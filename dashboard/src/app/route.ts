@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
 
-/** A place in the application. Which addresses there are is said once more in dashboard.go, which serves the page there. */
+/** A place in the application. dashboard.go serves the page at the same addresses. */
 export type Route =
   | { name: 'menu' }
   | { name: 'item'; id: number; view: 'item' | 'edit' | 'history' }
@@ -9,7 +9,7 @@ export type Route =
   | { name: 'callback' }
   | { name: 'unknown' }
 
-/** Reads the place from an address: /menu/3, or /menu/3#edit for what is done there. */
+/** Parses an address: /menu/3 for an item, /menu/3#edit for its editor. */
 export function parseRoute(path: string, hash = ''): Route {
   const id = /^\/menu\/([1-9]\d{0,15})\/?$/.exec(path)?.[1]
   if (id) {
@@ -32,14 +32,14 @@ const listeners = new Set<() => void>()
 const notify = () => listeners.forEach((listener) => listener())
 window.addEventListener('popstate', notify)
 
-/** Goes to an address of this application. `replace` leaves no step to go back to. */
+/** Goes to an address of this application. `replace` adds no entry to the browser's history. */
 export function navigate(to: string, { replace = false } = {}) {
   if (to === currentAddress()) return
   window.history[replace ? 'replaceState' : 'pushState']({ inside: true }, '', to)
   notify()
 }
 
-/** Goes back to the menu from something that was opened over it. */
+/** Closes a dialog over the menu. */
 export function closeToMenu() {
   navigate(`/${window.location.search}`)
 }
@@ -51,7 +51,7 @@ function subscribe(listener: () => void) {
   return () => void listeners.delete(listener)
 }
 
-/** The address of this application that is shown, for a component to follow. */
+/** The current address. The component renders again when it changes. */
 export function useAddress(): { route: Route; search: string; pathname: string } {
   const address = useSyncExternalStore(subscribe, currentAddress)
   const { pathname, search, hash } = new URL(address, window.location.origin)

@@ -1,7 +1,7 @@
 import { Link } from '../app/Link'
 import { useSession } from './session'
 
-/** Who is signed in, or the way to do so. */
+/** The signed-in user, or a button to sign in. */
 export function Account() {
   const { state, user, signIn, signOut } = useSession()
   switch (state) {

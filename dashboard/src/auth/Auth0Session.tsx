@@ -9,8 +9,8 @@ import type { Person, Session } from './session'
 import workerUrl from '@auth0/auth0-spa-js/dist/auth0-spa-js.worker.production.js?url'
 
 /**
- * Signs people in with Auth0's SDK and publishes who they are. Tokens stay in memory, the refresh token in a worker:
- * nothing that a script could steal survives in storage. After a reload the provider's own session is asked, silently.
+ * Signs users in with Auth0's SDK and publishes the session. Tokens stay in memory, and the refresh token in a worker, so
+ * a script cannot steal them from storage. After a reload the SDK asks the provider for its session silently.
  */
 export default function Auth0Session(props: { settings: Settings; publish: (session: Session) => void }) {
   const { issuer, clientId, audience } = props.settings
@@ -23,15 +23,15 @@ export default function Auth0Session(props: { settings: Settings; publish: (sess
       useRefreshTokensFallback
       workerUrl={workerUrl}
       skipRedirectCallback={window.location.pathname !== '/callback'}
-      onRedirectCallback={goOn}
+      onRedirectCallback={returnToPage}
     >
       <Publisher publish={props.publish} />
     </Auth0Provider>
   )
 }
 
-/** Goes on to where the person was when they chose to sign in. */
-function goOn(state?: AppState) {
+/** Returns to the page where the user started to sign in. */
+function returnToPage(state?: AppState) {
   navigate(state?.returnTo ?? '/', { replace: true })
 }
 
@@ -68,7 +68,7 @@ function Publisher({ publish }: { publish: (session: Session) => void }) {
       .catch((cause: unknown) => {
         if (!current) return
         if (cause instanceof SessionEnded) setEnded(true)
-        else setProblem(`What you may do could not be found out. ${messageOf(cause)}`)
+        else setProblem(`Your permissions could not be loaded. ${messageOf(cause)}`)
       })
     return () => void (current = false)
   }, [isAuthenticated, token, asked])
@@ -83,7 +83,7 @@ function Publisher({ publish }: { publish: (session: Session) => void }) {
     void logout({ logoutParams: { returnTo: window.location.origin } })
   }, [logout])
 
-  // The SDK forgets who it was when a session cannot be renewed. To the person it is one that ended, with work in it.
+  // The SDK forgets the user when a renewal fails. The page remembers them, because it may have unsaved work of theirs.
   useEffect(() => {
     if (user) setPerson({ name: user.name ?? user.email ?? user.sub ?? '', email: user.email ?? '', picture: user.picture ?? '' })
   }, [user])
@@ -103,14 +103,14 @@ function Publisher({ publish }: { publish: (session: Session) => void }) {
 
   useEffect(() => publish(session), [publish, session])
 
-  // A callback that went wrong is no place to stay.
+  // Leave the callback address after a failed sign-in.
   useEffect(() => {
     if (error && window.location.pathname === '/callback') navigate('/', { replace: true })
   }, [error])
   return null
 }
 
-/** Whether the SDK's error means that the person has to sign in again, rather than that the provider is out of reach. */
+/** Whether the SDK's error means that the user has to sign in again, not that the provider is unreachable. */
 function needsSignIn(error: unknown): boolean {
   const code = (error as { error?: string }).error ?? ''
   return ['login_required', 'consent_required', 'interaction_required', 'invalid_grant', 'missing_refresh_token', 'mfa_required'].includes(code)

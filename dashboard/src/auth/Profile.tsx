@@ -3,12 +3,12 @@ import type { ReactNode } from 'react'
 import { useSession, type Permission } from './session'
 
 const meanings: Record<Permission, string> = {
-  'create:items': 'Add items, and put deleted ones back',
-  'update:items': 'Change items, and see their history',
+  'create:items': 'Add items and restore deleted ones',
+  'update:items': 'Change items and see their history',
   'delete:items': 'Delete items',
 }
 
-/** Who is signed in and what they may do. */
+/** The page of the signed-in user and their permissions. */
 export function Profile() {
   const { state, user, me, problem, reason, signIn, signOut, refresh } = useSession()
   if (state === 'loading') return <Page><p role="status">Loading …</p></Page>
@@ -21,7 +21,7 @@ export function Profile() {
             {problem}
           </p>
         )}
-        <p>You are not signed in. The menu can be read without.</p>
+        <p>You are not signed in. You can read the menu without signing in.</p>
         <button type="button" className="primary" onClick={signIn}>
           Sign in
         </button>
@@ -81,7 +81,7 @@ export function Profile() {
             ))}
           </ul>
         )}
-        {me?.permissions.length === 0 && <p>You may read the menu. Whoever runs this service can let you do more.</p>}
+        {me?.permissions.length === 0 && <p>You may read the menu. The operator of this service can grant more permissions.</p>}
       </section>
       <p className="actions">
         <button type="button" onClick={state === 'ended' ? signIn : signOut}>

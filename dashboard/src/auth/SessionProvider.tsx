@@ -4,27 +4,27 @@ import { SessionEnded } from '../api/problem'
 import type { Settings } from '../bootstrap'
 import { SessionContext, type Session } from './session'
 
-// The SDK is half of the page's code, and the menu can be read without.
+// The SDK is half of the page's code, and the menu does not need it.
 const Auth0Session = lazy(() => import('./Auth0Session'))
 
-const nobody = {
+const signedOut = {
   user: null, me: null, problem: '',
   signIn() {}, signOut() {}, refresh() {},
   token: () => Promise.reject(new SessionEnded()),
 } satisfies Partial<Session>
 
-/** Why nobody can sign in here, or "" if they can. */
+/** The reason why sign-in is off, or "" if it is on. */
 function whyOff({ clientId, issuer }: Settings): string {
-  if (!clientId || !issuer) return 'Sign-in is not configured. Whoever runs this server can set AUTH0_CLIENT_ID.'
-  // Browsers have the cryptography that signing in needs on https and on localhost alone.
+  if (!clientId || !issuer) return 'Sign-in is not configured. The operator of this server can set AUTH0_CLIENT_ID.'
+  // Browsers provide the cryptography for sign-in only on https and on localhost.
   if (!window.isSecureContext) return 'Signing in needs https, or http://localhost.'
   return ''
 }
 
-/** Gives the page its session. What is inside is shown at once and does not wait for the SDK. */
+/** Provides the session. Its children render at once, without waiting for the SDK. */
 export function SessionProvider({ settings, children }: { settings: Settings; children: ReactNode }) {
   const reason = useMemo(() => whyOff(settings), [settings])
-  const [session, setSession] = useState<Session>({ ...nobody, state: reason ? 'off' : 'loading', reason })
+  const [session, setSession] = useState<Session>({ ...signedOut, state: reason ? 'off' : 'loading', reason })
   return (
     <SessionContext value={session}>
       {children}

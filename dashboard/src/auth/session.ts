@@ -1,26 +1,26 @@
 import { createContext, useContext } from 'react'
 
-/** What a person may do to the menu, as the permissions are named at the identity provider. */
+/** A permission, by its name at the identity provider. */
 export type Permission = 'create:items' | 'update:items' | 'delete:items'
 
-/** Who is in front of the page. */
+/** The session of the user. */
 export interface Session {
   /**
-   * `off`: nobody can sign in, `reason` says why. `loading`: not known yet. `anonymous`. `signedIn`, with a user. `ended`:
-   * was signed in, and the provider vouches for them no more.
+   * `off`: sign-in is off for this `reason`. `loading`: not known yet. `anonymous`: signed out. `signedIn`: with a user.
+   * `ended`: the session of this user has expired.
    */
   state: 'off' | 'loading' | 'anonymous' | 'signedIn' | 'ended'
   reason: string
   user: Person | null
-  /** The API's answer to who this is, null until it came. */
+  /** The response of GET /me, null until it arrives. */
   me: { sub: string; permissions: string[] } | null
-  /** What went wrong with signing in. */
+  /** The error of the last sign-in or of GET /me. */
   problem: string
   signIn: () => void
   signOut: () => void
-  /** Asks the API again what this person may do. */
+  /** Requests the permissions again. */
   refresh: () => void
-  /** An access token, a new one if asked. Throws SessionEnded. */
+  /** Returns an access token, a new one on `renew`. Throws SessionEnded. */
   token: (renew: boolean) => Promise<string>
 }
 
@@ -38,7 +38,7 @@ export function useSession(): Session {
   return session
 }
 
-/** Whether the person may do this. Until the API has said so, they may not. */
+/** Whether the user has a permission. It is false until the API confirms it. */
 export function useMay(): (permission: Permission) => boolean {
   const { state, me } = useSession()
   return (permission) => state !== 'anonymous' && (me?.permissions.includes(permission) ?? false)

@@ -5,27 +5,27 @@ import { differing, parse, type Values } from './values'
 
 interface Props {
   mine: Values
-  /** Null when the other deleted the item. */
+  /** Null if the other user deleted the item. */
   theirs: Values | null
   busy: boolean
   message: string
   mayRestore: boolean
   onKeepMine: () => void
-  onTakeTheirs: () => void
-  onEditOn: () => void
+  onUseTheirs: () => void
+  onContinue: () => void
 }
 
-/** Two people changed the same item. Both versions stand side by side, and the person decides. */
-export function Conflict({ mine, theirs, busy, message, mayRestore, onKeepMine, onTakeTheirs, onEditOn }: Props) {
+/** Shows both versions side by side after another user changed the same item, and asks which one to keep. */
+export function Conflict({ mine, theirs, busy, message, mayRestore, onKeepMine, onUseTheirs, onContinue }: Props) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus(), [])
   const different = theirs ? differing(mine, theirs) : []
   return (
     <section className="conflict" aria-labelledby="conflict-title">
       <h3 id="conflict-title" ref={heading} tabIndex={-1}>
-        {theirs ? 'Somebody else has changed this item in the meantime' : 'Somebody else has deleted this item in the meantime'}
+        {theirs ? 'Somebody else has changed this item' : 'Somebody else has deleted this item'}
       </h3>
-      <p>{theirs ? 'Nothing of yours is saved yet. Which version shall it be?' : 'Nothing of yours is saved yet.'}</p>
+      <p>{theirs ? 'Your changes are not saved yet. Which version do you want to keep?' : 'Your changes are not saved yet.'}</p>
       {message && (
         <p className="notice error" role="alert">
           {message}
@@ -57,16 +57,16 @@ export function Conflict({ mine, theirs, busy, message, mayRestore, onKeepMine, 
       )}
       <p className="actions">
         {theirs && (
-          <button type="button" onClick={onEditOn}>
-            Edit on
+          <button type="button" onClick={onContinue}>
+            Continue editing
           </button>
         )}
-        <button type="button" onClick={onTakeTheirs}>
-          {theirs ? 'Take theirs' : 'Leave it deleted'}
+        <button type="button" onClick={onUseTheirs}>
+          {theirs ? 'Use theirs' : 'Leave it deleted'}
         </button>
         {(theirs || mayRestore) && (
           <button type="button" className="primary" onClick={onKeepMine} aria-disabled={busy}>
-            {busy ? 'Saving …' : theirs ? 'Keep mine' : 'Put it back with my text'}
+            {busy ? 'Saving …' : theirs ? 'Keep mine' : 'Restore it with my changes'}
           </button>
         )}
       </p>

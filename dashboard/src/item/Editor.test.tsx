@@ -10,7 +10,7 @@ import Editor from './Editor'
 const tea: Item = { id: 3, name: 'Tea', price: 1.99, description: 'Informative', image: '' }
 const editor = ['create:items', 'update:items']
 
-/** A server with one item, whose answers to writes the test decides. */
+/** A server with one item. The test decides the responses to writes. */
 async function serveItem(write: (body: { item: Item }, headers: NodeJS.Dict<string | string[]>) => [status: number, body: unknown, etag?: string], now = () => ({ item: tea, etag: '"1-a"' })) {
   await serve(async (request, response) => {
     const send = (status: number, body: unknown, etag = '') =>
@@ -25,7 +25,7 @@ async function serveItem(write: (body: { item: Item }, headers: NodeJS.Dict<stri
 const field = (name: string | RegExp) => screen.findByRole('textbox', { name })
 const press = (name: string) => userEvent.click(screen.getByRole('button', { name }))
 
-test('what is wrong stands at its field, and the first of them has the focus', async () => {
+test('each invalid field shows its error, and the first has the focus', async () => {
   await serveItem(() => [
     400,
     {
@@ -51,7 +51,7 @@ test('what is wrong stands at its field, and the first of them has the focus', a
   expect(screen.getByRole('alert').textContent).toContain('Nothing is saved yet')
 })
 
-test('the same item again is the same request, another one is not', async () => {
+test('the same item has the same idempotency key, another one has not', async () => {
   const keys: unknown[] = []
   await serveItem((_, headers) => {
     keys.push(headers['idempotency-key'])
@@ -70,7 +70,7 @@ test('the same item again is the same request, another one is not', async () => 
   expect(keys[0]).not.toBe(keys[2])
 })
 
-test('a conflict shows both versions; to keep mine is to save it over theirs', async () => {
+test('a conflict shows both versions, and "Keep mine" saves over theirs', async () => {
   const theirs = { item: { ...tea, price: 3, tagline: 'Hot' }, etag: '"2-b"' }
   let now = { item: tea, etag: '"1-a"' }
   const conditions: unknown[] = []
@@ -116,19 +116,19 @@ test('a field that the page does not know keeps its value', async () => {
   expect(stored).toEqual({ ...tea, name: 'Tea with milk', origin: 'Ceylon' })
 })
 
-test('to edit on after a conflict is to have the changes of both', async () => {
+test('"Continue editing" after a conflict merges both changes', async () => {
   const theirs = { item: { ...tea, tagline: 'Hot' }, etag: '"2-b"' }
   let now = { item: tea, etag: '"1-a"' }
   await serveItem(() => ((now = theirs), [412, { detail: 'Changed.' }]), () => now)
   renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
   await userEvent.type(await field('Name'), ' of mine')
   await press('Save')
-  await userEvent.click(await screen.findByRole('button', { name: 'Edit on' }))
+  await userEvent.click(await screen.findByRole('button', { name: 'Continue editing' }))
   expect((await field('Name') as HTMLInputElement).value).toBe('Tea of mine')
   expect((await field(/Tagline/) as HTMLInputElement).value).toBe('Hot')
 })
 
-test('a session that ended asks to sign in again and keeps what was typed', async () => {
+test('an expired session asks to sign in again and keeps the draft', async () => {
   await serveItem(() => [401, { detail: 'The access token expired.' }])
   const signIn = vi.fn()
   const { unmount } = renderPage(<Editor id={3} />, { items: [tea], permissions: editor, signIn })
@@ -136,7 +136,7 @@ test('a session that ended asks to sign in again and keeps what was typed', asyn
   await press('Save')
   await userEvent.click(await screen.findByRole('button', { name: 'Sign in again' }))
   expect(signIn).toHaveBeenCalledOnce()
-  unmount() // the way over the sign-in page
+  unmount() // the redirect to the sign-in page
   renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
   expect((await field('Name') as HTMLInputElement).value).toBe('Tea with milk')
   await press('Start over')

@@ -9,10 +9,10 @@ import { dropDraft, readDraft, type Draft } from './draft'
 import { ItemForm } from './ItemForm'
 import { empty, valuesOf } from './values'
 
-/** Edits an item, or a new one when there is no id. It begins with what was typed before, if that was not saved. */
+/** Edits an item, or a new one without an id. It starts with the unsaved draft, if there is one. */
 export default function Editor({ id }: { id: number | null }) {
   const { api } = useMenu()
-  const [round, setRound] = useState(0) // starting over is a new form
+  const [round, setRound] = useState(0) // each round is a new form
   const [start, setStart] = useState<Draft | null>(null)
   const [restored, setRestored] = useState(false)
   const [problem, setProblem] = useState('')
@@ -22,19 +22,19 @@ export default function Editor({ id }: { id: number | null }) {
     const draft = readDraft(id)
     setRestored(draft !== null)
     if (draft || id === null) return setStart(draft ?? { base: null, values: empty })
-    const asking = new AbortController()
+    const request = new AbortController()
     api
-      .get(id, asking.signal)
+      .get(id, request.signal)
       .then((base: Tagged) => setStart({ base, values: valuesOf(base.item) }))
       .catch((error: unknown) => {
-        if (asking.signal.aborted) return
+        if (request.signal.aborted) return
         if (error instanceof Problem && error.status === 404) navigate(`/menu/${id}`, { replace: true })
         else setProblem(messageOf(error))
       })
-    return () => asking.abort()
+    return () => request.abort()
   }, [api, id, round])
 
-  // Closing by Escape keeps what was typed; to cancel is to throw it away.
+  // Escape keeps the draft, Cancel discards it.
   const close = () => (id === null ? closeToMenu() : navigate(`/menu/${id}${window.location.search}`))
   const discard = () => {
     dropDraft(id)

@@ -10,7 +10,7 @@ import { Dialog } from '../ui/Dialog'
 import { formatAgo, formatMoment, formatPrice } from '../ui/format'
 import { useActions } from './useActions'
 
-/** What happened to an item: who did what, and when. */
+/** The history of an item: who changed what, and when. */
 export default function History({ id, item }: { id: number; item: Item | undefined }) {
   const { changes, after, error, loadMore } = useHistory(id, item)
   const session = useSession()
@@ -34,9 +34,9 @@ export default function History({ id, item }: { id: number; item: Item | undefin
       {!changes && error === null && <p role="status">Loading …</p>}
       {changes && !item && changes[0]?.action === 'delete' && may('create:items') && (
         <p className="notice">
-          It is off the menu.{' '}
+          This item is deleted.{' '}
           <button type="button" className="primary" onClick={() => void restore(id, name)}>
-            Put it back
+            Restore it
           </button>
         </p>
       )}
@@ -49,7 +49,7 @@ export default function History({ id, item }: { id: number; item: Item | undefin
                 {formatAgo(change.at)}
               </time>
             </p>
-            <What change={change} />
+            <Differences change={change} />
             {item && change.after && !sameItem(change.after, item) && (
               <button type="button" className="quiet" onClick={() => void revert({ ...(change.after as Item), id })}>
                 Go back to this version
@@ -67,12 +67,12 @@ export default function History({ id, item }: { id: number; item: Item | undefin
   )
 }
 
-const words: Record<Change['action'], string> = { create: 'Added', update: 'Changed', delete: 'Deleted', restore: 'Put back' }
+const words: Record<Change['action'], string> = { create: 'Added', update: 'Changed', delete: 'Deleted', restore: 'Restored' }
 
 const who = (subject: string) => subject || 'the server'
 
-/** What a change changed. */
-function What({ change: { before, after } }: { change: Change }) {
+/** The differences of a change. */
+function Differences({ change: { before, after } }: { change: Change }) {
   if (!before || !after) {
     const item = after ?? before
     return item && <p className="what">{[item.name, formatPrice(item.price), item.category].filter(Boolean).join(' · ')}</p>
@@ -94,19 +94,19 @@ function What({ change: { before, after } }: { change: Change }) {
   )
 }
 
-/** The history, from the newest change on. It is read again when the item changes. */
+/** The history, newest change first. It loads again when the item changes. */
 function useHistory(id: number, item: Item | undefined) {
   const { api } = useMenu()
   const [pages, setPages] = useState<{ changes: Change[]; after: number } | null>(null)
   const [error, setError] = useState<unknown>(null)
 
   useEffect(() => {
-    const asking = new AbortController()
+    const request = new AbortController()
     api
-      .history(id, 0, asking.signal)
+      .history(id, 0, request.signal)
       .then((page) => (setPages(page), setError(null)))
-      .catch((cause: unknown) => asking.signal.aborted || setError(cause))
-    return () => asking.abort()
+      .catch((cause: unknown) => request.signal.aborted || setError(cause))
+    return () => request.abort()
   }, [api, id, item])
 
   function loadMore() {

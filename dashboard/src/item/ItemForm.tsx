@@ -16,7 +16,7 @@ interface Props {
   start: Draft
   onDone: () => void
   onCancel: () => void
-  /** Given when the form begins with what was typed before. */
+  /** Set if the form starts with a draft. */
   onStartOver: (() => void) | null
 }
 
@@ -24,29 +24,29 @@ interface Props {
 export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
   const session = useSession()
   const { categories } = useView()
-  const { save, compare, bringBack, busy } = useSave(id)
+  const { save, compare, restore, busy } = useSave(id)
   const [base, setBase] = useState<Tagged | null>(start.base)
   const [values, setValues] = useState<Values>(start.values)
   const [errors, setErrors] = useState<readonly FieldError[]>([])
-  const [refused, setRefused] = useState<Values>(start.values)
+  const [rejected, setRejected] = useState<Values>(start.values)
   const [message, setMessage] = useState('')
   const [ended, setEnded] = useState(false)
   const [theirs, setTheirs] = useState<{ now: Tagged | null } | null>(null)
   const form = useRef<HTMLFormElement>(null)
   const may = useMay()
-  const others = useOthersChange(id, base)
+  const foreignChange = useForeignChange(id, base)
 
   const original = base ? valuesOf(base.item) : empty
   useEffect(() => {
     if (differing(values, original).length > 0) keepDraft(id, { base, values })
   })
 
-  // What is said above the form is in sight, however far it was scrolled: unless a wrong field comes into sight below.
+  // Scroll to the message above the form. The focus on an invalid field, below, may scroll further.
   useEffect(() => {
     if (message || ended) form.current?.scrollIntoView({ block: 'start' })
   }, [message, ended])
 
-  // The first wrong field has the focus, once it is on the page.
+  // Focus the first invalid field once it is rendered.
   useEffect(() => {
     if (errors.length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
   }, [errors])
@@ -54,7 +54,7 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
   async function submit(base: Tagged | null) {
     setErrors([])
     setMessage('')
-    setRefused(values)
+    setRejected(values)
     settle(await save(values, base))
   }
 
@@ -65,7 +65,7 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
         return onDone()
       case 'invalid':
         setErrors(outcome.errors)
-        return setMessage(outcome.errors.length > 0 ? 'Nothing is saved yet: see the marked fields.' : outcome.message)
+        return setMessage(outcome.errors.length > 0 ? 'Nothing is saved yet. Please correct the marked fields.' : outcome.message)
       case 'conflict':
         return setTheirs({ now: outcome.theirs })
       case 'failed':
@@ -84,7 +84,7 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
         mayRestore={may('create:items')}
         onKeepMine={async () => {
           try {
-            const over = now ?? (await bringBack(id as number))
+            const over = now ?? (await restore(id as number))
             setBase(over)
             setTheirs(null)
             await submit(over)
@@ -92,8 +92,8 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
             setMessage(messageOf(error))
           }
         }}
-        onTakeTheirs={onDone}
-        onEditOn={() => {
+        onUseTheirs={onDone}
+        onContinue={() => {
           if (now) {
             setValues(merge(original, values, valuesOf(now.item)))
             setBase(now)
@@ -105,8 +105,8 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
   }
 
   // An error disappears as soon as the user edits the field.
-  const errorOf = ({ name }: Field) => (values[name] === refused[name] ? errors.find(({ field }) => field === name)?.message : undefined)
-  const elsewhere = errors.filter(({ field }) => !fields.some(({ name }) => name === field))
+  const errorOf = ({ name }: Field) => (values[name] === rejected[name] ? errors.find(({ field }) => field === name)?.message : undefined)
+  const otherErrors = errors.filter(({ field }) => !fields.some(({ name }) => name === field))
   function send(event: FormEvent) {
     event.preventDefault()
     if (!busy) void submit(base)
@@ -116,15 +116,15 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
     <form ref={form} className="form" onSubmit={send} noValidate aria-busy={busy}>
       {onStartOver && (
         <p className="notice" role="status">
-          This is what you typed before and did not save.{' '}
+          This is your unsaved draft.{' '}
           <button type="button" className="quiet" onClick={onStartOver}>
             Start over
           </button>
         </p>
       )}
-      {others && (
+      {foreignChange && (
         <p className="notice warn" role="status">
-          {others === 'deleted' ? 'Somebody else has deleted this item' : 'Somebody else has changed this item'} while you were
+          {foreignChange === 'deleted' ? 'Somebody else has deleted this item' : 'Somebody else has changed this item'} while you were
           editing.{' '}
           <button type="button" className="quiet" onClick={() => void compare(id as number, values).then(settle)}>
             Compare
@@ -133,7 +133,7 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
       )}
       {(ended || session.state === 'ended') && (
         <p className="notice warn" role="alert">
-          Your session has ended. Sign in again to save; what you typed is kept.{' '}
+          Your session has ended. Sign in again to save. Your changes are kept.{' '}
           <button type="button" className="primary" onClick={session.signIn}>
             Sign in again
           </button>
@@ -141,7 +141,7 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
       )}
       {message && (
         <p className="notice error" role="alert">
-          {message} {elsewhere.map(({ field, message }) => `${field} ${message}. `)}
+          {message} {otherErrors.map(({ field, message }) => `${field} ${message}. `)}
         </p>
       )}
       <div className="fields">
@@ -169,15 +169,15 @@ export function ItemForm({ id, start, onDone, onCancel, onStartOver }: Props) {
   )
 }
 
-/** Whether somebody else has changed or deleted the item since the form was opened, as far as the page has heard. */
-function useOthersChange(id: number | null, base: Tagged | null): 'changed' | 'deleted' | null {
+/** Whether another user has changed or deleted the item since the form opened, as far as the page knows. */
+function useForeignChange(id: number | null, base: Tagged | null): 'changed' | 'deleted' | null {
   const { store } = useMenu()
   const { pending } = useView()
-  const [heard, setHeard] = useState(false)
+  const [known, setKnown] = useState(false)
   const now = id === null ? undefined : store.get(id)
-  useEffect(() => void (now && setHeard(true)), [now])
+  useEffect(() => void (now && setKnown(true)), [now])
   if (id === null || !base || pending.has(id)) return null
-  if (!now) return heard ? 'deleted' : null
+  if (!now) return known ? 'deleted' : null
   return sameItem(now, base.item) ? null : 'changed'
 }
 

@@ -22,7 +22,7 @@ export function ItemNotFound({ id }: { id: number }) {
         )}
         {may('create:items') && (
           <button type="button" className="primary" onClick={() => void restore(id, 'The item')}>
-            Put it back
+            Restore it
           </button>
         )}
       </p>

@@ -8,18 +8,18 @@ import { Dialog } from '../ui/Dialog'
 import { ItemNotFound } from './ItemNotFound'
 import { ItemView } from './ItemView'
 
-// Most visitors never change the menu.
+// Most visitors never edit the menu.
 const Editor = lazy(() => import('./Editor'))
 const History = lazy(() => import('./History'))
 
-/** What is open over the menu at an address of an item. */
+/** The dialog over the menu for the address of an item. */
 export function ItemRoute({ id, view }: { id: number; view: 'item' | 'edit' | 'history' }) {
   const { item, state, error } = useItem(id)
   const session = useSession()
   const may = useMay()
-  const deciding = session.state === 'loading' || (session.state === 'signedIn' && !session.me && !session.problem)
+  const undecided = session.state === 'loading' || (session.state === 'signedIn' && !session.me && !session.problem)
 
-  if (view !== 'item' && deciding) return <Waiting title="One moment" />
+  if (view !== 'item' && undecided) return <Waiting title="One moment" />
   if (view === 'history' && may('update:items')) {
     return (
       <Suspense fallback={<Waiting title="History" />}>
@@ -39,7 +39,7 @@ export function ItemRoute({ id, view }: { id: number; view: 'item' | 'edit' | 'h
   return <Waiting title="Item" problem={state === 'failed' ? messageOf(error) : ''} />
 }
 
-/** The editor for an item that is not there yet. */
+/** The editor of a new item. */
 export function NewItemRoute() {
   const session = useSession()
   const may = useMay()
@@ -64,26 +64,26 @@ function Waiting({ title, problem = '' }: { title: string; problem?: string }) {
   )
 }
 
-/** An item by its id: what the page knows of it, or else what the server says. */
+/** An item by its id, from the store or else from the server. */
 function useItem(id: number) {
   const { api, store } = useMenu()
-  useView() // whenever the menu changes
+  useView() // render again when the menu changes
   const item = store.get(id)
   const known = item !== undefined
-  const [answer, setAnswer] = useState<{ id: number; error: unknown } | null>(null)
+  const [failure, setFailure] = useState<{ id: number; error: unknown } | null>(null)
 
   useEffect(() => {
     if (known) return
-    const asking = new AbortController()
+    const request = new AbortController()
     api
-      .get(id, asking.signal)
+      .get(id, request.signal)
       .then((tagged) => store.upsert(tagged.item))
-      .catch((error: unknown) => asking.signal.aborted || setAnswer({ id, error }))
-    return () => asking.abort()
+      .catch((error: unknown) => request.signal.aborted || setFailure({ id, error }))
+    return () => request.abort()
   }, [api, store, id, known])
 
   if (item) return { item, state: 'ready' } as const
-  if (answer?.id !== id) return { state: 'loading' } as const
-  const missing = answer.error instanceof Problem && [400, 404].includes(answer.error.status)
-  return { state: missing ? 'missing' : 'failed', error: answer.error } as const
+  if (failure?.id !== id) return { state: 'loading' } as const
+  const missing = failure.error instanceof Problem && [400, 404].includes(failure.error.status)
+  return { state: missing ? 'missing' : 'failed', error: failure.error } as const
 }

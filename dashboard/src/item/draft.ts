@@ -1,7 +1,7 @@
 import type { Tagged } from '../api/menu'
 import { empty, type Values } from './values'
 
-/** What was typed and not saved. `base` is what it was typed over, null for a new item. */
+/** Unsaved text. `base` is the version that the user edited, null for a new item. */
 export interface Draft {
   base: Tagged | null
   values: Values
@@ -10,14 +10,14 @@ export interface Draft {
 const nameOf = (id: number | null) => `menu.draft.${id ?? 'new'}`
 
 /**
- * Drafts stay in this tab, so that a reload, or a way over the sign-in page and back, loses nothing. A browser that keeps
- * nothing for the page loses them, and nothing else.
+ * Drafts stay in this tab, so a reload or a redirect to the sign-in page loses nothing. A browser without storage loses the
+ * drafts but nothing else.
  */
 export function keepDraft(id: number | null, draft: Draft) {
   try {
     sessionStorage.setItem(nameOf(id), JSON.stringify(draft))
   } catch {
-    // storage is full or forbidden
+    // the storage is full or disabled
   }
 }
 
@@ -34,6 +34,6 @@ export function dropDraft(id: number | null) {
   try {
     sessionStorage.removeItem(nameOf(id))
   } catch {
-    // then there is none
+    // without storage there is no draft
   }
 }

@@ -7,7 +7,7 @@ import { useMenu } from '../menu/MenuProvider'
 import { useToasts } from '../ui/toasts'
 import { patchOf, valuesOf } from './values'
 
-/** What a person may do to an item without typing anything. Nothing throws: the outcome is a toast. */
+/** The actions without a form. They never throw: a toast shows the outcome. */
 export function useActions() {
   const { api, store } = useMenu()
   const { show } = useToasts()
@@ -22,19 +22,19 @@ export function useActions() {
     }
   }
 
-  /** Deletes the item as it is shown. One that has been changed since then is shown instead. */
+  /** Deletes the item as the user sees it. If another user has changed it since, it stays. */
   async function remove(item: Item) {
     const { id, name } = item
     closeToMenu()
-    const undo = store.applyOptimistic(id, null)
+    const rollback = store.applyOptimistic(id, null)
     try {
       const current = await api.get(id)
       if (!sameItem(current.item, item)) {
         store.upsert(current.item)
-        return lookFirst(item)
+        return reportChange(item)
       }
       await api.remove(id, current.etag)
-      store.forget(id)
+      store.remove(id)
       show({
         text: `${name} is off the menu.`,
         id: `item-${id}`,
@@ -42,27 +42,27 @@ export function useActions() {
       })
     } catch (error) {
       if (error instanceof Problem && error.status === 404) {
-        store.forget(id)
+        store.remove(id)
         show({ text: `Somebody else has already deleted ${name}.` })
       } else if (error instanceof Problem && error.status === 412) {
-        lookFirst(item)
+        reportChange(item)
       } else {
         fail(`${name} was not deleted`, error)
       }
     } finally {
-      undo()
+      rollback()
     }
   }
 
-  function lookFirst({ id, name }: Item) {
+  function reportChange({ id, name }: Item) {
     show({
       kind: 'error',
       text: `${name} was not deleted: somebody else has just changed it.`,
-      action: { label: 'Look at it', run: () => navigate(`/menu/${id}${window.location.search}`) },
+      action: { label: 'Show it', run: () => navigate(`/menu/${id}${window.location.search}`) },
     })
   }
 
-  /** Puts a deleted item back on the menu. */
+  /** Restores a deleted item. */
   async function restore(id: number, name: string) {
     try {
       const { item } = await api.restore(id, crypto.randomUUID())

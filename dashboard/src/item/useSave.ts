@@ -7,7 +7,7 @@ import { useMenu } from '../menu/MenuProvider'
 import { useToasts } from '../ui/toasts'
 import { inputOf, patchOf, previewOf, type Values } from './values'
 
-/** How an attempt to save ended. `theirs` is null when the item was deleted. */
+/** The outcome of a save. `theirs` is null if another user deleted the item. */
 export type Outcome =
   | { kind: 'saved' }
   | { kind: 'invalid'; message: string; errors: readonly FieldError[] }
@@ -28,7 +28,7 @@ export function useSave(id: number | null) {
   async function save(values: Values, base: Tagged | null): Promise<Outcome> {
     setBusy(true)
     const preview = previewOf(id ?? -1, values)
-    const undo = preview ? store.applyOptimistic(preview.id, preview) : () => {}
+    const rollback = preview ? store.applyOptimistic(preview.id, preview) : () => {}
     try {
       const { item } = id === null || !base ? await create(values) : await api.update(id, patchOf(base.item, values), base.etag)
       store.upsert(item)
@@ -37,12 +37,12 @@ export function useSave(id: number | null) {
     } catch (error) {
       return await outcomeOf(error, values)
     } finally {
-      undo()
+      rollback()
       setBusy(false)
     }
   }
 
-  // The same item again is the same request: when the first answer was lost, it must not be added twice.
+  // A retry of the same item has the same key, so that it is not added twice when the first response was lost.
   function create(values: Values) {
     const body = JSON.stringify(inputOf(values))
     if (attempt.current.body !== body) attempt.current = { key: crypto.randomUUID(), body }
@@ -64,12 +64,12 @@ export function useSave(id: number | null) {
     }
   }
 
-  /** Gets what the item is now, to be shown beside what was typed. */
+  /** Compares the form with the current version of the item. */
   async function compare(id: number, values: Values): Promise<Outcome> {
     try {
       const theirs = await api.get(id)
       store.upsert(theirs.item)
-      // Our own write arrived and its answer did not: the retry finds what it meant to write.
+      // Our write succeeded but its response was lost: the item already is what the form says.
       if (sameItem(theirs.item, previewOf(id, values))) return { kind: 'saved' }
       return { kind: 'conflict', theirs }
     } catch (error) {
@@ -78,12 +78,12 @@ export function useSave(id: number | null) {
     }
   }
 
-  /** Puts the item back on the menu and returns it, to be saved over. */
-  async function bringBack(id: number): Promise<Tagged> {
+  /** Restores the deleted item and returns it, as the base of the next save. */
+  async function restore(id: number): Promise<Tagged> {
     const restored = await api.restore(id, crypto.randomUUID())
     store.upsert(restored.item)
     return restored
   }
 
-  return { save, compare, bringBack, busy }
+  return { save, compare, restore, busy }
 }

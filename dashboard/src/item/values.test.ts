@@ -12,7 +12,7 @@ test.each([
   ['1,000', '1,000'],
   ['1e3', '1e3'],
   ['', undefined],
-])('the price %j is sent as %j', (typed, sent) => {
+])('the form sends the price %j as %j', (typed, sent) => {
   expect(inputOf({ ...empty, price: typed }).price).toBe(sent)
 })
 

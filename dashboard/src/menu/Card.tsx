@@ -5,7 +5,7 @@ import { formatPrice } from '../ui/format'
 import type { Item } from './item'
 import { Picture } from './Picture'
 
-/** An item on the menu. The whole card leads to it. */
+/** An item on the menu. The whole card is a link. */
 export const Card = memo(function Card(props: { item: Item; search: string; fresh: boolean; pending: boolean; eager: boolean }) {
   const { item, search, fresh, pending, eager } = props
   return (

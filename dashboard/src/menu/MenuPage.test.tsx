@@ -10,7 +10,7 @@ const item = (id: number, name: string, more: Partial<Item> = {}): Item => ({ id
 const menu = [item(1, 'Burger', { category: 'Mains' }), item(2, 'Crème brûlée', { category: 'Desserts' })]
 const names = () => screen.queryAllByRole('heading', { level: 2 }).map(({ textContent }) => textContent)
 
-test('search as you type finds without accents, says how many, and goes to the address', async () => {
+test('search ignores accents, shows the count, and updates the address', async () => {
   renderPage(<MenuPage />, { items: menu })
   await userEvent.type(screen.getByRole('searchbox', { name: 'Search the menu' }), 'creme')
   await screen.findByText('1 item')
@@ -18,7 +18,7 @@ test('search as you type finds without accents, says how many, and goes to the a
   expect(window.location.search).toBe('?q=creme')
 })
 
-test('nothing found is said, and can be taken back', async () => {
+test('an empty result offers to show everything', async () => {
   window.history.replaceState(null, '', '/?q=zzz')
   renderPage(<MenuPage />, { items: menu })
   expect(screen.getByText('Nothing on the menu matches.')).toBeTruthy()
@@ -26,7 +26,7 @@ test('nothing found is said, and can be taken back', async () => {
   expect(names()).toEqual(['Burger', 'Crème brûlée'])
 })
 
-test('categories filter, and the order can be chosen', async () => {
+test('the reader can filter by category and sort', async () => {
   renderPage(<MenuPage />, { items: menu })
   await userEvent.selectOptions(screen.getByRole('combobox', { name: 'Sort by' }), 'Price, high to low')
   expect(names()).toEqual(['Crème brûlée', 'Burger'])
@@ -35,10 +35,10 @@ test('categories filter, and the order can be chosen', async () => {
 })
 
 test.each([
-  ['nobody in particular', undefined, false],
+  ['an anonymous user', undefined, false],
   ['a customer', [], false],
-  ['somebody who may add', ['create:items'], true],
-])('%s is shown what they may do', (_, permissions, mayAdd) => {
+  ['a user who may add items', ['create:items'], true],
+])('%s sees only the actions that they may take', (_, permissions, mayAdd) => {
   renderPage(<MenuPage />, { items: menu, ...(permissions && { permissions }) })
   expect(screen.queryByRole('button', { name: 'Add an item' }) !== null).toBe(mayAdd)
 })
@@ -52,7 +52,7 @@ test('a picture that does not load leaves the placeholder', () => {
   expect(container.querySelector('.placeholder')).toBeTruthy()
 })
 
-test('a menu that is empty says so', () => {
+test('an empty menu has a message', () => {
   renderPage(<MenuPage />, { items: [] })
   expect(screen.getByText('There is nothing on the menu yet.')).toBeTruthy()
 })

@@ -9,7 +9,7 @@ import { useMenu, useView } from './MenuProvider'
 import { formatQuery } from './query'
 import { clearQuery, Toolbar } from './Toolbar'
 
-const step = 60 // cards that are added at a time
+const step = 60 // cards to add at a time
 
 /** The menu. */
 export function MenuPage() {
@@ -20,7 +20,7 @@ export function MenuPage() {
   const may = useMay()
   const { items, query, status, error, more } = view
 
-  // Cards are made as the reader gets to them, whether the items are here already or not.
+  // The page renders cards as the reader scrolls, even if it has all items already.
   const [shown, setShown] = useState(step)
   const queryText = formatQuery(query)
   useEffect(() => setShown(step), [queryText])
@@ -57,7 +57,7 @@ export function MenuPage() {
       {status === 'failed' && (
         <div className="notice error" role="alert">
           <p>
-            {items.length > 0 ? 'What you see may be out of date. ' : ''}
+            {items.length > 0 ? 'The menu may be out of date. ' : ''}
             {messageOf(error)}
           </p>
           <button type="button" onClick={() => void store.load()}>
@@ -93,7 +93,7 @@ function count(n: number, more: boolean, status: string): string {
   return n === 1 ? '1 item' : `${formatNumber(n)} items`
 }
 
-/** Asks for more when the reader gets near the end; a button does the same for those who have no such thing. */
+/** Loads more when the reader scrolls near the end. The button does the same without scrolling. */
 function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
   const button = useRef<HTMLButtonElement>(null)
   const latest = useRef(onMore)

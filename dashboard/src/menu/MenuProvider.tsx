@@ -17,13 +17,13 @@ interface Menu {
 
 const MenuContext = createContext<Menu | null>(null)
 
-/** Gives the page the menu, and keeps it true. */
+/** Provides the menu and keeps it up to date. */
 export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; children: ReactNode }) {
   const session = useSession()
   const { search } = useAddress()
   const { show } = useToasts()
 
-  // The session comes later than the menu, and changes; the API asks for the token at the time.
+  // The session arrives after the menu and changes, so each request reads the latest one.
   const latest = useRef({ session, show })
   useEffect(() => void (latest.current = { session, show }))
   const [api] = useState(() =>
@@ -61,7 +61,7 @@ export function useMenu(): Menu {
   return menu
 }
 
-/** What the page shows of the menu, kept up to date. */
+/** The current view of the menu. */
 export function useView(): View {
   const { store } = useMenu()
   return useSyncExternalStore(store.subscribe, store.getView)

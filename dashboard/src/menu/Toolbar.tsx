@@ -3,15 +3,15 @@ import { useEffect, useId, useRef, useState } from 'react'
 import { navigate } from '../app/route'
 import { everything, formatQuery, sorts, type Query, type Sort } from './query'
 
-const debounce = 200 // milliseconds between the last key and the search
+const debounce = 200 // milliseconds from the last key to the search
 
-/** Searches, filters and sorts the menu. What is chosen stands in the address, so that it can be shared and gone back to. */
+/** Searches, filters and sorts the menu. The address contains the query, so users can share it and go back to it. */
 export function Toolbar({ query, categories }: { query: Query; categories: readonly string[] }) {
   const [typed, setTyped] = useState(query.q)
   const input = useRef<HTMLInputElement>(null)
   const sortId = useId()
 
-  // The address may change without the input: with the back button, or by a link.
+  // The back button or a link may change the address.
   useEffect(() => {
     if (document.activeElement !== input.current) setTyped(query.q)
   }, [query.q])
@@ -72,10 +72,10 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
   )
 }
 
-// Without a step in the history for each: back leads out of the search, not through every word of it.
+// Replaces the history entry, so that the back button leaves the search and does not step through it.
 function go(query: Query) {
   navigate(window.location.pathname + formatQuery(query), { replace: true })
 }
 
-/** Shows everything again. */
+/** Shows the whole menu. */
 export const clearQuery = () => go(everything)

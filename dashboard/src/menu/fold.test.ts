@@ -6,6 +6,6 @@ import { fold } from './fold'
 // The server's tests read the same file.
 const texts = JSON.parse(readFileSync('../items/testdata/fold.json', 'utf8')) as { text: string; folded: string }[]
 
-test.each(texts)('folds $text as the server does', ({ text, folded }) => {
+test.each(texts)('folds $text like the server', ({ text, folded }) => {
   expect(fold(text)).toBe(folded)
 })

@@ -1,17 +1,17 @@
-// The letters that Unicode does not take apart into a letter and an accent, as their readers do.
+// Letters that Unicode does not decompose into a letter and an accent.
 const undecomposed: Record<string, string> = {
   ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', æ: 'ae', œ: 'oe', ı: 'i',
 }
 
 /**
- * The text without its differences of case, accents and width, as the server's items.Fold has it, so that a search finds
- * here what it would find there. testdata/fold.json holds the two together.
+ * The text without differences of case, accents and width, like the server's items.Fold, so that both find the same items.
+ * The tests of both read testdata/fold.json.
  */
 export function fold(text: string): string {
   return text
-    .toUpperCase() // ß becomes SS, which lower case alone would not take apart
+    .toUpperCase() // ß becomes SS, which toLowerCase alone would not do
     .toLowerCase()
-    .replace(/ς/g, 'σ') // which lower case makes of a Σ at the end of a word
+    .replace(/ς/g, 'σ') // toLowerCase turns a final Σ into ς
     .normalize('NFKD')
     .replace(/\p{Mn}/gu, '')
     .normalize('NFC')

@@ -1,14 +1,14 @@
 import type { ChangeEvent } from './item'
 
-/** How the page is connected to the changes of others. */
+/** The state of the connection to the change feed. */
 export type Connection = 'connecting' | 'live' | 'waiting' | 'offline'
 
 interface Listeners {
   onState: (state: Connection) => void
-  /** Connected, for the first time or again: what happened before may have been missed. */
+  /** Connected for the first time or again. The page may have missed earlier changes. */
   onReady: () => void
   onChange: (change: ChangeEvent) => void
-  /** Everything may have changed. */
+  /** The whole menu may have changed. */
   onReset: () => void
 }
 
@@ -16,8 +16,8 @@ const firstRetry = 2_000 // milliseconds
 const lastRetry = 60_000
 
 /**
- * Follows GET /items/events until the result is called. The browser connects again by itself after a connection broke,
- * and tells the server where it was. After a refusal it gives up, and this goes on.
+ * Subscribes to GET /items/events until the caller calls the returned function. After a broken connection the browser
+ * reconnects and sends the last event id. After an error response it gives up, so this function retries.
  */
 export function follow(url: string, { onState, onReady, onChange, onReset }: Listeners): () => void {
   let source: EventSource | null = null
@@ -40,7 +40,7 @@ export function follow(url: string, { onState, onReady, onChange, onReset }: Lis
     source.addEventListener('error', () => {
       onState(navigator.onLine ? 'waiting' : 'offline')
       if (source?.readyState !== EventSource.CLOSED) return
-      timer = setTimeout(connect, retry * (1 + Math.random())) // not everybody at once
+      timer = setTimeout(connect, retry * (1 + Math.random())) // spread the clients
       retry = Math.min(lastRetry, retry * 2)
     })
   }

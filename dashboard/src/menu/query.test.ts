@@ -25,7 +25,7 @@ describe('select', () => {
     expect(select(menu, { ...everything, q }).map(({ id }) => id)).toEqual(ids)
   })
 
-  test('filters by category without regard to case', () => {
+  test('filters by category, ignoring case', () => {
     expect(select(menu, { ...everything, category: 'MAIN' }).map(({ id }) => id)).toEqual([1, 2])
   })
 
@@ -34,21 +34,21 @@ describe('select', () => {
     ['name', [2, 1, 3]],
     ['price', [1, 2, 3]],
     ['-price', [3, 1, 2]],
-  ] as const)('sorts by %s, and what is equal by id', (sort, ids) => {
+  ] as const)('sorts by %s, and equal items by id', (sort, ids) => {
     expect(select(menu, { ...everything, sort }).map(({ id }) => id)).toEqual(ids)
   })
 })
 
-test('each category is there once, in order', () => {
+test('each category appears once, sorted', () => {
   expect(categoriesOf(menu, ['Starters', 'MAIN'])).toEqual(['Dessert', 'MAIN', 'Starters'])
 })
 
-test('a query goes to the address and back', () => {
+test('a formatted query parses to itself', () => {
   const query = { q: 'fish & chips', category: 'Main/Über', sort: '-price' } as const
   expect(parseQuery(formatQuery(query))).toEqual(query)
   expect(formatQuery(everything)).toBe('')
 })
 
-test('an address that was typed by hand does no harm', () => {
+test('an invalid address parses to defaults', () => {
   expect(parseQuery('?sort=constructor&q=%ff&category=')).toEqual({ q: '\uFFFD', category: '', sort: 'id' })
 })

@@ -1,7 +1,7 @@
 import { fold } from './fold'
 import type { Item } from './item'
 
-/** What a reader asks of the menu. */
+/** A search, filter and order of the menu. */
 export interface Query {
   q: string
   category: string
@@ -18,7 +18,7 @@ export type Sort = keyof typeof sorts
 
 export const everything: Query = { q: '', category: '', sort: 'id' }
 
-/** Reads a query from the address, which may have been typed by hand. */
+/** Parses the query of an address, which may be invalid. */
 export function parseQuery(search: string): Query {
   const params = new URLSearchParams(search)
   const sort = params.get('sort') ?? ''
@@ -29,7 +29,7 @@ export function parseQuery(search: string): Query {
   }
 }
 
-/** Writes a query for an address, what is as usual left out. */
+/** Formats a query for an address, without default values. */
 export function formatQuery({ q, category, sort }: Query): string {
   const params = new URLSearchParams()
   if (q.trim()) params.set('q', q.trim())
@@ -39,7 +39,7 @@ export function formatQuery({ q, category, sort }: Query): string {
   return text && `?${text}`
 }
 
-/** A test for what the query looks for, by the rules of the server: every word, anywhere in the texts of the item. */
+/** Returns a predicate for the query. Like on the server, every word must occur anywhere in the item's texts. */
 export function matcher(query: Query): (item: Item) => boolean {
   const words = fold(query.q).split(/\s+/).filter(Boolean)
   const category = fold(query.category.trim())
@@ -51,7 +51,7 @@ export function matcher(query: Query): (item: Item) => boolean {
   }
 }
 
-/** The order of the query. Items that are equal in it are ordered by id. */
+/** Returns a comparison for the order of the query. Equal items are in the order of their ids. */
 export function comparer({ sort }: Query): (a: Item, b: Item) => number {
   switch (sort) {
     case 'name': {
@@ -72,15 +72,15 @@ export function comparer({ sort }: Query): (a: Item, b: Item) => number {
   }
 }
 
-// By code unit, as the stores compare, and not by a language's rules: a page that is continued must go on in one order.
+// By code unit, as the stores compare and not by the rules of a language, so that the pages of a list have one order.
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
-/** The items that the query asks for, in its order. */
+/** The items that match the query, in its order. */
 export function select(items: Iterable<Item>, query: Query): Item[] {
   return [...items].filter(matcher(query)).sort(comparer(query))
 }
 
-/** Each category once, in the spelling that comes first, in order. */
+/** Each category once, sorted, in its first spelling. */
 export function categoriesOf(items: Iterable<Item>, known: readonly string[] = []): string[] {
   const spelling = new Map<string, string>()
   const add = (name: string | undefined) => {

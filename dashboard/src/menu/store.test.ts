@@ -9,7 +9,7 @@ const item = (id: number, more: Partial<Item> = {}): Item => ({ id, name: `Item 
 const many = (n: number) => Array.from({ length: n }, (_, index) => item(index + 1))
 const ids = (store: MenuStore) => store.getView().items.map(({ id }) => id)
 
-/** A server with a menu, that answers as GET /items does. */
+/** A server with a menu that responds like GET /items. */
 function serverWith(menu: Item[]) {
   const requests: Query[] = []
   const list = async (query: Query, { after = '', limit = 100 }: { after?: string; limit?: number } = {}): Promise<Page> => {
@@ -25,7 +25,7 @@ function serverWith(menu: Item[]) {
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('a small menu is searched here', () => {
+test('the store searches a small menu itself', () => {
   const server = serverWith([])
   const store = new MenuStore(server, { items: many(3), after: '', etag: '', categories: [] }, everything)
   store.setQuery({ ...everything, q: 'item 2' })
@@ -35,7 +35,7 @@ test('a small menu is searched here', () => {
   expect(server.requests).toEqual([])
 })
 
-test('of a large menu the server is asked, page by page', async () => {
+test('the store requests a large menu page by page', async () => {
   const server = serverWith(many(250))
   const store = new MenuStore(server, { items: many(100), after: '100', etag: '', categories: ['Far'] }, everything)
   expect(store.getView()).toMatchObject({ more: true, categories: ['Far'] })
@@ -47,13 +47,13 @@ test('of a large menu the server is asked, page by page', async () => {
   await vi.waitFor(() => expect(ids(store)).toEqual([24, 124, 224, ...[240, 241, 242, 243, 244, 245, 246, 247, 248, 249]]))
 })
 
-test('without a menu to begin with it is asked for', async () => {
+test('the store requests a missing menu', async () => {
   const store = new MenuStore(serverWith(many(2)), null, everything)
   expect(store.getView().status).toBe('loading')
   await vi.waitFor(() => expect(ids(store)).toEqual([1, 2]))
 })
 
-test('a server that cannot be reached is a failure that keeps what is shown', async () => {
+test('a failed request keeps the old items', async () => {
   const list = () => Promise.reject(new Error('no'))
   const store = new MenuStore({ list }, { items: many(2), after: '', etag: '', categories: [] }, everything)
   await store.refresh()
@@ -61,7 +61,7 @@ test('a server that cannot be reached is a failure that keeps what is shown', as
   expect(ids(store)).toEqual([1, 2])
 })
 
-test('a change of others is shown, and marked for a while', () => {
+test('an event changes the menu and marks the item for a while', () => {
   const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
   store.apply({ id: 2, version: 2, action: 'update', item: item(2, { name: 'New name' }) })
   store.apply({ id: 3, version: 1, action: 'create', item: item(3) })
@@ -72,14 +72,14 @@ test('a change of others is shown, and marked for a while', () => {
   expect(store.getView().fresh.size).toBe(0)
 })
 
-test('hearing of what one did oneself marks nothing', () => {
+test('an event of our own change marks nothing', () => {
   const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
   store.upsert(item(2, { price: 9 }))
   store.apply({ id: 2, version: 2, action: 'update', item: item(2, { price: 9 }) })
   expect(store.getView().fresh.size).toBe(0)
 })
 
-test('in a large menu a change goes to its place, unless that is not loaded yet', () => {
+test('in a large menu an event inserts the item only into a loaded page', () => {
   const store = new MenuStore(serverWith([]), { items: many(100).filter(({ id }) => id !== 50), after: '100', etag: '', categories: [] }, everything)
   store.apply({ id: 50, version: 3, action: 'restore', item: item(50) })
   expect(ids(store)[49]).toBe(50)
@@ -87,17 +87,17 @@ test('in a large menu a change goes to its place, unless that is not loaded yet'
   expect(ids(store)).not.toContain(500)
 })
 
-test('what the server refuses was never there, and what came meanwhile is', () => {
+test('a rollback removes the optimistic change and keeps events', () => {
   const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
-  const undo = store.applyOptimistic(1, item(1, { name: 'Mine' }))
+  const rollback = store.applyOptimistic(1, item(1, { name: 'Mine' }))
   expect(store.getView().items[0]?.name).toBe('Mine')
   expect([...store.getView().pending]).toEqual([1])
   store.apply({ id: 1, version: 2, action: 'update', item: item(1, { name: 'Theirs' }) })
   expect(store.getView().items[0]?.name).toBe('Mine')
-  undo()
+  rollback()
   expect(store.getView().items[0]?.name).toBe('Theirs')
-  const undoDelete = store.applyOptimistic(2, null)
+  const rollbackDelete = store.applyOptimistic(2, null)
   expect(ids(store)).toEqual([1])
-  undoDelete()
+  rollbackDelete()
   expect(ids(store)).toEqual([1, 2])
 })

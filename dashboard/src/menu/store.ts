@@ -4,7 +4,7 @@ import { sameItem } from './fields'
 import type { ChangeEvent, Item } from './item'
 import { categoriesOf, comparer, everything, formatQuery, matcher, select, type Query } from './query'
 
-/** What the page shows of the menu at one moment. */
+/** A snapshot of what the page shows. */
 export interface View {
   query: Query
   items: readonly Item[]
@@ -13,21 +13,20 @@ export interface View {
   status: 'ready' | 'loading' | 'loadingMore' | 'failed'
   error: unknown
   categories: readonly string[]
-  /** What others have changed just now. */
+  /** Items that other users have just changed. */
   fresh: ReadonlySet<number>
-  /** What was changed here and the server has not confirmed yet. */
+  /** Items with a change that the server has not confirmed yet. */
   pending: ReadonlySet<number>
 }
 
 const highlight = 4000 // milliseconds
 
 /**
- * The menu as far as this page knows it.
+ * The page's copy of the menu.
  *
- * A menu that fits into the first page is known as a whole: it is searched and sorted here, at once and offline too. Of a
- * larger one the server is asked, and the store keeps the pages of the current query. Changes of others are applied to
- * both alike. What this person does lies over what the server said until it says the same, so that undoing it is
- * forgetting it.
+ * A menu that fits into the first page is complete here, so the store searches and sorts it at once, even offline. For a
+ * larger menu it asks the server and keeps the pages of the current query. Live changes apply to both. Optimistic changes
+ * lie in an overlay until the server has confirmed them, so a rollback only removes them from the overlay.
  */
 export class MenuStore {
   private known = new Map<number, Item>()
@@ -53,7 +52,7 @@ export class MenuStore {
     this.query = query
     if (overview) {
       this.categories = overview.categories
-      this.replaceListing(everything, overview.items, overview.after, overview.etag)
+      this.replaceList(everything, overview.items, overview.after, overview.etag)
     }
     this.view = this.compose()
     if (!overview || (!this.whole && formatQuery(query))) void this.load()
@@ -66,12 +65,12 @@ export class MenuStore {
     return () => void this.listeners.delete(listener)
   }
 
-  /** The item with the id, as it is shown, if this page knows it. */
+  /** The item as the page shows it, if the store has it. */
   get(id: number): Item | undefined {
     return (this.overlay.has(id) ? this.overlay.get(id) : this.known.get(id)) ?? undefined
   }
 
-  /** Shows what another query selects. */
+  /** Changes the query. */
   setQuery(query: Query) {
     if (formatQuery(query) === formatQuery(this.query)) return
     this.query = query
@@ -79,52 +78,52 @@ export class MenuStore {
     else void this.load()
   }
 
-  /** Asks the server for the current query from the beginning. What is shown stays until the answer comes. */
+  /** Loads the first page of the current query. The old items stay until the response arrives. */
   async load(): Promise<void> {
     this.status = 'loading'
     this.error = null
     this.emit()
-    await this.ask({}, (page) => page && this.replaceListing(this.query, page.items, page.after, page.etag))
+    await this.request({}, (page) => page && this.replaceList(this.query, page.items, page.after, page.etag))
   }
 
-  /** Asks for the next page. */
+  /** Loads the next page. */
   async loadMore(): Promise<void> {
     if (!this.after || this.status === 'loading' || this.status === 'loadingMore') return
     this.status = 'loadingMore'
     this.emit()
-    await this.ask({ after: this.after }, (page) => {
+    await this.request({ after: this.after }, (page) => {
       if (!page) return
-      for (const item of page.items) this.know(item)
+      for (const item of page.items) this.known.set(item.id, item)
       this.listed = [...new Set([...this.listed, ...page.items.map(({ id }) => id)])]
       this.after = page.after
     })
   }
 
-  /** Makes sure that what is shown is still true: after a connection was away, one does not know what happened. */
+  /** Loads the shown items again, because a broken connection may have missed changes. */
   async refresh(): Promise<void> {
     if (this.status === 'loading') return
     const query = this.whole ? everything : this.query
     const limit = Math.min(largestPage, Math.max(pageSize, Math.ceil(this.listed.length / pageSize) * pageSize))
     const etag = !formatQuery(query) && limit === pageSize ? this.etag : ''
-    await this.ask({ limit, ...(etag && { etag }), query }, (page) => {
+    await this.request({ limit, ...(etag && { etag }), query }, (page) => {
       if (!page) return
       const before = new Map(this.known)
-      this.replaceListing(query, page.items, page.after, limit === pageSize ? page.etag : '')
+      this.replaceList(query, page.items, page.after, limit === pageSize ? page.etag : '')
       for (const item of page.items) if (!sameItem(before.get(item.id), item)) this.markFresh(item.id)
       if (!this.whole && query !== this.query) void this.load()
     })
   }
 
-  /** Takes in a change that the server tells of. */
+  /** Applies an event of the change feed. */
   apply({ id, item }: ChangeEvent) {
     if (!sameItem(this.get(id), item)) this.markFresh(id)
-    this.etag = '' // that of a menu which is no more
+    this.etag = '' // it belongs to an older menu
     if (item) this.put(item)
     else this.drop(id)
     this.emit()
   }
 
-  /** Takes in an item that the server gave. */
+  /** Stores an item from the server. */
   upsert(item: Item) {
     if (sameItem(this.known.get(item.id), item)) return
     this.etag = ''
@@ -132,14 +131,14 @@ export class MenuStore {
     this.emit()
   }
 
-  /** Takes in that there is no such item. */
-  forget(id: number) {
+  /** Removes an item that no longer exists. */
+  remove(id: number) {
     this.etag = ''
     this.drop(id)
     this.emit()
   }
 
-  /** Shows the item, or with null its absence, as if the server had said so. Call the result when it has answered. */
+  /** Shows the item, or its deletion for null, before the server confirms it. Call the result after the response. */
   applyOptimistic(id: number, item: Item | null): () => void {
     this.overlay.set(id, item)
     this.emit()
@@ -149,8 +148,8 @@ export class MenuStore {
     }
   }
 
-  // Sends a request for a list. A newer one for the list replaces it.
-  private async ask(
+  // Requests a list. A newer request aborts an older one.
+  private async request(
     { query = this.query, ...options }: { query?: Query; after?: string; limit?: number; etag?: string },
     done: (page: Awaited<ReturnType<API['list']>>) => void,
   ) {
@@ -170,29 +169,25 @@ export class MenuStore {
     this.emit()
   }
 
-  private replaceListing(query: Query, items: Item[], after: string, etag: string) {
+  private replaceList(query: Query, items: Item[], after: string, etag: string) {
     this.whole = !after && !query.q.trim() && !query.category
     if (this.whole) this.known.clear()
-    for (const item of items) this.know(item)
+    for (const item of items) this.known.set(item.id, item)
     this.listed = items.map(({ id }) => id)
     this.after = after
     this.etag = etag
     if (this.whole) this.categories = []
   }
 
-  private know(item: Item) {
-    this.known.set(item.id, item)
-  }
-
   private put(item: Item) {
-    this.know(item)
+    this.known.set(item.id, item)
     if (this.whole) return
     this.listed = this.listed.filter((id) => id !== item.id)
     if (!matcher(this.query)(item)) return
     const compare = comparer(this.query)
-    const place = this.listed.findIndex((id) => compare(item, this.known.get(id) ?? item) < 0)
-    if (place >= 0) this.listed = this.listed.toSpliced(place, 0, item.id)
-    else if (!this.after) this.listed = [...this.listed, item.id] // behind the last of all, not of those loaded so far
+    const index = this.listed.findIndex((id) => compare(item, this.known.get(id) ?? item) < 0)
+    if (index >= 0) this.listed = this.listed.toSpliced(index, 0, item.id)
+    else if (!this.after) this.listed = [...this.listed, item.id] // only if no later page could contain it
   }
 
   private drop(id: number) {
@@ -208,7 +203,7 @@ export class MenuStore {
     }, highlight)
   }
 
-  // A new item that is shown in advance has no id yet. The server may tell everyone of it before it answers.
+  // An optimistic new item has no id yet. Its event may arrive before the response, and then the item would appear twice.
   private hasArrived(item: Item): boolean {
     return item.id < 0 && [...this.fresh].some((id) => sameItem(this.known.get(id), item))
   }

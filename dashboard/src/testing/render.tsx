@@ -7,16 +7,16 @@ import { MenuProvider } from '../menu/MenuProvider'
 import type { Item } from '../menu/item'
 import { ToastsProvider } from '../ui/toasts'
 
-/** An EventSource that never hears anything: what comes over it is for the browser tests. */
-class Silence extends EventTarget {
+/** An EventSource without events. The browser tests cover live changes. */
+class SilentEventSource extends EventTarget {
   static readonly CLOSED = 2
   readonly readyState = 0
   close() {}
 }
 
-/** Shows something of the page with this menu, to somebody with these permissions. */
+/** Renders a part of the page with this menu for a user with these permissions. */
 export function renderPage(children: ReactNode, { items = [], permissions, signIn = () => {} }: { items?: Item[]; permissions?: string[]; signIn?: () => void }) {
-  Object.assign(globalThis, { EventSource: Silence })
+  Object.assign(globalThis, { EventSource: SilentEventSource })
   const session: Session = {
     state: permissions ? 'signedIn' : 'anonymous',
     reason: '', problem: '',

@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** What a page of the server's origin sees: a real HTTP server whose answers the test decides, until the test is over. */
+/** Starts an HTTP server at the page's origin until the end of the test. The test decides its responses. */
 export async function serve(listener: RequestListener): Promise<string> {
   const server = createServer((request, response) => {
-    response.setHeader('Cache-Control', 'no-store') // the cache of the test's DOM is not a browser's
+    response.setHeader('Cache-Control', 'no-store') // the test DOM's cache differs from a browser's
     listener(request, response)
   })
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))

@@ -1,7 +1,7 @@
 import { cleanup, configure } from '@testing-library/react'
 import { afterEach } from 'vitest'
 
-configure({ asyncUtilTimeout: 20_000 }) // for machines that are busy with other tests; it measures nothing
+configure({ asyncUtilTimeout: 20_000 }) // generous, for busy machines
 
 afterEach(() => {
   cleanup()

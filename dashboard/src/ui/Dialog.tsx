@@ -4,15 +4,15 @@ import { DialogToasts } from './toasts'
 
 interface Props {
   title: ReactNode
-  /** The person wants it closed: by Escape, by the button, or by a click beside it. */
+  /** Called on Escape, on the close button, and on a click outside. */
   onClose: () => void
   children: ReactNode
   className?: string
 }
 
 /**
- * A modal dialog. The browser keeps the focus inside and gives it back afterwards. What is marked with data-autofocus has
- * it first, else the heading, so that a screen reader begins at the beginning.
+ * A modal dialog. The browser keeps the focus inside and restores it afterwards. The first focus is on the element with
+ * data-autofocus, or else on the heading, so that a screen reader starts at the top.
  */
 export function Dialog({ title, onClose, children, className = '' }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
@@ -30,9 +30,9 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
     }
   }, [])
 
-  // A click beside the content is one on the dialog itself: the content fills it.
+  // The content fills the dialog, so a click on the dialog itself is outside.
   const pressed = useRef(false)
-  const isBeside = (event: MouseEvent) => event.target === dialog.current
+  const isOutside = (event: MouseEvent) => event.target === dialog.current
 
   return (
     <dialog
@@ -43,8 +43,8 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
         event.preventDefault()
         onClose()
       }}
-      onMouseDown={(event) => (pressed.current = isBeside(event))}
-      onClick={(event) => pressed.current && isBeside(event) && onClose()}
+      onMouseDown={(event) => (pressed.current = isOutside(event))}
+      onClick={(event) => pressed.current && isOutside(event) && onClose()}
     >
       <div className="dialog-body">
         <div className="dialog-head">
@@ -62,7 +62,7 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
   )
 }
 
-// The card that a dialog was opened from may be gone.
+// The card that opened the dialog may no longer exist.
 function focusAfterClose() {
   if (document.activeElement && document.activeElement !== document.body) return
   document.getElementById('main')?.focus({ preventScroll: true })

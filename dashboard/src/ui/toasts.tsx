@@ -2,12 +2,12 @@ import { createContext, useCallback, useContext, useLayoutEffect, useMemo, useSt
 
 let shownSoFar = 0
 
-/** A message that goes away by itself. */
+/** A message that disappears after a while. */
 export interface Toast {
   text: string
   /** A toast with the same id replaces this one. */
   id?: string
-  /** What can be done about it. */
+  /** A button in the toast. */
   action?: { label: string; run: () => void }
   kind?: 'error'
 }
@@ -16,7 +16,7 @@ interface Toasts {
   show: (toast: Toast) => void
   shown: (Toast & { key: number })[]
   dismiss: (key: number) => void
-  /** Says that a dialog shows the toasts, until the result is called. */
+  /** Lets a dialog show the toasts until it calls the result. */
   host: () => () => void
 }
 
@@ -29,9 +29,9 @@ export function useToasts(): Toasts {
 }
 
 const short = 6_000 // milliseconds
-const long = 20_000 // for something to be done about it
+const long = 20_000 // with an action
 
-/** Shows toasts, and has a screen reader say them. One that somebody points at or has the focus in stays. */
+/** Shows toasts, which a screen reader announces. A toast stays while the pointer or the focus is on it. */
 export function ToastsProvider({ children }: { children: ReactNode }) {
   const [shown, setShown] = useState<(Toast & { key: number })[]>([])
   const dismiss = useCallback((key: number) => setShown((toasts) => toasts.filter((toast) => toast.key !== key)), [])
@@ -47,7 +47,7 @@ export function ToastsProvider({ children }: { children: ReactNode }) {
     },
     [dismiss],
   )
-  // What is outside of a modal dialog can be neither read nor reached. While one is open, it has the toasts.
+  // A modal dialog makes everything outside inert. While one is open, it contains the toasts.
   const [dialogs, setDialogs] = useState(0)
   const host = useCallback(() => {
     setDialogs((n) => n + 1)
@@ -62,7 +62,7 @@ export function ToastsProvider({ children }: { children: ReactNode }) {
   )
 }
 
-/** The toasts, in a dialog. */
+/** The toasts inside a dialog. */
 export function DialogToasts() {
   const { host } = useToasts()
   useLayoutEffect(() => host(), [host])

@@ -51,7 +51,7 @@ test.describe('a conflict', () => {
 
   test('use theirs', async ({ dashboard, program }) => {
     await collide(dashboard, program)
-    await dashboard.button('Take theirs').click()
+    await dashboard.button('Use theirs').click()
     await expect(dashboard.page.getByRole('dialog', { name: 'Burger', exact: true })).toContainText('9.99')
     expect(await program.item('Burger')).toMatchObject({ price: 9.99, tagline: 'Theirs' })
     await dashboard.dialog.getByRole('link', { name: 'Edit' }).click()
@@ -60,7 +60,7 @@ test.describe('a conflict', () => {
 
   test('continue with both changes', async ({ dashboard, program }) => {
     await collide(dashboard, program)
-    await dashboard.button('Edit on').click()
+    await dashboard.button('Continue editing').click()
     await expect(dashboard.field('Name')).toHaveValue('My burger')
     await expect(dashboard.field('Price')).toHaveValue('9.99')
     await dashboard.button('Save').click()
@@ -77,7 +77,7 @@ test.describe('a conflict', () => {
     await program.call('DELETE', `/items/${id}`)
     await dashboard.button('Save').click()
     await expect(dashboard.dialog.getByRole('heading', { name: /^Somebody else has deleted/ })).toBeFocused()
-    await dashboard.button('Put it back with my text').click()
+    await dashboard.button('Restore it with my changes').click()
     await expect(dashboard.page.getByText('My burger is saved.')).toBeVisible()
     expect(await program.item('My burger')).toMatchObject({ id })
   })

@@ -1,16 +1,16 @@
 import { retryAfterOf, Unreachable } from './problem'
 
 const attempts = 4
-const longestWait = 10 // seconds; a person will not sit through more, and is told instead
+const longestWait = 10 // seconds; the page reports a longer wait to the user
 const timeout = 20_000 // milliseconds
 
 /**
- * Like fetch, for a server that may be busy: an answer that says when to come back is waited for, if that is soon. Every
- * request of this page can be repeated: reads, writes with If-Match, and POSTs with an Idempotency-Key.
+ * Like fetch, but retries when a busy server sends a short Retry-After. Every request of this page can be repeated: reads,
+ * writes with If-Match, and POSTs with an Idempotency-Key.
  *
- * Throws Unreachable when there is no answer, and the signal's reason when it was aborted.
+ * Throws Unreachable without a response, and the signal's reason after an abort.
  */
-export async function patientFetch(request: Request, onWait?: (seconds: number) => void): Promise<Response> {
+export async function fetchWithRetry(request: Request, onWait?: (seconds: number) => void): Promise<Response> {
   for (let attempt = 1; ; attempt++) {
     const response = await fetchOnce(request.clone())
     const wait = retryAfterOf(response)

@@ -1,39 +1,39 @@
 import { expect, test } from 'vitest'
 
 import { serve } from '../testing/server'
-import { patientFetch } from './patience'
+import { fetchWithRetry } from './retry'
 import { Problem, problemOf, retryAfterOf, Unreachable } from './problem'
 
-test('an answer that says when to come back is waited for', async () => {
+test('a response with a short Retry-After is retried', async () => {
   let requests = 0
   const origin = await serve((_, response) => {
     requests++
     if (requests < 3) response.writeHead(503, { 'Retry-After': '0' }).end()
-    else response.end('at last')
+    else response.end('done')
   })
   const waits: number[] = []
-  const response = await patientFetch(new Request(`${origin}/items`), (seconds) => waits.push(seconds))
-  expect(await response.text()).toBe('at last')
+  const response = await fetchWithRetry(new Request(`${origin}/items`), (seconds) => waits.push(seconds))
+  expect(await response.text()).toBe('done')
   expect(waits).toEqual([0, 0])
 })
 
 test.each([
-  ['a server that stays busy is left in the end', 503, '0', 4],
-  ['a long wait is for the person to decide on', 429, '60', 1],
-  ['a refusal without a time is final', 503, undefined, 1],
-  ['another status is final', 400, '0', 1],
+  ['a server that stays busy gets four attempts', 503, '0', 4],
+  ['a long wait is not retried', 429, '60', 1],
+  ['an error without Retry-After is not retried', 503, undefined, 1],
+  ['another status is not retried', 400, '0', 1],
 ])('%s', async (_, status, retryAfter, attempts) => {
   let requests = 0
   const origin = await serve((_, response) => {
     requests++
     response.writeHead(status, retryAfter ? { 'Retry-After': retryAfter } : {}).end()
   })
-  const response = await patientFetch(new Request(`${origin}/items`))
+  const response = await fetchWithRetry(new Request(`${origin}/items`))
   expect(response.status).toBe(status)
   expect(requests).toBe(attempts)
 })
 
-test('a body is sent again', async () => {
+test('a retry sends the body again', async () => {
   const bodies: string[] = []
   const origin = await serve((request, response) => {
     let body = ''
@@ -43,15 +43,15 @@ test('a body is sent again', async () => {
       response.writeHead(bodies.length === 1 ? 503 : 201, { 'Retry-After': '0' }).end()
     })
   })
-  await patientFetch(new Request(`${origin}/items`, { method: 'POST', body: 'soup' }))
+  await fetchWithRetry(new Request(`${origin}/items`, { method: 'POST', body: 'soup' }))
   expect(bodies).toEqual(['soup', 'soup'])
 })
 
-test('no server is Unreachable', async () => {
-  await expect(patientFetch(new Request('http://localhost:1/items'))).rejects.toBeInstanceOf(Unreachable)
+test('a missing server throws Unreachable', async () => {
+  await expect(fetchWithRetry(new Request('http://localhost:1/items'))).rejects.toBeInstanceOf(Unreachable)
 })
 
-test('a problem document is read', async () => {
+test('a problem document becomes a Problem', async () => {
   const body = { type: 'urn:problem-type:menu-api:invalid-request', detail: 'Wrong.', errors: [{ field: 'item.price', message: 'is required' }] }
   const response = new Response(JSON.stringify(body), { status: 400, headers: { 'Content-Type': 'application/problem+json' } })
   const problem = await problemOf(response)
@@ -59,7 +59,7 @@ test('a problem document is read', async () => {
   expect(problem).toMatchObject({ status: 400, kind: 'invalid-request', message: 'Wrong.', errors: [{ field: 'price', message: 'is required' }] })
 })
 
-test('what a proxy answers is a problem too', async () => {
+test('an error page of a proxy becomes a Problem', async () => {
   expect(await problemOf(new Response('<html>', { status: 502 }))).toMatchObject({ status: 502, message: 'The server answered with status 502.' })
 })
 
