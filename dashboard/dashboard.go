@@ -1,5 +1,5 @@
 // Package dashboard serves the menu as a web page: the single-page application whose source is in this folder. `make
-// dashboard` builds it, and the binary embeds it. The caller provides the menu, so the package needs no other of ours.
+// dashboard` builds it, and the binary embeds it. The caller provides the menu, so this package imports none of our packages.
 package dashboard
 
 import (

@@ -50,7 +50,7 @@ export const test = base.extend<Fixtures>({
         '/sdk.js': ['text/javascript', await readFile(script)],
       })
       await page.goto(opened.origin)
-      await expectUser(page, 'nobody')
+      await expectUser(page, 'anonymous')
       return opened
     }),
 })
@@ -80,7 +80,7 @@ const html = `<!doctype html>
   settings.authorizationParams.redirect_uri = location.origin + "/callback";
   const client = window.client = new auth0.Auth0Client(settings);
   const show = async () => {
-    document.querySelector("output").value = (await client.getUser())?.name ?? "nobody";
+    document.querySelector("output").value = (await client.getUser())?.name ?? "anonymous";
   };
   document.querySelector("#in").onclick = () => client.loginWithRedirect();
   document.querySelector("#popup").onclick = () => client.loginWithPopup().then(show);

@@ -65,7 +65,7 @@ export class Program {
     log.close()
     this.#process = started
     for (const deadline = Date.now() + timeout; ; await pause(20)) {
-      if (await answers(this.url + '/readyz')) return
+      if (await responds(this.url + '/readyz')) return
       if (started.exitCode !== null || Date.now() > deadline) {
         throw new Error(`the program is not ready (exit status ${started.exitCode}):\n${await this.log()}`)
       }
@@ -74,7 +74,7 @@ export class Program {
 
   /** An access token for a user of the development provider: admin or customer. */
   async token(person: string): Promise<string> {
-    const answer = await fetch(this.issuer + 'oauth/token', {
+    const response = await fetch(this.issuer + 'oauth/token', {
       method: 'POST',
       body: new URLSearchParams({
         grant_type: 'password',
@@ -83,18 +83,18 @@ export class Program {
         password: person,
       }),
     })
-    return ((await answer.json()) as { access_token: string }).access_token
+    return ((await response.json()) as { access_token: string }).access_token
   }
 
   /** Calls the API as the administrator and returns the body of the response. Fails on an error status. */
   async call(method: string, path: string, item?: Partial<Item>): Promise<Item> {
-    const answer = await fetch(this.url + path, {
+    const response = await fetch(this.url + path, {
       method,
       headers: { Authorization: `Bearer ${await this.token('admin')}`, 'Content-Type': 'application/json' },
       body: item && JSON.stringify({ item }),
     })
-    const text = await answer.text()
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
     return JSON.parse(text) as Item
   }
 
@@ -155,7 +155,7 @@ export class Program {
   }
 }
 
-async function answers(url: string): Promise<boolean> {
+async function responds(url: string): Promise<boolean> {
   try {
     return (await fetch(url)).ok
   } catch {
@@ -165,9 +165,9 @@ async function answers(url: string): Promise<boolean> {
 
 /** Requests a new PostgreSQL database from the Go test, which drops it at the end. */
 async function newDatabase(): Promise<string> {
-  const answer = await fetch(variable('E2E_DATABASES'), { method: 'POST' })
-  if (!answer.ok) throw new Error(`no database: ${answer.status} ${await answer.text()}`)
-  return answer.text()
+  const response = await fetch(variable('E2E_DATABASES'), { method: 'POST' })
+  if (!response.ok) throw new Error(`no database: ${response.status} ${await response.text()}`)
+  return response.text()
 }
 
 /** An unused port below the ephemeral range, so that it is still free after a restart. */

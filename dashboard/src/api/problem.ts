@@ -15,7 +15,7 @@ export class Problem extends Error {
   readonly retryAfter: number | undefined
 
   constructor(response: Response, document: Partial<ProblemDocument>) {
-    super(document.detail || document.title || `The server answered with status ${response.status}.`)
+    super(document.detail || document.title || `The server responded with status ${response.status}.`)
     this.name = 'Problem'
     this.status = response.status
     this.kind = (document.type ?? '').split(':').pop() ?? ''

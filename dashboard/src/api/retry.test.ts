@@ -60,7 +60,7 @@ test('a problem document becomes a Problem', async () => {
 })
 
 test('an error page of a proxy becomes a Problem', async () => {
-  expect(await problemOf(new Response('<html>', { status: 502 }))).toMatchObject({ status: 502, message: 'The server answered with status 502.' })
+  expect(await problemOf(new Response('<html>', { status: 502 }))).toMatchObject({ status: 502, message: 'The server responded with status 502.' })
 })
 
 test.each([

@@ -64,7 +64,7 @@ function Publisher({ publish }: { publish: (session: Session) => void }) {
     let current = true
     createAPI(token)
       .me()
-      .then((answer) => current && (setMe(answer), setProblem('')))
+      .then((me) => current && (setMe(me), setProblem('')))
       .catch((cause: unknown) => {
         if (!current) return
         if (cause instanceof SessionEnded) setEnded(true)

@@ -12,7 +12,7 @@ export const empty = valuesOf({})
 
 /**
  * Reads the text of one field for a request. Empty text unsets an optional text field. Text that is not a number is sent as
- * it is, because the API explains best what is wrong with it.
+ * it is, because the API has the better error message.
  */
 export function parse({ kind }: Field, typed: string): string | number | null {
   const text = typed.trim()

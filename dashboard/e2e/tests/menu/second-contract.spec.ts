@@ -77,8 +77,8 @@ test("a customer's dashboard lists but cannot change anything", async ({ page, p
 test('an invalid token does not affect public reads', async ({ page, program, open }) => {
   await open()
   const names = await page.evaluate(async (url) => {
-    const answer = await fetch(url, { headers: { Authorization: 'Bearer undefined' } })
-    return (await answer.json()).map(({ name }: Item) => name)
+    const response = await fetch(url, { headers: { Authorization: 'Bearer undefined' } })
+    return (await response.json()).map(({ name }: Item) => name)
   }, program.url + '/api/menu/items')
   expect(names).toEqual(['Burger', 'Pizza', 'Tea'])
 })

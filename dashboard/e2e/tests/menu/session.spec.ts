@@ -7,9 +7,9 @@ test.describe('a short-lived access token', () => {
 
   test('is renewed silently', async ({ dashboard, page, program }) => {
     await dashboard.open()
-    const answer = page.waitForResponse((response) => response.url().endsWith('/oauth/token'))
+    const response = page.waitForResponse((response) => response.url().endsWith('/oauth/token'))
     await dashboard.signIn('Avery Admin')
-    const { access_token } = await (await answer).json()
+    const { access_token } = await (await response).json()
     await dashboard.openItem('Burger', 'Edit')
     await dashboard.field('Name').fill('Late burger')
     const me = () => fetch(program.url + '/me', { headers: { Authorization: `Bearer ${access_token}` } })

@@ -41,7 +41,7 @@ for (const [version, sdk] of [
 
       await page.getByRole('button', { name: 'Sign out' }).click()
       await expect(page).toHaveURL(site.origin + '/bye')
-      await expectUser(page, 'nobody')
+      await expectUser(page, 'anonymous')
       expect(await silentError(page)).toBe('login_required')
 
       await signIn(page, 'Casey Customer')
@@ -76,7 +76,7 @@ for (const [version, sdk] of [
       await expectUser(page, 'Avery Admin')
       await page.evaluate(() => window.client.logout())
       await expect(page).toHaveURL(site.origin + '/')
-      await expectUser(page, 'nobody')
+      await expectUser(page, 'anonymous')
       expect(await silentError(page)).toBe('login_required')
     })
 
@@ -108,7 +108,7 @@ for (const [version, sdk] of [
         await expectUser(page, 'Avery Admin')
 
         await page.getByRole('button', { name: 'Sign out' }).click()
-        await expectUser(page, 'nobody')
+        await expectUser(page, 'anonymous')
         expect(await silentError(page)).toBe('login_required')
       })
     }
@@ -130,7 +130,7 @@ test.describe('an origin that is not allowed', () => {
 /** Adds an item with the SDK's token. The page is at another origin, so the browser sends a preflight first. */
 async function write(page: Page, program: Program) {
   return page.evaluate(async (url) => {
-    const answer = await fetch(url, {
+    const response = await fetch(url, {
       method: 'POST',
       headers: {
         Authorization: `Bearer ${await window.client.getTokenSilently()}`,
@@ -138,7 +138,7 @@ async function write(page: Page, program: Program) {
       },
       body: JSON.stringify({ item: { name: 'Soup', price: 4.5, description: 'Warm', image: '' } }),
     })
-    return { status: answer.status, name: (await answer.json()).name }
+    return { status: response.status, name: (await response.json()).name }
   }, program.url + '/items')
 }
 
