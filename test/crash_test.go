@@ -85,6 +85,7 @@ func crash(t *testing.T, kinds []crashKind, server *pgtest.Server) {
 type replica struct {
 	*process
 
+	program  string // its file, or "" for the one that the tests build
 	tenant   *authztest.Issuer
 	database string
 	settings []string // beside the usual ones
@@ -133,10 +134,14 @@ func (r *replica) renewTokens(t *testing.T) {
 func (r *replica) command(tb testing.TB, args ...string) *exec.Cmd {
 	tb.Helper()
 	_, port, _ := net.SplitHostPort(r.addr)
-	return command(tb, append([]string{
+	cmd := command(tb, append([]string{
 		"DATABASE_URL=" + r.database, "HOST=127.0.0.1", "PORT=" + port,
 		"AUTH0_ISSUER_URL=" + r.tenant.URL, "AUTH0_AUDIENCE=" + authztest.Audience, "LOG_LEVEL=error", "SEED_MENU=false", "RATE_LIMIT_WRITES_PER_MINUTE=0",
 	}, r.settings...), args...)
+	if r.program != "" {
+		cmd.Path = r.program
+	}
+	return cmd
 }
 
 // start starts the program and returns when it is ready.
