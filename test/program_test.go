@@ -1,7 +1,7 @@
 // Package test has the tests of the whole program: its commands, its processes, crashes, replicas, the container image.
 //
-// Tests in a file with the build tag external need another program, such as PostgreSQL or Caddy. Tests in a file with the
-// build tag soak are too large for make test.
+// Tests in a file with the build tag external need another program, such as PostgreSQL or Caddy, or build the project again.
+// Tests in a file with the build tag soak are too large for make test.
 package test
 
 import (
