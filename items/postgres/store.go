@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,17 +40,24 @@ type Store struct {
 
 var _ items.Store = (*Store)(nil)
 
-// expand inserts the lists of the item's columns, parameters and assignments into a statement.
+// expand inserts the lists of the item's columns, parameters, assignments and array parameters into a statement.
 func expand(statement string) string {
+	types := map[reflect.Kind]string{reflect.String: "text", reflect.Int64: "bigint", reflect.Bool: "boolean"}
 	columns := items.Columns()
-	assignments := make([]string, len(columns))
-	for i, column := range columns {
-		assignments[i] = column + " = @" + column
+	assignments, arrays := make([]string, len(columns)), make([]string, len(columns))
+	for i, value := range new(items.Item).Values() {
+		kind := reflect.TypeOf(value)
+		if kind.Kind() == reflect.Pointer {
+			kind = kind.Elem()
+		}
+		assignments[i] = columns[i] + " = @" + columns[i]
+		arrays[i] = "@" + columns[i] + "::" + types[kind.Kind()] + "[]"
 	}
 	return strings.NewReplacer(
 		"{columns}", strings.Join(columns, ", "),
 		"{values}", "@"+strings.Join(columns, ", @"),
 		"{assignments}", strings.Join(assignments, ", "),
+		"{arrays}", strings.Join(arrays, ", "),
 	).Replace(statement)
 }
 

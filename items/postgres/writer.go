@@ -3,11 +3,9 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"database/sql/driver"
-	"encoding/hex"
 	"errors"
 	"math/rand/v2"
-	"slices"
+	"reflect"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,26 +20,7 @@ const lockWrites = `SELECT pg_advisory_xact_lock(1835363958)`
 // A conditional write affects one row, or no row if the item is no longer as the caller read it. @version is the version
 // that the caller read. No statement may fail, because it would fail the other writes of its batch.
 var (
-	// createItems creates the items of all writes of a batch that have no idempotency key: this costs the server half as much
-	// as a statement for each. A row that affects nothing is not returned.
-	createItems = expand(`
-WITH new AS (
-	SELECT place, nextval('item_ids') AS new_id, (item).*, author, at, after_json
-	FROM json_to_recordset(@creates::json) AS created (place int, item items, author text, at timestamptz, after_json text)
-), item AS (
-	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
-	SELECT new_id, 1, {columns}, search, name_key, group_key FROM new
-	ON CONFLICT DO NOTHING
-	RETURNING id AS item_id
-), change AS (
-	INSERT INTO changes (item_id, version, number, action, author, at, after_json)
-	SELECT item_id, 1, nextval('change_numbers'), 'create', author, at, after_json FROM new JOIN item ON item_id = new_id
-	RETURNING item_id
-)
-SELECT place, item_id FROM new JOIN change ON item_id = new_id`)
-
-	// insertItem creates an item with an idempotency key, or restores an item, unless the id was used or the key was taken
-	// after the caller read.
+	// insertItem creates or restores an item, unless the id was used or the idempotency key was taken after the caller read.
 	insertItem = expand(`
 WITH new AS (
 	SELECT coalesce(@id::bigint, nextval('item_ids')) AS id
@@ -62,6 +41,25 @@ WITH new AS (
 INSERT INTO changes (item_id, version, number, action, author, at, after_json)
 SELECT id, version, nextval('change_numbers'), @action, @by, @at, @after FROM item
 RETURNING item_id`)
+
+	// createItems creates the items of several writes that have no idempotency key: this costs half as much as a statement for
+	// each. It returns no row for a write that affects nothing.
+	createItems = expand(`
+WITH new AS (
+	SELECT nextval('item_ids') AS new_id, given.*
+	FROM unnest({arrays}, @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @at::timestamptz[], @after::text[])
+		WITH ORDINALITY AS given ({columns}, search, name_key, group_key, author, at, after_json, place)
+), item AS (
+	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
+	SELECT new_id, 1, {columns}, search, name_key, group_key FROM new
+	ON CONFLICT DO NOTHING
+	RETURNING id AS item_id
+), change AS (
+	INSERT INTO changes (item_id, version, number, action, author, at, after_json)
+	SELECT item_id, 1, nextval('change_numbers'), 'create', author, at, after_json FROM new JOIN item ON item_id = new_id
+	RETURNING item_id
+)
+SELECT place, item_id FROM new JOIN change ON item_id = new_id`)
 
 	updateItem = expand(`
 WITH item AS (
@@ -96,11 +94,7 @@ func (s *Store) Create(ctx context.Context, info items.AuditInfo, item items.Ite
 		if used, known, err := s.replay(ctx, info); err != nil || known {
 			return used, err
 		}
-		statement := createItems
-		if info.Key != nil {
-			statement = insertItem
-		}
-		id, err := s.write(ctx, statement, info, items.Created, item)
+		id, err := s.write(ctx, insertItem, info, items.Created, item)
 		if err != nil || id != 0 {
 			item.ID = id
 			return item, err
@@ -205,7 +199,8 @@ func expiry(now time.Time) time.Time { return now.Add(-items.KeyLifetime) }
 type write struct {
 	statement string
 	args      pgx.NamedArgs
-	// subjects are the item and the idempotency key that it writes. A batch has one write for each.
+	// subjects are the item and the idempotency key that it writes. A batch has one write for each. A new item without a key
+	// has no subjects.
 	subjects []any
 	size     int   // in bytes, about
 	id       int64 // of the item; 0 if the write affected no row
@@ -272,26 +267,24 @@ func itemArgs(item *items.Item) (pgx.NamedArgs, error) {
 	return args, nil
 }
 
-// newItem is a row of createItems.
-type newItem struct {
-	Place  int            `json:"place"` // in the batch
-	Item   map[string]any `json:"item"`
-	Author any            `json:"author"`
-	At     any            `json:"at"`
-	After  any            `json:"after_json"`
+func (w *write) queue(batch *pgx.Batch) {
+	batch.Queue(w.statement, w.args).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&w.id}, func() error { return nil })
+		return err
+	})
 }
 
-// columnsOf returns the columns of an item as PostgreSQL reads them from JSON.
-func columnsOf(args pgx.NamedArgs) map[string]any {
-	row := map[string]any{}
-	for _, column := range slices.Concat(items.Columns(), []string{"search", "name_key", "group_key"}) {
-		if key, ok := args[column].([]byte); ok {
-			row[column] = `\x` + hex.EncodeToString(key)
-		} else {
-			row[column], _ = driver.DefaultParameterConverter.ConvertValue(args[column]) // which knows strings and numbers
+// arrays turns the arguments of several writes into one array for each argument.
+func arrays(writes []*write) pgx.NamedArgs {
+	args := pgx.NamedArgs{}
+	for name, first := range writes[0].args {
+		list := reflect.MakeSlice(reflect.SliceOf(reflect.TypeOf(first)), len(writes), len(writes))
+		for i, w := range writes {
+			list.Index(i).Set(reflect.ValueOf(w.args[name]))
 		}
+		args[name] = list.Interface()
 	}
-	return row
+	return args
 }
 
 // commit runs the writes of a batch in one transaction. A write that has to wait for another one affects no row, so its
@@ -331,23 +324,23 @@ func (s *Store) send(writes []*write) error {
 	ctx, cancel := context.WithTimeout(context.Background(), items.ReadTimeout)
 	defer cancel()
 	err := s.transact(ctx, func(batch *pgx.Batch) {
-		var creates []newItem
-		for i, w := range writes {
+		var creates []*write
+		for _, w := range writes {
 			w.id = 0
-			if w.statement == createItems {
-				creates = append(creates, newItem{i, columnsOf(w.args), w.args["by"], w.args["at"], w.args["after"]})
-				continue
+			if len(w.subjects) == 0 {
+				creates = append(creates, w)
+			} else {
+				w.queue(batch)
 			}
-			batch.Queue(w.statement, w.args).Query(func(rows pgx.Rows) error {
-				_, err := pgx.ForEachRow(rows, []any{&w.id}, func() error { return nil })
-				return err
-			})
 		}
-		if len(creates) > 0 {
-			batch.Queue(createItems, pgx.NamedArgs{"creates": creates}).Query(func(rows pgx.Rows) error {
-				var place int
-				var id int64
-				_, err := pgx.ForEachRow(rows, []any{&place, &id}, func() error { writes[place].id = id; return nil })
+		switch len(creates) {
+		case 0:
+		case 1:
+			creates[0].queue(batch)
+		default:
+			batch.Queue(createItems, arrays(creates)).Query(func(rows pgx.Rows) error {
+				var place, id int64
+				_, err := pgx.ForEachRow(rows, []any{&place, &id}, func() error { creates[place-1].id = id; return nil })
 				return err
 			})
 		}

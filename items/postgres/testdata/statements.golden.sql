@@ -10,8 +10,9 @@ LIMIT @limit;
 SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id);
 
 WITH new AS (
-	SELECT place, nextval('item_ids') AS new_id, (item).*, author, at, after_json
-	FROM json_to_recordset(@creates::json) AS created (place int, item items, author text, at timestamptz, after_json text)
+	SELECT nextval('item_ids') AS new_id, given.*
+	FROM unnest(@name::text[], @price::bigint[], @description::text[], @image::text[], @tagline::text[], @category::text[], @calories::bigint[], @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @at::timestamptz[], @after::text[])
+		WITH ORDINALITY AS given (name, price, description, image, tagline, category, calories, search, name_key, group_key, author, at, after_json, place)
 ), item AS (
 	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
 	SELECT new_id, 1, name, price, description, image, tagline, category, calories, search, name_key, group_key FROM new
