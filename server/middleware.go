@@ -184,9 +184,11 @@ func (s *Server) healthz(c *gin.Context) { alive(c) }
 
 // readyz says whether requests may be sent here. An identity provider that is down does not count: reads go on.
 func (s *Server) readyz(c *gin.Context) {
-	if s.phase.Load() != serving {
+	select {
+	case <-s.draining:
 		fail(c, errDraining)
 		return
+	default:
 	}
 	if err := s.store.Ping(c.Request.Context()); err != nil {
 		fail(c, fmt.Errorf("%w: %w", items.ErrUnavailable, err))

@@ -62,7 +62,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	whatabyte.Mount(s.menu, public, guarded)
 	changes := cmp.Or(o.Feed, feed.New(o.Store, o.Logger))
 	changes.OnChange(o.Cache.Changed)
-	s.events = feed.NewModule(changes, feed.Options{MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, Closing: s.stopping})
+	s.events = feed.NewModule(changes, feed.Options{MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, Closing: s.draining})
 	s.events.Mount(public)
 
 	page, err := dashboard.New(dashboard.Options{

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,9 +59,10 @@ type Server struct {
 	store       items.Store
 	grace       time.Duration
 	http        *http.Server
-	connections connections
-	phase       atomic.Int32
-	stopping    chan struct{} // closed when the first phase of the end begins
+	draining    chan struct{} // closed when the shutdown begins
+	closing     atomic.Bool   // connections are to close
+	connections atomic.Int64  // that are open
+	silent      sync.Map      // of connections without a request so far
 	menu        *items.Module
 	events      *feed.Module
 }
@@ -72,7 +74,7 @@ func New(o Options) (*Server, error) {
 		o.Cache = items.NewResponseCache()
 		o.Store = items.Instrument(o.Store, o.Cache, nil)
 	}
-	s := &Server{store: o.Store, grace: o.ShutdownGrace, stopping: make(chan struct{})}
+	s := &Server{store: o.Store, grace: o.ShutdownGrace, draining: make(chan struct{})}
 	engine, err := s.routes(o)
 	if err != nil {
 		return nil, err
@@ -85,7 +87,7 @@ func New(o Options) (*Server, error) {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ConnState:         s.connections.track,
+		ConnState:         s.trackConnection,
 		// OPTIONS * is answered by the routes like everything else.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
@@ -99,7 +101,7 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 // EventClients returns how many clients follow the menu.
 func (s *Server) EventClients() int64 { return s.events.Clients() }
 
-// Serve serves the listeners until the context ends, then stops without cutting a request off (see drain). It returns
+// Serve serves the listeners until the context ends, then stops without cutting a request off (see shutdown). It returns
 // nil after an orderly stop.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	ended := make(chan error, len(listeners))
@@ -114,6 +116,6 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		_ = s.http.Close()
 		return err
 	case <-ctx.Done():
-		return s.drain(draining, ended)
+		return s.shutdown(draining, ended)
 	}
 }
