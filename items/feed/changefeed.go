@@ -126,8 +126,8 @@ func sleep(ctx context.Context, d time.Duration) {
 
 // read reads the next changes and reports whether there may be more.
 //
-// Without subscribers it only moves to the newest number. A subscriber that resumes later reads the rows
-// them from the store.
+// Without subscribers it only moves to the newest number. A subscriber that resumes later reads the
+// missed events from the store.
 func (f *ChangeFeed) read(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
