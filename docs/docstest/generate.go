@@ -121,6 +121,8 @@ func allowsBody(t *rapid.T, op Operation, media string, body []byte) bool {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", media)
+	checking.Lock()
+	defer checking.Unlock()
 	valid, _ := load().requests.GetRequestBodyValidator().ValidateRequestBodyWithPathItem(request, op.item, op.Path)
 	return valid
 }
