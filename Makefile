@@ -47,13 +47,13 @@ check: ## Check the format, vet, and run the tests that need only Go, in under a
 	go vet -tags external,soak ./...
 	go test ./...
 
-test: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs dashboard/e2e) ## Run every test with the race detector, in a few minutes; CI runs this
+test: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run every test with the race detector, in a few minutes; CI runs this
 	cd dashboard && npm test --silent
 	go vet -tags external,soak ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags external ./...
 	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags external -run '^($(subst $(space),|,$(strip $(ENGINE_TESTS))))$$' ./test ./server
 
-soak: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs dashboard/e2e) ## Run the tests at scale: large menus, floods, hundreds of crashes, the image, fuzzing; 20 minutes
+soak: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run the tests at scale: large menus, floods, hundreds of crashes, the image, fuzzing; 20 minutes
 	@$(call need,"The test of the image",command -v buildah,buildah)
 	@mkdir -p bin
 	go test -v -count=1 -timeout 40m -tags external,soak ./... > bin/soak.log || { grep -E -B20 '^(--- FAIL|FAIL|panic)' bin/soak.log; exit 1; }
@@ -109,13 +109,13 @@ build: dashboard ## Build the static binary bin/menu-api, including the dashboar
 image: ## Build the container image menu-api with Docker
 	docker build -t menu-api .
 
-screenshots: dashboard dashboard/e2e/node_modules/.package-lock.json ## Take pictures of the dashboard, two of them for the README
+screenshots: dashboard test/browser/node_modules/.package-lock.json ## Take pictures of the dashboard, two of them for the README
 	@$(need-chromium)
-	rm -rf dashboard/e2e/screenshots
-	go test -count=1 -timeout 15m -tags external ./dashboard/e2e -args -- --project=screenshots
-	cp dashboard/e2e/screenshots/menu-admin-1280-light.png docs/images/dashboard.png
-	cp dashboard/e2e/screenshots/item-admin-360-dark.png docs/images/dashboard-phone.png
-	@echo "The others are in dashboard/e2e/screenshots"
+	rm -rf test/browser/screenshots
+	go test -count=1 -timeout 15m -tags external ./test/browser -args -- --project=screenshots
+	cp test/browser/screenshots/menu-admin-1280-light.png docs/images/dashboard.png
+	cp test/browser/screenshots/item-admin-360-dark.png docs/images/dashboard-phone.png
+	@echo "The others are in test/browser/screenshots"
 
 # The web page that the binary serves. Its API types are generated from the OpenAPI document.
 dashboard: dashboard/dist/index.html

@@ -4,7 +4,7 @@ go 1.26.0
 
 // Packages of npm, for the tests of the documents and for the dashboard.
 ignore (
-	./dashboard/e2e/node_modules
+	./test/browser/node_modules
 	./dashboard/node_modules
 	./docs/node_modules
 )

@@ -43,9 +43,9 @@ export class Program {
     this.#environment = { PORT: `${ports[0]}`, DEV_IDP_PORT: `${ports[1]}`, ...environment }
   }
 
-  /** Starts the program that E2E_PROGRAM names, with a new database in the given engine, and these settings. */
+  /** Starts the program that BROWSER_PROGRAM names, with a new database in the given engine, and these settings. */
   static async start(engine: Engine, settings: Record<string, string> = {}): Promise<Program> {
-    const folder = await mkdtemp(join(tmpdir(), 'menu-api-e2e-'))
+    const folder = await mkdtemp(join(tmpdir(), 'menu-api-browser-'))
     const database: Record<string, string> = engine === 'postgres' ? { DATABASE_URL: await newDatabase() } : {}
     const program = new Program(folder, [await freePort(), await freePort()], { ...database, ...settings })
     await program.start()
@@ -57,7 +57,7 @@ export class Program {
     const log = createWriteStream(join(this.#folder, 'log'), { flags: 'a' })
     await once(log, 'open')
     // The program must not inherit settings from this process.
-    const started = spawn(variable('E2E_PROGRAM'), ['dev'], {
+    const started = spawn(variable('BROWSER_PROGRAM'), ['dev'], {
       cwd: this.#folder,
       env: this.#environment,
       stdio: ['ignore', log, log],
@@ -118,7 +118,7 @@ export class Program {
 
   /** Replaces the menu of the running program with its command `import`. */
   async replaceMenu(items: Omit<Item, 'id'>[]): Promise<void> {
-    const command = spawn(variable('E2E_PROGRAM'), ['import', '--replace', '-'], {
+    const command = spawn(variable('BROWSER_PROGRAM'), ['import', '--replace', '-'], {
       cwd: this.#folder,
       env: this.#environment,
       stdio: ['pipe', 'ignore', 'pipe'],
@@ -165,7 +165,7 @@ async function responds(url: string): Promise<boolean> {
 
 /** Requests a new PostgreSQL database from the Go test, which drops it at the end. */
 async function newDatabase(): Promise<string> {
-  const response = await fetch(variable('E2E_DATABASES'), { method: 'POST' })
+  const response = await fetch(variable('BROWSER_DATABASES'), { method: 'POST' })
   if (!response.ok) throw new Error(`no database: ${response.status} ${await response.text()}`)
   return response.text()
 }
@@ -188,6 +188,6 @@ export async function freePort(): Promise<number> {
 
 function variable(name: string): string {
   const value = process.env[name]
-  if (!value) throw new Error(`${name} is not set: run the browser tests through \`go test ./dashboard/e2e\``)
+  if (!value) throw new Error(`${name} is not set: run the browser tests through \`go test ./test/browser\``)
   return value
 }

@@ -14,7 +14,7 @@ export default defineConfig<object, Options>({
   forbidOnly: true,
   timeout: 120_000, // generous, for busy machines
   expect: { timeout: 20_000 },
-  reporter: process.env.E2E_REPORT ? [['list'], ['json', { outputFile: process.env.E2E_REPORT }]] : [['list']],
+  reporter: process.env.BROWSER_REPORT ? [['list'], ['json', { outputFile: process.env.BROWSER_REPORT }]] : [['list']],
   use: {
     browserName: 'chromium',
     headless: true,

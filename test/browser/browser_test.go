@@ -1,7 +1,7 @@
 //go:build external
 
-// Package e2e_test runs the browser tests, which are written for Playwright, against the real program.
-package e2e_test
+// Package browser_test runs the browser tests, which are written for Playwright, against the real program.
+package browser_test
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 // minTests is slightly below the number of tests, so that a run that skips many does not pass.
 const minTests = 45
 
-// TestBrowser runs Playwright and takes arguments for it: go test -count=1 ./dashboard/e2e -v -args -- -g "sign out"
+// TestBrowser runs Playwright and takes arguments for it: go test -count=1 ./test/browser -v -args -- -g "sign out"
 //
 //nolint:paralleltest // the only test; Playwright runs its tests in parallel
 func TestBrowser(t *testing.T) {
@@ -50,7 +50,7 @@ func TestBrowser(t *testing.T) {
 		args = []string{"--project=provider", "--project=page", "--project=sqlite", "--project=postgres"}
 	}
 	cmd := mustPlaywright(t, append([]string{"test"}, args...)...)
-	cmd.Env = append(os.Environ(), "E2E_PROGRAM="+mustBuild(t), "E2E_DATABASES="+server.URL, "E2E_REPORT="+report)
+	cmd.Env = append(os.Environ(), "BROWSER_PROGRAM="+mustBuild(t), "BROWSER_DATABASES="+server.URL, "BROWSER_REPORT="+report)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestBrowser(t *testing.T) {
 			answer <- pgtest.NewDatabase(t)
 		case err := <-ended:
 			if err != nil {
-				t.Errorf("playwright: %v; traces are in dashboard/e2e/results", err)
+				t.Errorf("playwright: %v; traces are in test/browser/results", err)
 			}
 			checkReport(t, report, len(flag.Args()) == 0)
 			return
@@ -98,7 +98,7 @@ func checkReport(t *testing.T, file string, all bool) {
 func mustPlaywright(tb testing.TB, args ...string) *exec.Cmd {
 	tb.Helper()
 	if _, err := os.Stat("node_modules/@playwright/test/cli.js"); err != nil {
-		tb.Fatal("Playwright is not installed in dashboard/e2e/node_modules: run `make test`, which installs it")
+		tb.Fatal("Playwright is not installed in test/browser/node_modules: run `make test`, which installs it")
 	}
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -121,7 +121,7 @@ func mustPlaywright(tb testing.TB, args ...string) *exec.Cmd {
 // mustBuild builds the program and returns its path.
 func mustBuild(tb testing.TB) string {
 	tb.Helper()
-	if _, err := os.Stat("../dist/index.html"); err != nil {
+	if _, err := os.Stat("../../dashboard/dist/index.html"); err != nil {
 		tb.Fatal("the dashboard is not built: run `make dashboard`")
 	}
 	binary := filepath.Join(tb.TempDir(), "menu-api")
