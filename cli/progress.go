@@ -15,7 +15,7 @@ import (
 // progress shows the progress of a command on a terminal. Elsewhere it prints only the last line.
 type progress struct {
 	to    io.Writer
-	bar   *progressbar.ProgressBar // nil unless to is a terminal
+	bar   *progressbar.ProgressBar
 	began time.Time
 }
 
@@ -31,28 +31,21 @@ func byBytes(to io.Writer, what string, size int64) *progress {
 }
 
 func newProgress(to io.Writer, what string, size int64, bytes bool) *progress {
-	p := &progress{to: to, began: time.Now()}
-	if file, isFile := to.(*os.File); isFile && isatty.IsTerminal(file.Fd()) {
-		p.bar = progressbar.NewOptions64(size,
-			progressbar.OptionSetWriter(to),
-			progressbar.OptionSetDescription(what),
-			progressbar.OptionShowBytes(bytes),
-			progressbar.OptionShowCount(),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionSetSpinnerChangeInterval(0), // otherwise a goroutine keeps drawing after the end
-			progressbar.OptionClearOnFinish(),
-		)
-	}
-	return p
+	file, isFile := to.(*os.File)
+	return &progress{to: to, began: time.Now(), bar: progressbar.NewOptions64(size,
+		progressbar.OptionSetVisibility(isFile && isatty.IsTerminal(file.Fd())),
+		progressbar.OptionSetWriter(to),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionShowBytes(bytes),
+		progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetSpinnerChangeInterval(0), // otherwise a goroutine keeps drawing after the end
+		progressbar.OptionClearOnFinish(),
+	)}
 }
 
 // reader counts the bytes that are read through it.
-func (p *progress) reader(from io.Reader) io.Reader {
-	if p.bar == nil {
-		return from
-	}
-	return &countingReader{from, p.bar}
-}
+func (p *progress) reader(from io.Reader) io.Reader { return &countingReader{from, p.bar} }
 
 type countingReader struct {
 	from io.Reader
@@ -68,16 +61,13 @@ func (r *countingReader) Read(p []byte) (n int, err error) {
 
 // moved counts records. It updates the bar only every thousand records.
 func (p *progress) moved(count transfer.Count) {
-	if n := count.Items + count.Changes; p.bar != nil && n%1000 == 0 {
-		_ = p.bar.Add(1000)
+	if n := count.Items + count.Changes; n%1000 == 0 {
+		_ = p.bar.Set64(n)
 	}
 }
 
 // watch shows how a file grows, until stop is called.
 func (p *progress) watch(file string) (stop func()) {
-	if p.bar == nil {
-		return func() {}
-	}
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -99,17 +89,12 @@ func (p *progress) watch(file string) (stop func()) {
 }
 
 // end removes the bar.
-func (p *progress) end() {
-	if p.bar != nil {
-		_ = p.bar.Finish()
-	}
-}
+func (p *progress) end() { _ = p.bar.Finish() }
 
 // done removes the bar and prints what was done and how long it took.
 func (p *progress) done(what string) {
 	p.end()
-	took := time.Since(p.began)
-	precision := time.Millisecond
+	took, precision := time.Since(p.began), time.Millisecond
 	if took > 10*time.Second {
 		precision = time.Second
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -18,7 +19,7 @@ import (
 	"menu-api/items/feed"
 )
 
-// problem is the one shape of an error answer (RFC 9457 section 3.1).
+// problem is the body of every error response (RFC 9457 section 3.1).
 type problem struct {
 	Type     string             `json:"type"`
 	Title    string             `json:"title"`
@@ -27,14 +28,14 @@ type problem struct {
 	Instance string             `json:"instance"` // the request id, under which the log has the cause
 	Errors   []items.FieldError `json:"errors,omitempty"`
 
-	retryAfter time.Duration // sent as Retry-After when positive
-	etag       string        // sent as ETag when set
+	retryAfter time.Duration // sent as Retry-After if positive
+	etag       string        // sent as ETag unless empty
 }
 
-// typePrefix makes a problem type of a slug. A URN, since the types have no page of their own to point to.
+// typePrefix makes a URN of the slug of a problem type. The types have no page to point to.
 const typePrefix = "urn:problem-type:menu-api:"
 
-// statusClientClosedRequest is what the log shows for a client that hung up. Nobody is there to read it as an answer.
+// statusClientClosedRequest is the status in the log for a client that has hung up. No client sees it.
 const statusClientClosedRequest = 499
 
 var (
@@ -47,9 +48,72 @@ var (
 	errRateLimited = errors.New("rate limited")
 )
 
-// problemOf is the one place where an error becomes a status and a text for the client. What an error says itself is for
-// the log; only the errors of items about the client's own input are passed on.
+// problems maps each error to its status, the slug of its type, what to do, and when to retry. The first match counts. The
+// cause goes to the log; the client sees only this text, and what problemOf adds.
+var problems = []struct {
+	matches    func(error) bool
+	status     int
+	slug       string
+	detail     string
+	retryAfter time.Duration
+}{
+	{is(errNoRoute), 404, "no-such-route", "There is nothing at this path. The menu is at /items.", 0},
+	{is(errNoMethod), 405, "method-not-allowed", "This path does not support this method. The Allow header lists the methods that it supports.", 0},
+	{is(errOrigin), 403, "origin-not-allowed", "Pages from this origin may not call this API. Its operator sets the list in CORS_ALLOWED_ORIGINS.", 0},
+
+	{is(authz.ErrMissing), 401, "token-missing", "This request needs an access token, sent once, as: Authorization: Bearer <token>", 0},
+	{is(authz.ErrMalformed), 401, "token-malformed", "The access token is not a well-formed JWT. Send it whole and unchanged.", 0},
+	{is(authz.ErrExpired), 401, "token-expired", "The access token expired. Sign in again to get a new one.", 0},
+	{is(authz.ErrInvalid), 401, "token-invalid", "The access token is not valid for this API. Ask your identity provider for one with this API's audience.", 0},
+	{is(authz.ErrForbidden), 403, "permission-missing", "The access token does not have the permission for this request.", 0},
+	{is(authz.ErrKeysUnavailable), 503, "signing-keys-unavailable", "The identity provider's signing keys are not available right now, so no token can be checked. Try again.", 0},
+	{is(errRateLimited), 429, "too-many-requests", "Too many requests. See Retry-After.", 0},
+
+	{as[*items.MediaTypeError], 415, "unsupported-media-type", "", 0},
+	{as[*http.MaxBytesError], 413, "body-too-large", "", 0},
+	{isSlowBody, 408, "body-too-slow", "The request body did not arrive in time.", 0},
+	{is(items.ErrBody), 400, "body-unreadable", "The request body could not be read to its end.", 0},
+	{as[*items.ValidationError], 400, "invalid-request", "", 0},
+	{is(items.ErrNotFound), 404, "no-such-item", "No item has this id.", 0},
+	{is(items.ErrConflict), 412, "precondition-failed", "The item does not match If-Match or If-None-Match. The ETag header has its current ETag; read the item again before you change it.", 0},
+	{is(items.ErrNotDeleted), 409, "item-not-deleted", "The item is on the menu. Only a deleted item can be restored.", 0},
+	{is(items.ErrKeyReused), 422, "idempotency-key-reused", "This Idempotency-Key was used for another request. Use a new key for each request, and the same key for its retries.", 0},
+	{is(items.ErrKeyInFlight), 409, "idempotency-key-in-flight", "A request with this Idempotency-Key is still in progress. Try again to get its response.", time.Second},
+
+	{is(items.ErrUncertain), 503, "outcome-unknown", "The connection to the database was lost, so the change may or may not have been made. Check before you try again, or try again with the same Idempotency-Key.", time.Second},
+	{is(context.Canceled), statusClientClosedRequest, "client-closed-request", "The client closed the connection.", 0},
+	{is(items.ErrUnavailable), 503, "store-unavailable", "The menu is not available right now. Nothing was changed. Try again.", time.Second},
+	{is(context.DeadlineExceeded), 503, "store-unavailable", "The menu is not available right now. Nothing was changed. Try again.", time.Second},
+	{is(errBusy), 503, "too-busy", "The server is handling as many requests as it can. Try again.", time.Second},
+	{is(feed.ErrTooManyClients), 503, "too-many-event-clients", "The maximum number of event streams is open. Try again later, or poll /items.", 10 * time.Second},
+	{is(errDraining), 503, "shutting-down", "The server is shutting down. Try again.", time.Second},
+	{is(feed.ErrEnded), 503, "shutting-down", "The server is shutting down. Try again.", time.Second},
+	{func(error) bool { return true }, 500, "internal-error", "Something went wrong on our side. The request id in instance helps to find the cause.", 0},
+}
+
+func is(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func as[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
+}
+
+func isSlowBody(err error) bool {
+	return errors.Is(err, items.ErrBody) && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// problemOf returns the problem for an error, with what only the error knows: most of it is about the client's own input.
 func problemOf(err error) problem {
+	var p problem
+	for _, row := range problems {
+		if row.matches(err) {
+			title := cmp.Or(http.StatusText(row.status), "Client Closed Request")
+			p = problem{Type: typePrefix + row.slug, Title: title, Status: row.status, Detail: row.detail, retryAfter: row.retryAfter}
+			break
+		}
+	}
 	var (
 		invalid     *items.ValidationError
 		media       *items.MediaTypeError
@@ -60,109 +124,34 @@ func problemOf(err error) problem {
 		rateLimited *rateLimitError
 	)
 	switch {
-	case errors.Is(err, errNoRoute):
-		return newProblem(http.StatusNotFound, "no-such-route", "There is nothing at this path. The menu is at /items.")
-	case errors.Is(err, errNoMethod):
-		return newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "This path does not have this method. The Allow header lists those it has.")
-	case errors.Is(err, errOrigin):
-		return newProblem(http.StatusForbidden, "origin-not-allowed", "Pages from this origin may not call this API. Its operator sets the list in CORS_ALLOWED_ORIGINS.")
-
-	case errors.Is(err, authz.ErrMissing):
-		return newProblem(http.StatusUnauthorized, "token-missing", "This request needs an access token, sent once, as: Authorization: Bearer <token>")
-	case errors.Is(err, authz.ErrMalformed):
-		return newProblem(http.StatusUnauthorized, "token-malformed", "The access token is not a well-formed JWT. Send it whole and unchanged.")
-	case errors.Is(err, authz.ErrExpired):
-		return newProblem(http.StatusUnauthorized, "token-expired", "The access token expired. Sign in again to get a new one.")
-	case errors.Is(err, authz.ErrInvalid):
-		return newProblem(http.StatusUnauthorized, "token-invalid", "The access token is not valid for this API. Ask your identity provider for one with this API's audience.")
 	case errors.As(err, &forbidden):
-		return newProblem(http.StatusForbidden, "permission-missing", "The access token does not hold the permission "+forbidden.Permission+".")
-	case errors.Is(err, authz.ErrForbidden):
-		return newProblem(http.StatusForbidden, "permission-missing", "The access token does not hold the permission for this.")
+		p.Detail = "The access token does not have the permission " + forbidden.Permission + "."
 	case errors.As(err, &noKeys):
-		p := newProblem(http.StatusServiceUnavailable, "signing-keys-unavailable", "The identity provider's signing keys cannot be had right now, so no token can be checked. Try again.")
 		p.retryAfter = noKeys.RetryAfter
-		return p
 	case errors.As(err, &rateLimited):
-		p := newProblem(http.StatusTooManyRequests, "too-many-requests", rateLimited.detail)
-		p.retryAfter = rateLimited.retryAfter
-		return p
-
+		p.Detail, p.retryAfter = rateLimited.detail, rateLimited.retryAfter
 	case errors.As(err, &media):
-		return newProblem(http.StatusUnsupportedMediaType, "unsupported-media-type", capitalise(media.Error())+".")
+		p.Detail = strings.ToUpper(media.Error()[:1]) + media.Error()[1:] + "."
 	case errors.As(err, &tooLarge):
-		return newProblem(http.StatusRequestEntityTooLarge, "body-too-large", "The request body is larger than "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes.")
-	case errors.Is(err, items.ErrBody) && errors.Is(err, os.ErrDeadlineExceeded):
-		return newProblem(http.StatusRequestTimeout, "body-too-slow", "The request body did not arrive in time.")
-	case errors.Is(err, items.ErrBody):
-		return newProblem(http.StatusBadRequest, "body-unreadable", "The request body could not be read to its end.")
+		p.Detail = "The request body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes."
 	case errors.As(err, &invalid):
-		p := newProblem(http.StatusBadRequest, "invalid-request", invalid.Detail)
-		p.Errors = invalid.Fields
-		return p
-	case errors.Is(err, items.ErrNotFound):
-		return newProblem(http.StatusNotFound, "no-such-item", "No item has this id.")
-	case errors.Is(err, items.ErrConflict):
-		p := newProblem(http.StatusPreconditionFailed, "precondition-failed", "The item is not what If-Match or If-None-Match asks for. Its ETag is in the ETag header; get it again before you change it.")
-		if errors.As(err, &stale) {
-			p.etag = stale.ETag
-		}
-		return p
-
-	case errors.Is(err, items.ErrNotDeleted):
-		return newProblem(http.StatusConflict, "item-not-deleted", "The item is on the menu. Only a deleted item can be restored.")
-	case errors.Is(err, items.ErrKeyReused):
-		return newProblem(http.StatusUnprocessableEntity, "idempotency-key-reused", "This Idempotency-Key was used for another request. Take a new key for each request, and the same one for its retries.")
-	case errors.Is(err, items.ErrKeyInFlight):
-		p := newProblem(http.StatusConflict, "idempotency-key-in-flight", "A request with this Idempotency-Key is still in progress. Try again to get its answer.")
-		p.retryAfter = time.Second
-		return p
-
-	case errors.Is(err, items.ErrUncertain):
-		p := newProblem(http.StatusServiceUnavailable, "outcome-unknown", "The connection to the menu was lost on the way, so the change may or may not have been made. Look before you try again, or try again with the same Idempotency-Key.")
-		p.retryAfter = time.Second
-		return p
-	case errors.Is(err, context.Canceled):
-		return newProblem(statusClientClosedRequest, "client-closed-request", "The client closed the connection.")
-	case errors.Is(err, items.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		p := newProblem(http.StatusServiceUnavailable, "store-unavailable", "The menu cannot be reached right now. Nothing was changed. Try again.")
-		p.retryAfter = time.Second
-		return p
-	case errors.Is(err, errBusy):
-		p := newProblem(http.StatusServiceUnavailable, "too-busy", "The server has as many requests as it can serve at a time. Try again.")
-		p.retryAfter = time.Second
-		return p
-	case errors.Is(err, feed.ErrTooManyClients):
-		p := newProblem(http.StatusServiceUnavailable, "too-many-event-clients", "As many clients follow the menu as this server allows. Try again later, or read /items now and then.")
-		p.retryAfter = 10 * time.Second
-		return p
-	case errors.Is(err, errDraining), errors.Is(err, feed.ErrEnded):
-		p := newProblem(http.StatusServiceUnavailable, "shutting-down", "The server is shutting down. Try again.")
-		p.retryAfter = time.Second
-		return p
-	default:
-		return newProblem(http.StatusInternalServerError, "internal-error", "Something went wrong on our side. The request id in instance helps to find out what.")
+		p.Detail, p.Errors = invalid.Detail, invalid.Fields
+	case errors.As(err, &stale):
+		p.etag = stale.ETag
 	}
-}
-
-func newProblem(status int, slug, detail string) problem {
-	title := http.StatusText(status)
-	if title == "" {
-		title = "Client Closed Request"
-	}
-	return problem{Type: typePrefix + slug, Title: title, Status: status, Detail: detail}
+	return p
 }
 
 type problemKey struct{}
 
-// problemTypeOf returns the slug of the problem that the request was answered with, "" without one.
+// problemTypeOf returns the slug of the problem in the response, "" without one.
 func problemTypeOf(c *gin.Context) string {
 	slug, _ := c.Get(problemKey{})
 	s, _ := slug.(string)
 	return s
 }
 
-// renderProblems answers a request that a handler failed with the problem of its last error.
+// renderProblems responds with the problem of the last error that a handler has added.
 func renderProblems(hideDetails bool) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		sent := watchBody(c)
@@ -188,11 +177,11 @@ func renderProblems(hideDetails bool) gin.HandlerFunc {
 			panic("server: a problem document does not encode: " + err.Error())
 		}
 		if c.Writer.Header().Get("Cache-Control") == "" {
-			c.Header("Cache-Control", "no-store") // an error is never worth keeping
+			c.Header("Cache-Control", "no-store") // errors must not be cached
 		}
 		if !sent.ended {
-			// net/http reads a body that nobody read before it sends the answer. A client that is slow with it, or never
-			// sends it, is told sooner.
+			// Before net/http sends the response, it reads the rest of the body. A client that sends it slowly, or never,
+			// gets the response sooner.
 			_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(unreadBodyTimeout))
 		}
 		c.Header("Content-Length", strconv.Itoa(len(body)))
@@ -200,20 +189,18 @@ func renderProblems(hideDetails bool) gin.HandlerFunc {
 	}
 }
 
-func capitalise(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-// unreadBodyTimeout is how long a refusal waits for the rest of the body. The connection ends when it has not come.
+// unreadBodyTimeout is how long an error response waits for the rest of the body. After that, the connection ends.
 const unreadBodyTimeout = 250 * time.Millisecond
 
-// sentBody knows whether a request's body was read to its end. From then on net/http itself reads on the connection, to see
-// whether the client hangs up, and would take a deadline for that: all later requests on it would be cancelled.
+// sentBody knows whether the body of a request was read to its end. After that, net/http reads on the connection to notice
+// when the client hangs up. A read deadline would then cancel all later requests on the connection.
 type sentBody struct {
 	io.ReadCloser
 	ended bool
 }
 
-// watchBody watches the body of the request for the handlers that come. net/http keeps the request as it was: it looks at
-// the body's type after the handlers.
+// watchBody watches the body while the next handlers read it. It copies the request, because net/http looks at the type of
+// the original body after the handlers.
 func watchBody(c *gin.Context) *sentBody {
 	if c.Request.Body == http.NoBody {
 		return &sentBody{ended: true}
@@ -231,10 +218,11 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// wholeSeconds rounds up: a client that comes back early is refused again.
+// wholeSeconds rounds up, so that no client retries too early.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
-// fail hands an error to renderProblems. The status is set already, so that nothing can make it look like a success.
+// fail hands an error to renderProblems and aborts the handler chain. It also sets a status, so that a failure cannot look
+// like a success.
 func fail(c *gin.Context, err error) {
 	c.Status(http.StatusInternalServerError)
 	_ = c.Error(err)
