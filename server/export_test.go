@@ -26,3 +26,12 @@ var (
 	ErrPanic    = errPanic
 	ErrBusy     = errBusy
 )
+
+// ProblemTypes returns the slugs of all problem types.
+func ProblemTypes() []string {
+	slugs := make([]string, len(problems))
+	for i, row := range problems {
+		slugs[i] = row.slug
+	}
+	return slugs
+}
