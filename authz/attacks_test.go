@@ -34,6 +34,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"menu-api/authz"
 	"menu-api/authz/authztest"
 )
 
@@ -52,6 +53,7 @@ func newTenant(tb testing.TB) guarded {
 	tb.Helper()
 	issuer := authztest.NewIssuerWith(tb, keyA())
 	keys := newKeys(tb, issuer.JWKSURL(), nil)
+	authz.AllowRefetches(keys)
 	issuer.URL = tenant
 	return newGuardedFor(tb, issuer, keys, nil)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -26,11 +27,16 @@ const (
 	fetchTimeout = 5 * time.Second
 	maxKeySet    = 1 << 20 // bytes
 
-	// An unknown kid triggers a fetch, at most refetches times in any refetchWindow: anyone can make up a kid.
-	refetches     = 5
-	refetchWindow = time.Minute
+	// An unknown kid triggers a fetch. Anyone can make up a kid, so a bucket of refetchBurst tokens, one more for each
+	// refetchPause, limits these fetches: at most five in any minute. Made-up kids that empty the bucket delay the first
+	// token of a new key by one pause and a fetch.
+	refetchBurst = 2
+	refetchPause = 16 * time.Second
 
-	// The pause after a failed fetch doubles from minPause to maxPause.
+	// maxWaiting limits the requests that wait for a fetch at the same time.
+	maxWaiting = 32
+
+	// The pause between two attempts doubles from minPause to maxPause while they fail.
 	minPause = time.Second
 	maxPause = 10 * time.Second
 )
@@ -43,15 +49,16 @@ type Keys struct {
 	log    *slog.Logger
 	ctx    context.Context //nolint:containedctx // the life of the background work, not of a call
 
-	refetch singleflight.Group
+	waiting       chan struct{} // one element for each request that waits for a fetch
+	refetch       singleflight.Group
+	refetchBudget *rate.Limiter // does not count background fetches
 
-	mu        sync.Mutex
-	set       *keySet
-	refetched []time.Time   // the last fetches for unknown kids
-	attempt   chan struct{} // closed when the background fetch in progress ends; nil if there is none
-	next      time.Time     // of the next background fetch
-	failure   error         // of the last background fetch
-	stats     KeyStats      // the counters only
+	mu      sync.Mutex
+	set     *keySet
+	attempt chan struct{} // closed when the background fetch in progress ends; otherwise nil
+	next    time.Time     // of the next background fetch
+	failure error         // of the last background fetch
+	stats   KeyStats      // the counters only
 }
 
 type keySet struct {
@@ -64,8 +71,10 @@ type keySet struct {
 func NewKeys(ctx context.Context, url string, transport http.RoundTripper, log *slog.Logger) *Keys {
 	k := &Keys{
 		url: url, log: log, ctx: ctx,
-		attempt: make(chan struct{}),
-		failure: errors.New("they have not been fetched yet"),
+		waiting:       make(chan struct{}, maxWaiting),
+		refetchBudget: rate.NewLimiter(rate.Every(refetchPause), refetchBurst),
+		attempt:       make(chan struct{}),
+		failure:       errors.New("they have not been fetched yet"),
 		client: &http.Client{
 			Transport: transport,
 			Timeout:   fetchTimeout,
@@ -77,22 +86,35 @@ func NewKeys(ctx context.Context, url string, transport http.RoundTripper, log *
 	return k
 }
 
-// errUnknownKey is the cause of an ErrInvalid.
-var errUnknownKey = errors.New("its kid is not in the issuer's key set")
+// The causes of a KeysUnavailableError other than a failed fetch.
+var (
+	errWaiting = errors.New("too many requests wait for the issuer's key set")
+	errBudget  = errors.New("the kid is not in the key set, which was fetched too often for unknown kids")
+)
 
 // Find returns the key with the kid.
 //
 // Returns ErrInvalid if the issuer has no such key, a KeysUnavailableError if that is unknown or takes longer than the
-// context's deadline, and the context's error if it was cancelled.
+// context's deadline, and the context's error if it was cancelled. An unknown kid may belong to a new key, so it is invalid
+// only after a fetch.
 func (k *Keys) Find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	arrived := time.Now()
+	if set, _, err := k.current(); err == nil && set.keys[kid] != nil {
+		return set.keys[kid], nil
+	}
+	select {
+	case k.waiting <- struct{}{}:
+		defer func() { <-k.waiting }()
+	default:
+		return nil, &KeysUnavailableError{RetryAfter: minPause, Cause: errWaiting}
+	}
 	set, err := k.wait(ctx)
 	for err == nil {
 		if key, ok := set.keys[kid]; ok {
 			return key, nil
 		}
 		if !set.asked.Before(arrived) { // the set is newer than the token
-			return nil, fmt.Errorf("%w: %w", ErrInvalid, errUnknownKey)
+			return nil, fmt.Errorf("%w: its kid is not in the issuer's key set", ErrInvalid)
 		}
 		set, err = k.refetchSet(ctx)
 	}
@@ -134,8 +156,13 @@ func (k *Keys) isCurrent(kid string, key *rsa.PublicKey) bool {
 // refetchSet fetches the set for an unknown kid, once for all requests that wait for it at the same time.
 func (k *Keys) refetchSet(ctx context.Context) (*keySet, error) {
 	result := k.refetch.DoChan("", func() (any, error) {
-		if !k.mayRefetch() {
-			return nil, fmt.Errorf("%w: %w; the key set was fetched often enough for unknown kids", ErrInvalid, errUnknownKey)
+		reservation := k.refetchBudget.Reserve()
+		if wait := reservation.Delay(); wait > 0 {
+			reservation.Cancel()
+			k.mu.Lock()
+			k.stats.UnknownKid.Refused++
+			k.mu.Unlock()
+			return nil, &KeysUnavailableError{RetryAfter: max(minPause, wait), Cause: errBudget}
 		}
 		set, err := k.fetch(&k.stats.UnknownKid)
 		if err != nil {
@@ -161,31 +188,16 @@ func contextError(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// mayRefetch takes one of the fetches that unknown kids may trigger.
-func (k *Keys) mayRefetch() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := time.Now()
-	if len(k.refetched) == refetches {
-		if now.Sub(k.refetched[0]) < refetchWindow {
-			k.stats.UnknownKid.Refused++
-			return false
-		}
-		k.refetched = k.refetched[1:]
-	}
-	k.refetched = append(k.refetched, now)
-	return true
-}
-
 // keepFresh fetches the set at the start, when it is no longer fresh, and after a failure until a fetch succeeds. It does
 // not depend on requests: a key that the issuer withdrew must stop working even if no token arrives for hours.
 func (k *Keys) keepFresh() {
 	pause := minPause
 	for k.ctx.Err() == nil {
+		began := time.Now()
 		set, err := k.fetch(&k.stats.Background)
 		wait := freshFor
 		if err != nil {
-			wait, pause = pause, min(2*pause, maxPause)
+			wait, pause = max(minPause, pause-time.Since(began)), min(2*pause, maxPause)
 			k.log.Warn("signing keys: fetch failed", "url", k.url, "error", err, "retry_in", wait)
 		} else {
 			pause = minPause

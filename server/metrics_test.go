@@ -143,13 +143,19 @@ func TestMetricsOfTheKeys(t *testing.T) {
 	unknown := func(i int) []string {
 		return []string{"Authorization", "Bearer " + a.issuer.Sign(t, fmt.Sprintf(`{"alg":"RS256","kid":"made-up-%d"}`, i), `{"sub":"x"}`)}
 	}
-	for i := range 7 {
-		a.do("POST", "/items", soup, unknown(i)...).assertStatus(t, 401)
+	for i, want := range []int{401, 401, 503, 503, 503} { // after two fetches, the next one is 16 s later
+		r := a.do("POST", "/items", soup, unknown(i)...)
+		r.assertStatus(t, want)
+		if want == 503 {
+			assertHeader(t, r, "Retry-After", "16")
+		}
 	}
 	_, series = scrape(t, metrics)
 	assertSeries(t, series, map[string]string{
-		`jwks_fetches_total{cause="unknown_kid",outcome="ok"}`:      "5",
-		`jwks_fetches_total{cause="unknown_kid",outcome="refused"}`: "2",
+		`jwks_fetches_total{cause="unknown_kid",outcome="ok"}`:      "2",
+		`jwks_fetches_total{cause="unknown_kid",outcome="refused"}`: "3",
+		`auth_requests_total{outcome="invalid"}`:                    "2",
+		`auth_requests_total{outcome="keys_unavailable"}`:           "3",
 	})
 }
 

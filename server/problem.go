@@ -66,7 +66,7 @@ var problems = []struct {
 	{is(authz.ErrExpired), 401, "token-expired", "The access token expired. Sign in again to get a new one.", 0},
 	{is(authz.ErrInvalid), 401, "token-invalid", "The access token is not valid for this API. Ask your identity provider for one with this API's audience.", 0},
 	{is(authz.ErrForbidden), 403, "permission-missing", "The access token does not have the permission for this request.", 0},
-	{is(authz.ErrKeysUnavailable), 503, "signing-keys-unavailable", "The identity provider's signing keys are not available right now, so no token can be checked. Try again.", 0},
+	{is(authz.ErrKeysUnavailable), 503, "signing-keys-unavailable", "The identity provider's signing key for this token is not available right now. Try again after the time in Retry-After.", 0},
 	{is(errRateLimited), 429, "too-many-requests", "Too many requests. See Retry-After.", 0},
 
 	{as[*items.MediaTypeError], 415, "unsupported-media-type", "", 0},
