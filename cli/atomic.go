@@ -15,8 +15,8 @@ func writeAtomically(name string, force bool, write func(temporary string) error
 	if err := mayWrite(name, force); err != nil {
 		return err
 	}
-	// In a folder of its own, since SQLite puts files beside a database; beside the target, since a rename must stay on one
-	// file system.
+	// SQLite creates files next to a database, so the file gets its own folder. A rename works only within a file system, so
+	// the folder is next to the target.
 	folder, err := os.MkdirTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.tmp")
 	if err != nil {
 		return fmt.Errorf("%s cannot be written: %w", name, cause(err))

@@ -18,7 +18,7 @@ import (
 	"menu-api/server/telemetry"
 )
 
-// openStore opens the database that the settings name, in the engine that its URL names.
+// openStore opens the database that the settings name, with the engine that its URL names.
 func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.Store, error) {
 	if file, ok := cfg.Database.SQLiteFile(); ok {
 		return sqlite.Open(ctx, file)
@@ -26,8 +26,8 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.
 	return postgres.Open(ctx, postgres.Options{URL: string(cfg.Database), Notify: cfg.DatabaseNotify, Logger: log})
 }
 
-// openMenu opens the database, instruments it, and puts the default menu into a new one unless it is to stay
-// empty. check looks for damage that openMenu has not looked for, since that takes as long as the file is large.
+// openMenu opens the database, instruments it, and adds the default menu to a new one if SEED_MENU is true. check reads a
+// large SQLite file for damage, which would delay the start.
 func openMenu(
 	ctx context.Context, cfg config.Config, cache *items.ResponseCache, metrics *telemetry.Metrics, tracing *telemetry.Tracing, log *slog.Logger,
 ) (store items.Store, check func(context.Context) error, err error) {
@@ -52,12 +52,12 @@ func openMenu(
 	}
 	if err := store.Seed(ctx, systemAuditInfo(), menu); err != nil {
 		_ = store.Close()
-		return nil, nil, fmt.Errorf("database %s: put in the default menu: %w", cfg.Database, err)
+		return nil, nil, fmt.Errorf("database %s: add the default menu: %w", cfg.Database, err)
 	}
 	return store, check, nil
 }
 
-// systemAuditInfo signs what the program itself writes.
+// systemAuditInfo is the audit info of what the program itself writes.
 func systemAuditInfo() items.AuditInfo { return items.AuditInfo{By: "menu-api", At: time.Now()} }
 
 // quietLogger writes to standard error, because an export may use standard output, and only what a command does not report

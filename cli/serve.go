@@ -52,27 +52,27 @@ func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		if !cfg.RequirePermissions {
 			log.Warn("AUTHZ_REQUIRE_PERMISSIONS is false: every valid access token may change the menu")
 		}
-		_ = out.Flush() // whoever started it waits for these lines
+		_ = out.Flush() // a script that starts the server waits for these lines
 	})
 }
 
-// serveAPI builds the API from its parts, says where it listens, and serves it until the context ends.
+// serveAPI builds the API from its parts, announces its address, and serves it until the context ends.
 func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce func(net.Addr)) (err error) {
 	metrics := telemetry.NewMetrics()
 	tracing, err := newTracing(ctx, cfg, metrics, log)
 	if err != nil {
 		return err
 	}
-	defer tracing.Shutdown(ctx) // after all else has ended, bounded by itself
+	defer tracing.Shutdown(ctx) // after everything else has ended; it has its own time limit
 	cache := items.NewResponseCache()
 	store, check, err := openMenu(ctx, cfg, cache, metrics, tracing, log)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil // told to stop before there was anything to stop
+		return nil // stopped during the start
 	case err != nil:
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }() // last: requests need it to the end
+	defer func() { err = errors.Join(err, store.Close()) }() // last, because requests need it
 
 	// The keys outlive ctx: requests that are in progress when it ends still have their tokens checked.
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
@@ -140,7 +140,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	}
 }
 
-// listenError names the setting to change: the port's if another program has it, else the host's.
+// listenError names the setting to change: the port if another program uses it, otherwise the host.
 func listenError(portKey string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
 		return fmt.Errorf("%s: %w", portKey, err)

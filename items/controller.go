@@ -289,8 +289,8 @@ func send(c *gin.Context, status int, rep representation) {
 	c.Data(status, "application/json; charset=utf-8", rep.body)
 }
 
-// Fail hands an error to the error renderer of package server, and aborts the handler chain. It sets a status of its own,
-// so that a missing renderer cannot make a failure look like a success.
+// Fail hands an error to the error renderer of package server, and aborts the handler chain. It also sets a
+// status, so that a failure without a renderer does not look like a success.
 func Fail(c *gin.Context, err error) {
 	c.Status(http.StatusInternalServerError)
 	_ = c.Error(err)

@@ -8,11 +8,11 @@ import (
 
 const idempotencyKeyHeader = "Idempotency-Key"
 
-// maxKey is the longest idempotency key that is taken, in bytes.
+// maxKey is the maximum length of an idempotency key, in bytes.
 const maxKey = 255
 
-// idempotencyKey reads the Idempotency-Key of a request (draft-ietf-httpapi-idempotency-key-header): quoted, as the draft
-// has it, or bare, as many clients send it. It is nil when there is none. The body is part of what is the same request.
+// idempotencyKey reads the Idempotency-Key of a request (draft-ietf-httpapi-idempotency-key-header): quoted as in the draft,
+// or bare, as many clients send it. It is nil without one. A request with another body is another request.
 //
 // The error is a *ValidationError.
 func idempotencyKey(r *http.Request, body []byte) (*Key, error) {
@@ -35,7 +35,7 @@ func idempotencyKey(r *http.Request, body []byte) (*Key, error) {
 		}
 	}
 	digest := sha256.New()
-	_, _ = digest.Write([]byte(r.Method + " " + r.URL.Path + "\n")) // a hash takes everything
+	_, _ = digest.Write([]byte(r.Method + " " + r.URL.Path + "\n")) // a hash returns no error
 	_, _ = digest.Write(body)
 	return &Key{Value: value, Fingerprint: [sha256.Size]byte(digest.Sum(nil))}, nil
 }

@@ -31,7 +31,7 @@ import (
 const maxImage = 30_000_000
 
 // TestImage builds the Dockerfile and runs what comes out as its configuration says, on a read-only root. It is no part of
-// make test, since it needs root and buildah, and compiles the program once more. See make image-test.
+// make test, since it needs root and buildah, and compiles the program once more. make soak runs it.
 func TestImage(t *testing.T) {
 	t.Parallel()
 	image := mustBuildImage(t)

@@ -14,7 +14,7 @@ import (
 
 // Metrics are the metrics of the program, for Prometheus. docs/operations.md describes each of them.
 //
-// Their labels come from fixed sets: a path, a made-up method or a subject would give every client a series of its own.
+// Their labels come from fixed sets: a path, a made-up method or a subject would let clients create series.
 type Metrics struct {
 	InFlight       prometheus.Gauge
 	Requests       *prometheus.CounterVec   // by method, route and status

@@ -106,7 +106,7 @@ func TraceID(ctx context.Context) string {
 	return ""
 }
 
-// Transport wraps a transport: each request gets a span and a traceparent header. Nil stands for http.DefaultTransport.
+// Transport wraps a transport: each request gets a span and a traceparent header. Nil means http.DefaultTransport.
 func (t *Tracing) Transport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
