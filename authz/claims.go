@@ -35,16 +35,25 @@ func PrincipalOf(c *gin.Context) (Principal, bool) {
 
 // claims are the claims that the library does not check, or not strictly enough. It implements validator.CustomClaims.
 type claims struct {
-	Expiry      *numericDate `json:"exp"`
-	NotBefore   *numericDate `json:"nbf"`
-	IssuedAt    *numericDate `json:"iat"`
-	Permissions permissions  `json:"permissions"`
+	Subject      string       `json:"sub"`
+	Expiry       *numericDate `json:"exp"`
+	NotBefore    *numericDate `json:"nbf"`
+	IssuedAt     *numericDate `json:"iat"`
+	Confirmation any          `json:"cnf"`
+	Permissions  permissions  `json:"permissions"`
 }
 
-// Validate rejects a token that never expires. The library treats a missing exp as a date in the future.
+// Validate rejects tokens that the library accepts.
 func (c *claims) Validate(context.Context) error {
-	if c.Expiry == nil {
-		return errors.New("the token has no exp claim")
+	switch {
+	case c.Expiry == nil:
+		return errors.New("the token has no exp claim, so it never expires")
+	case c.Subject == "":
+		// Rate limits and idempotency keys belong to a subject. All clients without one would share them.
+		return errors.New("the token has no sub claim, or an empty one")
+	case c.Confirmation != nil:
+		// Such a token is for the holder of a key alone (RFC 7800, RFC 9449, RFC 8705). A bearer does not prove to have it.
+		return errors.New("the token has a cnf claim: DPoP and client certificates are not supported")
 	}
 	return nil
 }

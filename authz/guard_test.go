@@ -189,6 +189,27 @@ func TestSeveralAudiences(t *testing.T) {
 	}
 }
 
+// The log names the check that failed, so that an operator can fix the tenant.
+func TestCauseForTheLog(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t, nil)
+	for name, test := range map[string]struct {
+		change map[string]any
+		want   string
+	}{
+		"no sub":       {map[string]any{"sub": nil}, "no sub claim"},
+		"an empty sub": {map[string]any{"sub": ""}, "no sub claim"},
+		"DPoP":         {map[string]any{"cnf": map[string]any{"jkt": "x"}}, "cnf"},
+		"no exp":       {map[string]any{"exp": nil}, "no exp claim"},
+	} {
+		got := g.post("/", "Bearer "+g.issuer.TokenWith(t, []string{permission}, test.change))
+		assertVerdict(t, got, invalid)
+		if cause := got.Header().Get("Cause"); !strings.Contains(cause, test.want) {
+			t.Errorf("%s: got cause %q, want it to contain %q", name, cause, test.want)
+		}
+	}
+}
+
 func TestClockSkewOfZero(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, func(o *authz.Options) { o.ClockSkew = 0 })

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +28,7 @@ const (
 	staleFor     = 24 * time.Hour   // the age up to which a set is used while the issuer is down
 	fetchTimeout = 5 * time.Second
 	maxKeySet    = 1 << 20 // bytes
+	maxLogged    = 20      // skipped keys of a set
 
 	// An unknown kid triggers a fetch. Anyone can make up a kid, so a bucket of refetchBurst tokens, one more for each
 	// refetchPause, limits these fetches: at most five in any minute. Made-up kids that empty the bucket delay the first
@@ -58,6 +61,7 @@ type Keys struct {
 	attempt chan struct{} // closed when the background fetch in progress ends; otherwise nil
 	next    time.Time     // of the next background fetch
 	failure error         // of the last background fetch
+	skipped []skippedKey  // of the last set
 	stats   KeyStats      // the counters only
 }
 
@@ -223,9 +227,15 @@ func (k *Keys) keepFresh() {
 // fetch downloads the keys, makes them the current set and counts the result. A failure leaves the set as it is.
 func (k *Keys) fetch(count *FetchStats) (*keySet, error) {
 	asked := time.Now()
-	keys, err := k.download()
+	keys, skipped, err := k.download()
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if (err == nil || skipped != nil) && !slices.Equal(skipped, k.skipped) { // most sets are the same as the last one
+		k.skipped = skipped
+		for _, key := range skipped[:min(len(skipped), maxLogged)] {
+			k.log.Info("signing keys: a key is not used", "url", k.url, "kid", fmt.Sprintf("%.100s", key.kid), "reason", fmt.Sprintf("%.200s", key.reason))
+		}
+	}
 	if err != nil {
 		count.Failed++
 		return nil, err
@@ -237,100 +247,135 @@ func (k *Keys) fetch(count *FetchStats) (*keySet, error) {
 	return k.set, nil
 }
 
-func (k *Keys) download() (map[string]*rsa.PublicKey, error) {
+func (k *Keys) download() (map[string]*rsa.PublicKey, []skippedKey, error) {
 	request, err := http.NewRequestWithContext(k.ctx, http.MethodGet, k.url, http.NoBody)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
 	response, err := k.client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the issuer responded %s", response.Status)
+		return nil, nil, fmt.Errorf("the issuer responded %s", response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(body) > maxKeySet {
-		return nil, fmt.Errorf("the response is longer than %d bytes", maxKeySet)
+		return nil, nil, fmt.Errorf("the response is longer than %d bytes", maxKeySet)
 	}
 	return parseKeySet(body)
 }
 
-// jwk is a JSON Web Key (RFC 7517 section 4, RFC 7518 section 6.3). Other members do not matter.
+// jwk is a JSON Web Key (RFC 7517 section 4, RFC 7518 section 6.3). Other members are ignored, even if they are damaged: some
+// providers publish certificates that do not parse.
 type jwk struct {
-	Type      string `json:"kty"`
-	Use       string `json:"use"`
-	Algorithm string `json:"alg"`
-	ID        string `json:"kid"`
-	Modulus   string `json:"n"`
-	Exponent  string `json:"e"`
-	Private   string `json:"d"`
+	ID         once[string]   `json:"kid"`
+	Type       once[string]   `json:"kty"`
+	Use        once[string]   `json:"use"`
+	Operations once[[]string] `json:"key_ops"`
+	Algorithm  once[string]   `json:"alg"`
+	Modulus    once[string]   `json:"n"`
+	Exponent   once[string]   `json:"e"`
+	Private    once[string]   `json:"d"`
 }
+
+// once is a member that must not occur twice. The decoder allows duplicate names, since it would also reject those inside
+// members that are ignored.
+type once[T any] struct {
+	value   T
+	present bool
+}
+
+// UnmarshalJSONFrom decodes the value with the options of the decoder.
+func (o *once[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if o.present {
+		return errors.New("it occurs twice")
+	}
+	o.present = true
+	return json.UnmarshalDecode(d, &o.value)
+}
+
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+// skippedKey is a key of the issuer that is not used.
+type skippedKey struct{ kid, reason string }
 
 // parseKeySet reads a JWK Set (RFC 7517 section 5) and returns its usable keys by kid. It skips other keys, so that an
 // issuer may publish keys for other purposes. A set without a usable key is an error.
-func parseKeySet(body []byte) (map[string]*rsa.PublicKey, error) {
+func parseKeySet(body []byte) (keys map[string]*rsa.PublicKey, skipped []skippedKey, err error) {
 	var set struct {
-		Keys []jsontext.Value `json:"keys"`
+		Keys once[[]jsontext.Value] `json:"keys"`
 	}
-	if err := json.Unmarshal(body, &set); err != nil {
-		return nil, fmt.Errorf("it is not a JWK Set: %w", err)
+	if err := json.Unmarshal(body, &set, lenient); err != nil {
+		return nil, nil, fmt.Errorf("it is not a JWK Set: %w", err)
 	}
-	keys := map[string]*rsa.PublicKey{} // nil for a kid that is ambiguous or belongs to a key that is not usable
-	for _, raw := range set.Keys {
+	keys = map[string]*rsa.PublicKey{} // nil for a kid that is ambiguous or belongs to a key that is not usable
+	for _, raw := range set.Keys.value {
 		var named struct {
-			ID string `json:"kid"`
+			ID once[string] `json:"kid"`
 		}
-		if json.Unmarshal(raw, &named) != nil || named.ID == "" {
-			continue
+		err := json.Unmarshal(raw, &named, lenient)
+		kid := named.ID.value
+		switch _, ambiguous := keys[kid]; {
+		case err != nil:
+		case kid == "":
+			err = errors.New("it has no kid")
+		case ambiguous:
+			keys[kid], err = nil, errors.New("another key has the same kid")
+		default:
+			keys[kid], err = usableKey(raw)
 		}
-		if _, ambiguous := keys[named.ID]; ambiguous {
-			keys[named.ID] = nil
-			continue
+		if err != nil {
+			skipped = append(skipped, skippedKey{kid, err.Error()})
 		}
-		keys[named.ID] = usableKey(raw)
 	}
-	for kid, key := range keys {
-		if key == nil {
-			delete(keys, kid)
-		}
-	}
+	maps.DeleteFunc(keys, func(_ string, key *rsa.PublicKey) bool { return key == nil })
 	if len(keys) == 0 {
-		return nil, errors.New("it has no usable key: RSA, 2048 bits or more, for RS256 signatures, with a unique kid")
+		return nil, skipped, errors.New("it has no usable key: RSA, 2048 bits or more, for RS256 signatures, with a unique kid")
 	}
-	return keys, nil
+	return keys, skipped, nil
 }
 
-// usableKey returns the key if it can verify an RS256 signature, else nil. A private key is not usable: its owner has lost
-// it.
-func usableKey(raw []byte) *rsa.PublicKey {
+// usableKey returns the key if it can verify an RS256 signature, otherwise the reason why not.
+func usableKey(raw []byte) (*rsa.PublicKey, error) {
 	const minBits, maxBits = 2048, 16384 // RFC 7518 section 3.3; a larger key would make every check slow
 	var k jwk
-	if json.Unmarshal(raw, &k) != nil || k.Type != "RSA" || k.Private != "" ||
-		(k.Use != "" && k.Use != "sig") || (k.Algorithm != "" && k.Algorithm != "RS256") {
-		return nil
+	if err := json.Unmarshal(raw, &k, lenient); err != nil {
+		return nil, err
 	}
-	n, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(k.Modulus, "="))
-	if err != nil {
-		return nil
+	switch {
+	case k.Type.value != "RSA":
+		return nil, errors.New("kty is not RSA")
+	case k.Private.value != "":
+		return nil, errors.New("it is a private key, which its owner has lost by publishing it")
+	case k.Use.value != "" && k.Use.value != "sig":
+		return nil, errors.New("use is not sig")
+	case k.Operations.value != nil && !slices.Contains(k.Operations.value, "verify"):
+		return nil, errors.New("key_ops does not contain verify")
+	case k.Algorithm.value != "" && k.Algorithm.value != "RS256":
+		return nil, errors.New("alg is not RS256")
 	}
-	exponent, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(k.Exponent, "="))
+	n, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(k.Modulus.value, "="))
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("its modulus: %w", err)
+	}
+	exponent, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(k.Exponent.value, "="))
+	if err != nil {
+		return nil, fmt.Errorf("its exponent: %w", err)
 	}
 	modulus, e := new(big.Int).SetBytes(n), new(big.Int).SetBytes(exponent)
-	if modulus.BitLen() < minBits || modulus.BitLen() > maxBits || !e.IsInt64() {
-		return nil
+	if bits := modulus.BitLen(); bits < minBits || bits > maxBits {
+		return nil, fmt.Errorf("it has %d bits, not %d to %d", bits, minBits, maxBits)
 	}
-	if e := e.Int64(); e >= 3 && e%2 == 1 && e <= math.MaxInt32 {
-		return &rsa.PublicKey{N: modulus, E: int(e)}
+	if !e.IsInt64() || e.Int64() < 3 || e.Int64()%2 == 0 || e.Int64() > math.MaxInt32 {
+		return nil, fmt.Errorf("its exponent is not an odd number from 3 to %d", math.MaxInt32)
 	}
-	return nil
+	return &rsa.PublicKey{N: modulus, E: int(e.Int64())}, nil
 }
 
 // KeyStats describe how fresh the issuer's keys are and count the fetches.

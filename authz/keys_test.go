@@ -22,6 +22,7 @@ import (
 type endpoint struct {
 	mu    sync.Mutex
 	keys  []*authztest.Key
+	jwks  []map[string]any     // instead of keys, unless it is nil
 	fails func(fetch int) bool // whether the fetch with this number gets a JSON error with status 500
 	delay time.Duration
 	asked []time.Time
@@ -31,6 +32,9 @@ func (e *endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 	e.mu.Lock()
 	e.asked = append(e.asked, time.Now())
 	status, body, delay := http.StatusOK, authztest.KeySet(e.keys...), e.delay
+	if e.jwks != nil {
+		body = authztest.KeySetOf(e.jwks...)
+	}
 	if e.fails != nil && e.fails(len(e.asked)) {
 		status, body = http.StatusInternalServerError, []byte(`{"error":"oops"}`)
 	}

@@ -2,6 +2,7 @@ package authz_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,9 +13,12 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -81,6 +85,13 @@ func badKeys(tb testing.TB) map[string]badKey {
 		"alg RSA-OAEP":     {with("alg", "RSA-OAEP"), nil},
 		"alg none":         {with("alg", "none"), func(m mint) string { return m.header(`{"alg":"none","kid":"KID"}`) }},
 		"kty in lowercase": {with("kty", "rsa"), nil},
+		"key_ops sign":     {with("key_ops", []string{"sign"}), nil},
+		"key_ops wrapKey":  {with("key_ops", []string{"wrapKey", "encrypt"}), nil},
+		"key_ops VERIFY":   {with("key_ops", []string{"VERIFY"}), nil},
+		"key_ops empty":    {with("key_ops", []string{}), nil},
+		"key_ops a string": {with("key_ops", "verify"), nil},
+		"alg an array":     {with("alg", []string{"RS256"}), nil},
+		"modulus a number": {with("n", 5), nil},
 		"no kid":           {with("kid", nil), nil},
 		"empty kid":        {with("kid", ""), nil},
 		"EC": {
@@ -226,7 +237,9 @@ func TestKeySetsThatAreAccepted(t *testing.T) {
 	key := keyA()
 	for name, jwks := range map[string][]map[string]any{
 		"use and alg absent":           {key.JWK(map[string]any{"use": nil, "alg": nil})},
-		"unknown members":              {key.JWK(map[string]any{"key_ops": []string{"verify"}, "ext": true, "https://issuer.example/note": 1})},
+		"unknown members":              {key.JWK(map[string]any{"ext": true, "https://issuer.example/note": 1})},
+		"key_ops verify":               {key.JWK(map[string]any{"key_ops": []string{"sign", "verify"}})},
+		"key_ops null":                 {key.JWK(map[string]any{"key_ops": json.RawMessage("null")})},
 		"beside keys that are not RSA": {{"kty": "oct", "kid": "other", "k": "c2VjcmV0"}, key.JWK(nil), {"kty": "new"}},
 		"beside an ambiguous kid":      {keyB().JWK(nil), key.JWK(nil), keyB().JWK(nil)},
 	} {
@@ -234,6 +247,103 @@ func TestKeySetsThatAreAccepted(t *testing.T) {
 			t.Parallel()
 			g, m := guardedBy(t, published(jwks...))
 			g.assert(t, m.good, accepted)
+		})
+	}
+}
+
+// Some providers publish certificates that a JOSE library cannot parse. Members that the guard does not use have no effect,
+// neither in the key of the token nor in another key.
+func TestMembersOfKeysThatAreIgnored(t *testing.T) {
+	t.Parallel()
+	values := map[string]string{
+		"empty": `[]`, "an empty string": `[""]`, "not base64": `["!!!"]`, "not a certificate": `["AAAA"]`, "a string": `"AAAA"`,
+		"a number": `1`, "null": `null`, "an object": `{"a":{}}`, "nested": `[[["AAAA"]]]`, "duplicate names": `{"a":1,"a":2}`,
+		"invalid UTF-8": "\"\xff\xfe\"", "half a surrogate": `"\ud800"`, "long": `"` + strings.Repeat("A", 100_000) + `"`,
+		"an unusual number": `1e400`,
+	}
+	text := func(key *authztest.Key, member, value string) string {
+		raw, err := json.Marshal(key.JWK(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSuffix(string(raw), "}") + `,"` + member + `":` + value + "}"
+	}
+	for name, value := range values {
+		for _, member := range []string{"x5c", "x5t", "x5t#S256", "x5u", "ext", "oth", "https://issuer.example/note"} {
+			t.Run(member+" "+name, func(t *testing.T) {
+				t.Parallel()
+				g, m := guardedBy(t, page(200, "application/json", []byte(`{"keys":[`+text(keyB(), member, value)+`,`+text(keyA(), member, value)+`]}`)))
+				g.assert(t, m.good, accepted)
+			})
+		}
+	}
+}
+
+// A key that is itself damaged does not affect the others.
+func TestDamagedKeysBesideGoodOnes(t *testing.T) {
+	t.Parallel()
+	good, err := json.Marshal(keyB().JWK(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(keyA().JWK(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := strings.TrimSuffix(string(raw), "}")
+	for name, key := range map[string]string{
+		"a member twice": damaged + `,"n":"AQAB"}`, "a kid twice": damaged + `,"kid":"` + keyA().ID + `"}`, "invalid UTF-8 in n": strings.Replace(string(raw), `"n":"`, "\"n\":\"\xff", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, m := guardedBy(t, page(200, "application/json", []byte(`{"keys":[`+key+`,`+string(good)+`]}`)))
+			g.assert(t, keyB().Sign(t, `{"alg":"RS256","kid":"`+keyB().ID+`"}`, m.claims), accepted)
+			g.assert(t, m.good, invalid)
+		})
+	}
+}
+
+// The log says once per set why a key is not used, whether or not another key is.
+func TestSkippedKeysAreLogged(t *testing.T) {
+	t.Parallel()
+	with := func(kid, member string, value any) map[string]any {
+		return keyB().JWK(map[string]any{"kid": kid, member: value})
+	}
+	jwks := []map[string]any{
+		with("encrypts", "use", "enc"), with("other-alg", "alg", "PS256"), with("signs", "key_ops", []string{"sign"}),
+		with("elliptic", "kty", "EC"), with("private", "d", "AQAB"), with("weak", "n", "AQAB"), with("even", "e", "BA"),
+		with("odd-type", "alg", 1), with("twice", "x", 1), with("twice", "x", 2), {"kty": "RSA"},
+	}
+	want := map[string]string{
+		"encrypts": "use", "other-alg": "alg", "signs": "key_ops", "elliptic": "kty", "private": "private", "weak": "bits",
+		"even": "exponent", "odd-type": "alg", "twice": "same kid", `""`: "kid",
+	}
+	for name, set := range map[string][]map[string]any{
+		"beside a good key": append(slices.Clone(jwks), keyA().JWK(nil)), "alone": jwks,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				keys := authz.NewKeys(ctx, jwksURL, &endpoint{jwks: set}, slog.New(slog.NewTextHandler(&log, nil)))
+				for range 100 {
+					_, _ = keys.Find(t.Context(), keyA().ID)
+				}
+				time.Sleep(time.Hour) // the set stays the same
+				cancel()
+				synctest.Wait()
+				for kid, reason := range want {
+					lines := regexp.MustCompile(`(?m)^.*key is not used.* kid=`+kid+` .*$`).FindAllString(log.String(), -1)
+					if len(lines) != 1 || !strings.Contains(lines[0], reason) {
+						t.Errorf("%s: got %q, want one line with %q", kid, lines, reason)
+					}
+				}
+				if strings.Contains(log.String(), "kid="+keyA().ID+" ") {
+					t.Errorf("the log names the good key: %s", log.String())
+				}
+			})
 		})
 	}
 }
