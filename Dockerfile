@@ -1,10 +1,10 @@
 # The Menu API as one static binary on an empty file system.
 #
-#   docker build -t menu-api .
+#   docker build -t menu-api .   # a release adds --build-arg VERSION=v1.2.3
 #   docker run -p 7000:7000 --env-file .env menu-api
 
 # The web page. It is the same for every architecture.
-FROM --platform=$BUILDPLATFORM node:22-alpine AS page
+FROM --platform=$BUILDPLATFORM node:22.21.1-alpine AS page
 WORKDIR /src/dashboard
 COPY dashboard/package.json dashboard/package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
@@ -13,7 +13,7 @@ COPY dashboard ./
 RUN npm run build
 
 # Compiles on the machine's own architecture for the one that is asked for: pure Go needs no emulator.
-FROM --platform=$BUILDPLATFORM golang:1.26-alpine AS build
+FROM --platform=$BUILDPLATFORM golang:1.26.8-alpine AS build
 WORKDIR /src
 
 # The modules first: this layer is kept until go.mod or go.sum changes.
@@ -28,14 +28,20 @@ RUN mkdir -p /rootfs/etc/ssl/certs /rootfs/data \
 
 COPY . .
 COPY --from=page /src/dashboard/dist dashboard/dist
-ARG TARGETOS TARGETARCH
+# The build context has no Git, so the version of a release comes as an argument.
+ARG TARGETOS TARGETARCH VERSION
 # The tags leave out what nothing here uses, and what would keep the linker from leaving out the rest: two fifths of the
 # binary (see docs/performance.md).
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -tags nomsgpack,validator_novalidatefn -ldflags '-s -w' -o /rootfs/menu-api .
+    go build -trimpath -tags nomsgpack,validator_novalidatefn -ldflags "-s -w -X menu-api/cli.release=$VERSION" -o /rootfs/menu-api .
 
 FROM scratch
+ARG VERSION
+LABEL org.opencontainers.image.title="Menu API" \
+      org.opencontainers.image.description="A restaurant menu as a secure REST API" \
+      org.opencontainers.image.licenses=MIT \
+      org.opencontainers.image.version=$VERSION
 COPY --from=build /rootfs/etc /etc
 COPY --from=build /rootfs/menu-api /menu-api
 # Owned before it becomes a volume: a new volume takes its owner from here.

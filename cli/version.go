@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 
@@ -18,13 +19,17 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// version describes the build: the module's version, or the commit it was built from.
+// release is the version of a release, which the build sets with -ldflags -X. The source of the container image has no Git
+// from which Go could read it.
+var release string
+
+// version describes the build: the release, else the module's version or the commit that it was built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "menu-api (unknown build)"
 	}
-	name, modified := info.Main.Version, ""
+	name, modified := cmp.Or(release, info.Main.Version), ""
 	for _, setting := range info.Settings {
 		switch {
 		case setting.Key == "vcs.revision" && (name == "" || name == "(devel)"):
