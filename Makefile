@@ -5,6 +5,9 @@
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 CYCLONEDX     := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+GORELEASER    := github.com/goreleaser/goreleaser/v2@v2.16.0
+KUSTOMIZE     := sigs.k8s.io/kustomize/kustomize/v5@v5.8.2
+KUBE_VALIDATE := sigs.k8s.io/kubectl-validate@v0.0.4
 
 # The build is pure Go, runs on any Linux, and has neither symbols nor paths of this machine. The tags leave out a codec of
 # Gin's, and rules of the validator that look up methods by name and so make the linker keep every method. The Dockerfile
@@ -32,10 +35,10 @@ SHELL       := /bin/bash
 MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev dashboard check test soak fuzz cover bench lint fmt vuln sbom build image screenshots
+.PHONY: help dev dashboard check test soak fuzz cover bench lint fmt vuln sbom build release-test release manifests image screenshots
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: ## Run the API, the dashboard and a development identity provider on this machine
 	@if $(has-node); then $(MAKE) dashboard; else echo "The dashboard is not built, because that needs Node.js 20.19 or newer. The API runs without it." >&2; fi
@@ -45,6 +48,8 @@ check: ## Check the format, vet, and run the tests that need only Go, in under a
 	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path '*/node_modules/*')); \
 	[ -z "$$unformatted" ] || { echo "Not formatted (run make fmt):" >&2; echo "$$unformatted" >&2; exit 1; }
 	go vet -tags external,soak ./...
+	@# The program also runs on Windows.
+	GOOS=windows go vet ./...
 	go test ./...
 
 test: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run every test with the race detector, in a few minutes; CI runs this
@@ -105,6 +110,20 @@ sbom: ## Write the software bill of materials bin/sbom.json (CycloneDX)
 
 build: dashboard ## Build the static binary bin/menu-api, including the dashboard
 	$(BUILD) -o bin/menu-api .
+
+release-test: ## Check the configuration of releases, and build one into bin/release, without signatures and the image
+	go run $(GORELEASER) check
+	go run $(GORELEASER) release --snapshot --clean --skip=sign
+
+release: ## Publish the release of the current tag; only CI runs this
+	go run $(GORELEASER) release --clean
+
+manifests: ## Render the Kubernetes manifests into bin/kubernetes and validate them
+	@mkdir -p bin/kubernetes
+	for overlay in sqlite postgres; do \
+		go run $(KUSTOMIZE) build deploy/kubernetes/overlays/$$overlay > bin/kubernetes/$$overlay.yaml; \
+	done
+	go run $(KUBE_VALIDATE) bin/kubernetes/sqlite.yaml bin/kubernetes/postgres.yaml
 
 image: ## Build the container image menu-api with Docker
 	docker build -t menu-api .

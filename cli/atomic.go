@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // writeAtomically calls write with the name of an empty temporary file, calls fsync, and renames the file to name. A reader
@@ -29,7 +30,7 @@ func writeAtomically(name string, force bool, write func(temporary string) error
 	if err := write(temporary); err != nil {
 		return err
 	}
-	if err := fsync(temporary); err != nil {
+	if err := fsync(temporary, os.O_RDWR); err != nil {
 		return err
 	}
 	if err := mayWrite(name, force); err != nil {
@@ -38,7 +39,10 @@ func writeAtomically(name string, force bool, write func(temporary string) error
 	if err := os.Rename(temporary, name); err != nil {
 		return err
 	}
-	return fsync(filepath.Dir(name)) // or the rename may be lost with the power
+	if runtime.GOOS == "windows" {
+		return nil // NTFS keeps a journal of renames, and Windows cannot flush a folder
+	}
+	return fsync(filepath.Dir(name), os.O_RDONLY) // or the rename may be lost with the power
 }
 
 // mayWrite returns an error if the file must not be written: it exists, and force is not set or it is not a plain file.
@@ -57,9 +61,10 @@ func mayWrite(name string, force bool) error {
 	return nil
 }
 
-// fsync waits until the file or folder is on the disk.
-func fsync(name string) error {
-	file, err := os.Open(name)
+// fsync waits until the file or folder is on the disk. Windows flushes a file only if it is open for writing, and other
+// systems open a folder only for reading.
+func fsync(name string, flag int) error {
+	file, err := os.OpenFile(name, flag, 0)
 	if err != nil {
 		return err
 	}

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package pgtest is PostgreSQL for tests: databases on one server that all tests of a process share, and servers of
 // one's own that a test may stop, crash and freeze. Nothing of them outlives the test process, however that ends.
 package pgtest
