@@ -2,12 +2,21 @@ package pgtest
 
 import "testing"
 
-// NewDatabase fails the test: it starts PostgreSQL with signals and users of Unix.
-func NewDatabase(tb testing.TB) string {
+// NewDatabase fails the test: the servers need signals and users of Unix.
+func NewDatabase(tb testing.TB) string { return new(Server).NewDatabase(tb) }
+
+// Server exists so that the tests of both engines compile.
+type Server struct{}
+
+// NewDatabase fails the test.
+func (*Server) NewDatabase(tb testing.TB) string {
 	tb.Helper()
 	tb.Fatal("the tests of PostgreSQL need Unix")
 	return ""
 }
 
-// Server exists so that the tests of both engines compile.
-type Server struct{}
+// Kill does nothing, because there is no server.
+func (*Server) Kill(testing.TB) {}
+
+// Start does nothing, because there is no server.
+func (*Server) Start(testing.TB) {}
