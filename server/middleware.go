@@ -103,27 +103,6 @@ func limitTime(c *gin.Context) {
 	c.Next()
 }
 
-// limitConcurrency refuses at once what comes while most requests are being served: a queue would only make every client
-// wait. Probes pass, or an orchestrator would kill the server for being busy. Event streams have a bound of their own.
-func limitConcurrency(most int) gin.HandlerFunc {
-	if most == 0 {
-		return func(*gin.Context) {}
-	}
-	slots := make(chan struct{}, most)
-	return func(c *gin.Context) {
-		if isProbe(c) || opensStream(c) {
-			return
-		}
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-			c.Next()
-		default:
-			fail(c, errBusy)
-		}
-	}
-}
-
 // opensStream reports whether the request is for a stream, which has no end.
 func opensStream(c *gin.Context) bool {
 	return c.FullPath() == feed.Path && c.Request.Method == http.MethodGet

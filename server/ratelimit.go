@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -31,20 +32,21 @@ func (e *rateLimitError) Unwrap() error { return errRateLimited }
 type rateLimiter struct {
 	policy    string // the name of the limit in the RateLimit fields
 	perMinute int
+	detail    string // for the client that is over the limit
 	buckets   *lru.Cache[string, *rate.Limiter]
 }
 
-func newRateLimiter(policy string, perMinute int) *rateLimiter {
+func newRateLimiter(policy string, perMinute int, detail string) *rateLimiter {
 	buckets, err := lru.New[string, *rate.Limiter](maxTracked)
 	if err != nil {
 		panic(err) // the size is not positive
 	}
-	return &rateLimiter{policy: policy, perMinute: perMinute, buckets: buckets}
+	return &rateLimiter{policy: policy, perMinute: perMinute, detail: detail, buckets: buckets}
 }
 
 // take takes one token from the key's bucket and sets the RateLimit fields (draft-ietf-httpapi-ratelimit-headers). It
-// returns how long to wait for one, 0 if there was one.
-func (l *rateLimiter) take(c *gin.Context, key string) (wait time.Duration) {
+// returns a *rateLimitError if the bucket is empty.
+func (l *rateLimiter) take(c *gin.Context, key string) error {
 	bucket := rate.NewLimiter(rate.Limit(float64(l.perMinute)/60), l.perMinute)
 	if known, ok, _ := l.buckets.PeekOrAdd(key, bucket); ok {
 		bucket = known
@@ -52,14 +54,16 @@ func (l *rateLimiter) take(c *gin.Context, key string) (wait time.Duration) {
 	}
 	now := time.Now()
 	perSecond := float64(bucket.Limit())
-	if !bucket.AllowN(now, 1) {
-		wait = seconds((1 - bucket.TokensAt(now)) / perSecond)
-	}
-	left := max(0, bucket.TokensAt(now))
+	allowed := bucket.AllowN(now, 1)
+	tokens := bucket.TokensAt(now)
+	left := max(0, tokens)
 	full := seconds((float64(l.perMinute) - left) / perSecond)
 	c.Header("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=60", l.policy, l.perMinute))
 	c.Header("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", l.policy, int(left), wholeSeconds(full)))
-	return wait
+	if allowed {
+		return nil
+	}
+	return &rateLimitError{policy: l.policy, detail: l.detail, retryAfter: seconds((1 - tokens) / perSecond)}
 }
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
@@ -69,19 +73,24 @@ func limitWrites(perMinute int) gin.HandlerFunc {
 	if perMinute == 0 {
 		return func(*gin.Context) {}
 	}
-	limiter := newRateLimiter("writes", perMinute)
+	limiter := newRateLimiter("writes", perMinute, fmt.Sprintf("You may write %d times a minute. See Retry-After.", perMinute))
 	return func(c *gin.Context) {
 		if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
 			return
 		}
-		if wait := limiter.take(c, subject(c)); wait > 0 {
-			fail(c, &rateLimitError{
-				policy:     limiter.policy,
-				detail:     fmt.Sprintf("You may write %d times a minute. See Retry-After.", perMinute),
-				retryAfter: wait,
-			})
+		if err := limiter.take(c, subject(c)); err != nil {
+			fail(c, err)
 		}
 	}
+}
+
+// limitReads returns a function that counts one read of the store for the address of the client. 0 is no bound.
+func limitReads(perMinute int) func(*gin.Context) error {
+	if perMinute == 0 {
+		return func(*gin.Context) error { return nil }
+	}
+	limiter := newRateLimiter("reads", perMinute, "This address sends too many different reads. See Retry-After.")
+	return func(c *gin.Context) error { return limiter.take(c, network(c.ClientIP())) }
 }
 
 // limitAuthFailures bounds the tokens from one client address that fail authenticate. Only failures count, so that a
@@ -90,19 +99,15 @@ func limitAuthFailures(perMinute int, authenticate gin.HandlerFunc) gin.HandlerF
 	if perMinute == 0 {
 		return authenticate
 	}
-	limiter := newRateLimiter("auth-failures", perMinute)
+	limiter := newRateLimiter("auth-failures", perMinute, "Too many access tokens from this address were not valid. See Retry-After.")
 	return func(c *gin.Context) {
 		authenticate(c)
 		if !c.IsAborted() || !isBadToken(c.Errors.Last().Err) {
 			return
 		}
-		if wait := limiter.take(c, network(c.ClientIP())); wait > 0 {
+		if err := limiter.take(c, network(c.ClientIP())); err != nil {
 			c.Writer.Header().Del("WWW-Authenticate")
-			fail(c, &rateLimitError{
-				policy:     limiter.policy,
-				detail:     "Too many access tokens from this address were not valid. See Retry-After.",
-				retryAfter: wait,
-			})
+			fail(c, err)
 		}
 	}
 }
@@ -111,15 +116,39 @@ func isBadToken(err error) bool {
 	return errors.Is(err, authz.ErrMalformed) || errors.Is(err, authz.ErrInvalid) || errors.Is(err, authz.ErrExpired)
 }
 
-// network returns what one client has to itself: an IPv4 address, or an IPv6 /64, in which it can pick any address.
+// network returns what one client has to itself: an IPv4 address, or an IPv6 /64, in which it can pick any address. An
+// IPv4-mapped IPv6 address is the IPv4 address.
 func network(client string) string {
 	addr, err := netip.ParseAddr(client)
-	if err != nil || addr.Unmap().Is4() {
-		return client
-	}
-	prefix, err := addr.WithZone("").Prefix(64)
 	if err != nil {
 		return client
 	}
-	return prefix.String()
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return addr.String()
+	}
+	return netip.PrefixFrom(addr, 64).Masked().String()
+}
+
+// normalizeForwardedFor writes each address in X-Forwarded-For in the form that Gin understands: without a port, and an
+// IPv4-mapped address as IPv4. Several header lines are one list (RFC 9110 section 5.3). Gin would read only the first line,
+// which the client may have sent.
+func normalizeForwardedFor(c *gin.Context) {
+	const name = "X-Forwarded-For"
+	lines := c.Request.Header.Values(name)
+	if len(lines) == 0 {
+		return
+	}
+	addresses := strings.Split(strings.Join(lines, ","), ",")
+	for i, text := range addresses {
+		text = strings.TrimSpace(text)
+		if withPort, err := netip.ParseAddrPort(text); err == nil {
+			text = withPort.Addr().String()
+		}
+		if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+			text = addr.Unmap().WithZone("").String()
+		}
+		addresses[i] = text
+	}
+	c.Request.Header.Set(name, strings.Join(addresses, ", "))
 }

@@ -30,6 +30,9 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		return nil, err
 	}
 	engine.Use(requestID)
+	if len(o.TrustedProxies) > 0 {
+		engine.Use(normalizeForwardedFor)
+	}
 	if o.Tracing != nil {
 		engine.Use(traceRequests(o.Tracing))
 	}

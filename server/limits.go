@@ -1,0 +1,132 @@
+package server
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+const (
+	// A response must be written within writeAllowance, plus a second for every minWriteRate bytes.
+	writeAllowance = 10 * time.Second
+	minWriteRate   = 64 << 10
+	// maxUnwritten bounds the memory of the bodies that are being written to clients. A body of at most smallBody does not
+	// count: a connection takes more than that.
+	maxUnwritten = 64 << 20
+	smallBody    = 4 << 10
+)
+
+// limitConcurrency rejects a request at once while most others are in progress: a queue would only make every client wait.
+// 0 is no bound. A request is in progress until it writes its response, so slow clients do not hold up the others. Probes
+// pass, or an orchestrator would kill the server for being busy. Event streams have a separate bound.
+func limitConcurrency(most int) gin.HandlerFunc {
+	slots := make(chan struct{}, most)
+	unwritten := &bodyBudget{writers: map[body]int{}}
+	return func(c *gin.Context) {
+		if isProbe(c) || opensStream(c) {
+			return
+		}
+		w := &limitedWriter{ResponseWriter: c.Writer, context: c, unwritten: unwritten}
+		if most > 0 {
+			select {
+			case slots <- struct{}{}:
+				w.slot = slots
+			default:
+				fail(c, errBusy)
+				return
+			}
+		}
+		defer w.freeSlot()
+		c.Writer = w
+		c.Next()
+	}
+}
+
+// limitedWriter frees the slot of a request before it writes the response, and bounds the time and memory of the writing.
+type limitedWriter struct {
+	gin.ResponseWriter
+	context   *gin.Context
+	slot      <-chan struct{} // nil once it is free
+	unwritten *bodyBudget
+	started   time.Time
+	sent      int
+}
+
+func (w *limitedWriter) freeSlot() {
+	if w.slot != nil {
+		<-w.slot
+		w.slot = nil
+	}
+}
+
+// Write sends a part of the body. If too many bodies are waiting for their clients, a read fails with errBusy before its
+// first byte. A write to the menu has taken effect by now, so its client always gets the response.
+func (w *limitedWriter) Write(p []byte) (int, error) {
+	w.freeSlot()
+	method := w.context.Request.Method
+	mayFail := !w.Written() && (method == http.MethodGet || method == http.MethodHead)
+	release, ok := w.unwritten.reserve(p, mayFail)
+	if !ok {
+		for _, name := range []string{"Cache-Control", "Content-Encoding", "Content-Type", "ETag", "Link"} { // of the failed response
+			w.Header().Del(name)
+		}
+		_ = w.context.Error(errBusy) // not every caller of Write looks at its error
+		return 0, errBusy
+	}
+	defer release()
+	if w.started.IsZero() {
+		w.started = time.Now()
+	}
+	w.sent += len(p)
+	deadline := w.started.Add(writeAllowance + time.Duration(w.sent)*time.Second/minWriteRate)
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(deadline)
+	return w.ResponseWriter.Write(p)
+}
+
+// WriteString is Write for a string.
+func (w *limitedWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
+
+// Unwrap lets http.ResponseController find the connection.
+func (w *limitedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// bodyBudget bounds the memory of bodies until they are written. Requests that write the same body, which is in the
+// response cache, count as one.
+type bodyBudget struct {
+	mu      sync.Mutex
+	used    int
+	writers map[body]int
+}
+
+// body identifies a slice of bytes.
+type body struct {
+	first *byte
+	size  int
+}
+
+// reserve counts a body until release is called. If mayFail is set, it returns false when the budget is used up. A single
+// body always passes.
+func (b *bodyBudget) reserve(p []byte, mayFail bool) (release func(), ok bool) {
+	if len(p) <= smallBody {
+		return func() {}, true
+	}
+	key := body{&p[0], len(p)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.writers[key] == 0 {
+		if mayFail && b.used > 0 && b.used+key.size > maxUnwritten {
+			return nil, false
+		}
+		b.used += key.size
+	}
+	b.writers[key]++
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.writers[key]--; b.writers[key] == 0 {
+			delete(b.writers, key)
+			b.used -= key.size
+		}
+	}, true
+}

@@ -1,0 +1,154 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"menu-api/items"
+	"menu-api/server"
+)
+
+// bigStore has one item, whose description is large.
+type bigStore struct {
+	items.Store
+	size int
+}
+
+func (s bigStore) List(context.Context, items.Query) ([]items.Item, error) {
+	return []items.Item{{ID: 1, Name: "Big", Description: strings.Repeat("x", s.size)}}, nil
+}
+
+// mustStall requests the path and reads only the first byte of the response, so that the server cannot write the rest.
+func mustStall(t *testing.T, url, path string) net.Conn {
+	t.Helper()
+	conn := mustDial(t, url)
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func TestSlowReadersHoldNoSlots(t *testing.T) {
+	t.Parallel()
+	r := serve(t, func(o *server.Options) {
+		o.MaxConcurrent = 2
+		o.Store = bigStore{o.Store, 30 << 20}
+	}, nil)
+	for range 5 {
+		mustStall(t, r.url, "/items")
+	}
+	r.do("GET", "/items/1", "").assertStatus(t, 200)
+}
+
+func TestUnwrittenBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	r := serve(t, func(o *server.Options) { o.Store = bigStore{o.Store, 40 << 20} }, nil)
+	stalled := mustStall(t, r.url, "/items?v=1")
+
+	over := r.do("GET", "/items?v=2", "")
+	over.assertStatus(t, 503)
+	if got := over.mustProblem(t); !strings.HasSuffix(got.Type, ":too-busy") {
+		t.Errorf("got the problem %s, want too-busy", got.Type)
+	}
+	assertHeader(t, over, "Retry-After", "1")
+	assertHeader(t, over, "ETag", "")
+	assertHeader(t, over, "Cache-Control", "no-store")
+	r.do("GET", "/items/1", "").assertStatus(t, 200)
+	r.do("POST", "/items", soup, r.admin()...).assertStatus(t, 201)
+
+	_ = stalled.Close()
+	waitFor(t, func() bool { return r.do("HEAD", "/items?v=2", "").status == 200 })
+}
+
+// deadlineRecorder records the last write deadline.
+type deadlineRecorder struct {
+	*httptest.ResponseRecorder
+	deadline time.Time
+}
+
+func (r *deadlineRecorder) SetWriteDeadline(deadline time.Time) error {
+	r.deadline = deadline
+	return nil
+}
+
+func TestWriteDeadlineDependsOnTheSize(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		size int
+		want time.Duration
+	}{
+		"small response": {0, 10 * time.Second},
+		"64 KiB":         {64 << 10, 11 * time.Second},
+		"1 MiB":          {1 << 20, 26 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, options := newParts(t)
+			options.Store = bigStore{options.Store, test.size}
+			s, err := server.New(options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := &deadlineRecorder{ResponseRecorder: httptest.NewRecorder()}
+			s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/items", nil))
+			if got := time.Until(w.deadline); w.Code != 200 || got > test.want+time.Second || got < test.want-time.Second {
+				t.Errorf("got %d with %s to write %d bytes, want about %s", w.Code, got, w.Body.Len(), test.want)
+			}
+		})
+	}
+}
+
+// Every form of one address has one bucket.
+func TestFormsOfOneAddress(t *testing.T) {
+	t.Parallel()
+	for name, forms := range map[string][]string{
+		"IPv4 with and without a port": {"192.0.2.1", "192.0.2.1:4711", "192.0.2.1:1"},
+		"IPv4-mapped":                  {"::ffff:192.0.2.1", "192.0.2.1", "[::ffff:192.0.2.1]:80"},
+		"IPv6 of one /64":              {"2001:db8::1", "[2001:db8::2]:443", "[2001:db8::3]"},
+		"a list, the last is the peer": {"192.0.2.1", "198.51.100.1, 192.0.2.1:80", "203.0.113.7:1,192.0.2.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, func(o *server.Options) {
+				o.AuthFailuresPerMinute = 2
+				o.TrustedProxies = []string{"127.0.0.1"}
+			})
+			for i, want := range []int{401, 401, 429} {
+				r := a.do("POST", "/items", soup, "Authorization", "Bearer x", "X-Forwarded-For", forms[i])
+				if r.status != want {
+					t.Errorf("%s: got %d, want %d", forms[i], r.status, want)
+				}
+			}
+		})
+	}
+}
+
+// A client cannot hide behind a header line that it sends before the line of the proxy.
+func TestForwardedForLinesAreOneList(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(o *server.Options) { o.TrustedProxies = []string{"127.0.0.1"} })
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+"/items/1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header["X-Forwarded-For"] = []string{"203.0.113.7", "192.0.2.1"}
+	response, err := a.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	waitFor(t, func() bool { return strings.Contains(a.log.String(), "192.0.2.1") })
+	if strings.Contains(a.log.String(), "203.0.113.7") {
+		t.Error("the log names the address that the client made up")
+	}
+}
