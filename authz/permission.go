@@ -17,6 +17,12 @@ var (
 	ErrMissing = errors.New("no access token")
 	// ErrMalformed means that the token is not a compact JWS (RFC 7515 section 7.1) with a JSON header and JSON claims.
 	ErrMalformed = errors.New("the access token is malformed")
+	// ErrOpaque is an ErrMalformed of a token that is not a JWT, such as Auth0's if the client requests no audience.
+	ErrOpaque = fmt.Errorf("%w: it is opaque", ErrMalformed)
+	// ErrEncrypted is an ErrMalformed of a JWE (RFC 7516).
+	ErrEncrypted = fmt.Errorf("%w: it is encrypted", ErrMalformed)
+	// ErrTooLong is an ErrMalformed of a token with more than MaxToken bytes.
+	ErrTooLong = fmt.Errorf("%w: it is longer than %d bytes", ErrMalformed, MaxToken)
 	// ErrInvalid means that the issuer did not issue the token for this API.
 	ErrInvalid = errors.New("the access token is not valid")
 	// ErrExpired means that the token was valid once.

@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxToken is the length limit of a token, in bytes. Auth0's have one or two thousand.
-const maxToken = 16 << 10
+// MaxToken is the length limit of a token, in bytes. Auth0's have one or two thousand.
+const MaxToken = 16 << 10
 
 // bearerToken returns the token of the Authorization header (RFC 6750 section 2.1), or ErrMissing. It reads no
 // other place: tokens in queries end up in logs.
@@ -35,26 +35,46 @@ func bearerToken(h http.Header) (string, error) {
 //
 // The error wraps ErrMalformed or ErrInvalid.
 func readKeyID(token string) (kid string, err error) {
-	if len(token) > maxToken {
-		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrMalformed, maxToken)
-	}
-	if strings.Count(token, ".") != 2 {
-		return "", fmt.Errorf("%w: it does not have three segments", ErrMalformed)
+	switch {
+	case len(token) > MaxToken:
+		return "", ErrTooLong
+	case isEncrypted(token):
+		return "", ErrEncrypted
+	case strings.Count(token, ".") != 2:
+		return "", malformedOrOpaque(token, "it does not have three segments")
 	}
 	var segments [3][]byte
 	for i, text := range strings.Split(token, ".") {
 		if segments[i], err = decodeSegment(text); err != nil {
-			return "", fmt.Errorf("%w: segment %d: %w", ErrMalformed, i+1, err)
+			return "", malformedOrOpaque(token, fmt.Sprintf("segment %d: %v", i+1, err))
 		}
 	}
 	var header, claims map[string]jsontext.Value
 	if err := json.Unmarshal(segments[0], &header); err != nil {
-		return "", fmt.Errorf("%w: its header is not a JSON object with unique names", ErrMalformed)
+		return "", malformedOrOpaque(token, "its header is not a JSON object with unique names")
 	}
 	if err := json.Unmarshal(segments[1], &claims); err != nil {
 		return "", fmt.Errorf("%w: its claims are not a JSON object with unique names", ErrMalformed)
 	}
 	return checkHeader(header)
+}
+
+// malformedOrOpaque returns ErrOpaque if a token that is not a JWT is a legal bearer token (RFC 6750 section 2.1) and does
+// not look like a damaged JWT, which begins with the base64url of a brace and a quotation mark or white space.
+func malformedOrOpaque(token, reason string) error {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/="
+	if strings.Trim(token, letters) == "" && !strings.HasPrefix(token, "ey") && !strings.HasPrefix(token, "ew") {
+		return ErrOpaque
+	}
+	return fmt.Errorf("%w: %s", ErrMalformed, reason)
+}
+
+// isEncrypted reports whether the token is a compact JWE: five segments and a header with enc (RFC 7516 section 3.1).
+func isEncrypted(token string) bool {
+	first, _, _ := strings.Cut(token, ".")
+	header, err := decodeSegment(first)
+	var members map[string]jsontext.Value
+	return strings.Count(token, ".") == 4 && err == nil && json.Unmarshal(header, &members) == nil && members["enc"] != nil
 }
 
 var errSegment = errors.New("not canonical base64url without padding")

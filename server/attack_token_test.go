@@ -204,6 +204,54 @@ func (a *api) byHand(tb testing.TB, path, head, token string) answer {
 	return mustAnswer(tb, conn)
 }
 
+// TestTokensOfTheWrongKind: most of these are a mistake in the application's settings, and the response says what to change.
+func TestTokensOfTheWrongKind(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	good := a.issuer.Token(t, items.CreateItems)
+	parts := strings.Split(good, ".")
+	const (
+		opaque    = "The access token is opaque, not a JWT: request one for this API (with Auth0, set the audience to this API's identifier)."
+		encrypted = "The access token is encrypted (a JWE), so only its issuer can read it: request a signed one for this API (with Auth0, set the audience to this API's identifier and turn off token encryption)."
+		tooLong   = "The access token is longer than 16384 bytes: configure the identity provider to put fewer claims into it."
+		cut       = "The access token is not a well-formed JWT. Send it whole and unchanged."
+	)
+	// Without an audience, Auth0 encrypts the token for itself. The second segment is empty, since there is no key to wrap.
+	auth0 := authztest.Encode(`{"alg":"dir","enc":"A256GCM","iss":"https://tenant.eu.auth0.com/"}`) + "..aXYxMjM0NTY3ODkw.Y2lwaGVydGV4dA.dGFnMTIzNDU2Nzg5MDEy"
+	for name, test := range map[string]struct{ token, detail string }{
+		"opaque, Auth0":           {"Mp7tBqkU1JHkYV_2hr9-Wl0DxZfoC8Qy", opaque},
+		"opaque, a UUID":          {"e2a6f4d8-4ec1-4b8e-9b6f-0b7f4d9f3a11", opaque},
+		"opaque, hexadecimal":     {"eb5d1a1f0c9e4f5ab8a7d6c5b4a39281", opaque},
+		"opaque, base64":          {"AQIDBAUG+/8=", opaque},
+		"opaque, Google":          {"ya29.a0AfH6SMBx-1_2", opaque},
+		"opaque, with two dots":   {"v1.local.AbCdEf", opaque},
+		"opaque, of one letter":   {"x", opaque},
+		"encrypted, Auth0":        {auth0, encrypted},
+		"encrypted, with a key":   {authztest.Encode(`{ "alg":"RSA-OAEP","enc":"A128GCM"}`) + ".a2V5.aXY.Y2lwaGVy.dGFn", encrypted},
+		"too long":                {parts[0] + "." + strings.Repeat("A", 20<<10) + "." + parts[2], tooLong},
+		"too long and opaque":     {strings.Repeat("A", 20<<10), tooLong},
+		"cut in the claims":       {good[:len(parts[0])+20], cut},
+		"a signature cut off":     {parts[0] + "." + parts[1], cut},
+		"in quotes":               {`"` + good + `"`, cut},
+		"five segments, no JWE":   {good + ".AAAA.AAAA", cut},
+		"a placeholder":           {"<token>", cut},
+		"as JSON":                 {`{"access_token":"` + good + `"}`, cut},
+		"with spaces and letters": {"my token", cut},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := a.do("POST", "/items", soup, "Authorization", "Bearer "+test.token)
+			a.judge(t, malformed, r)
+			if p := r.mustProblem(t); p.Detail != test.detail || p.Type != "urn:problem-type:menu-api:token-malformed" {
+				t.Errorf("got %s with %q, want token-malformed with %q", p.Type, p.Detail, test.detail)
+			}
+			if strings.Contains(r.body, test.token) && len(test.token) > 10 {
+				t.Errorf("the response repeats the token: %s", r.body)
+			}
+		})
+	}
+}
+
 // TestEveryWriteIsGuarded sends one token of each kind to every route that changes the menu.
 func TestEveryWriteIsGuarded(t *testing.T) {
 	t.Parallel()

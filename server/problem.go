@@ -62,6 +62,9 @@ var problems = []struct {
 	{is(errOrigin), 403, "origin-not-allowed", "Pages from this origin may not call this API. Its operator sets the list in CORS_ALLOWED_ORIGINS.", 0},
 
 	{is(authz.ErrMissing), 401, "token-missing", "This request needs an access token, sent once, as: Authorization: Bearer <token>", 0},
+	{is(authz.ErrOpaque), 401, "token-malformed", "The access token is opaque, not a JWT: request one for this API (with Auth0, set the audience to this API's identifier).", 0},
+	{is(authz.ErrEncrypted), 401, "token-malformed", "The access token is encrypted (a JWE), so only its issuer can read it: request a signed one for this API (with Auth0, set the audience to this API's identifier and turn off token encryption).", 0},
+	{is(authz.ErrTooLong), 401, "token-malformed", "The access token is longer than " + strconv.Itoa(authz.MaxToken) + " bytes: configure the identity provider to put fewer claims into it.", 0},
 	{is(authz.ErrMalformed), 401, "token-malformed", "The access token is not a well-formed JWT. Send it whole and unchanged.", 0},
 	{is(authz.ErrExpired), 401, "token-expired", "The access token expired. Sign in again to get a new one.", 0},
 	{is(authz.ErrInvalid), 401, "token-invalid", "The access token is not valid for this API. Ask your identity provider for one with this API's audience.", 0},
