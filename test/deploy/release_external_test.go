@@ -30,3 +30,10 @@ func TestUnitIsHardened(t *testing.T) {
 		t.Errorf("got the exposure level %s, want at most 2\n%s", match[1], output)
 	}
 }
+
+// TestAlerts runs the tests of the alerts.
+func TestAlerts(t *testing.T) {
+	t.Parallel()
+	mustRun(t, "promtool", "check", "rules", "deploy/prometheus/rules.yaml")
+	mustRun(t, "promtool", "test", "rules", "deploy/prometheus/rules_test.yaml")
+}
