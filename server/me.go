@@ -11,7 +11,7 @@ import (
 	"menu-api/items"
 )
 
-// me tells who the token speaks for and which permissions it may use, so that a page need not offer what would be refused.
+// me responds with the subject of the token and its permissions, so that a page offers only what the caller may do.
 func me(guard *authz.Guard) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		principal, _ := authz.PrincipalOf(c)

@@ -138,11 +138,11 @@ func allowOrigin(origins []string) func(string) bool {
 	return func(origin string) bool { return slices.Contains(origins, origin) }
 }
 
-// refuseForeignOrigins answers a request from an origin that is not on the list with a problem document, where the CORS
-// library would send an empty 403.
-func refuseForeignOrigins(origins []string) gin.HandlerFunc {
+// abortForeignOrigins aborts a request from an origin that is not on the list, with a problem document instead of the empty
+// 403 of the CORS library. It also adds the CORS headers that every response needs.
+func abortForeignOrigins(origins []string) gin.HandlerFunc {
 	if origins == nil {
-		// On every answer, as the NestJS application has it: a cache may give one to a page that it had for curl.
+		// On every response, as in the NestJS application: a shared cache may give a page the response that curl got.
 		exposed := strings.Join(exposedHeaders, ",")
 		return func(c *gin.Context) {
 			c.Header("Access-Control-Allow-Origin", "*")
@@ -150,7 +150,7 @@ func refuseForeignOrigins(origins []string) gin.HandlerFunc {
 		}
 	}
 	return func(c *gin.Context) {
-		c.Header("Vary", "Origin") // on every answer, for the same reason
+		c.Header("Vary", "Origin") // on every response, for the same reason
 		origin, host := c.GetHeader("Origin"), c.Request.Host
 		own := origin == "" || origin == "http://"+host || origin == "https://"+host
 		if !own && !slices.Contains(origins, origin) {
@@ -161,7 +161,7 @@ func refuseForeignOrigins(origins []string) gin.HandlerFunc {
 
 func (s *Server) healthz(c *gin.Context) { alive(c) }
 
-// readyz says whether requests may be sent here. An identity provider that is down does not count: reads go on.
+// readyz reports whether the server can take requests. An identity provider that is down does not count: reads still work.
 func (s *Server) readyz(c *gin.Context) {
 	select {
 	case <-s.draining:

@@ -41,7 +41,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		renderProblems(o.HideErrorDetails),
 		recoverPanics(o.Logger),
 		securityHeaders,
-		refuseForeignOrigins(o.CORSOrigins),
+		abortForeignOrigins(o.CORSOrigins),
 		crossOrigin(o.CORSOrigins),
 		limitConcurrency(o.MaxConcurrent),
 	)
@@ -89,7 +89,7 @@ func subject(c *gin.Context) string {
 	return principal.Subject
 }
 
-// requireWithin asks for the permissions first and counts the write afterwards: a refused one costs its subject nothing.
+// requireWithin checks the permissions first and counts the write afterwards, so a rejected write costs its subject nothing.
 func requireWithin(guard *authz.Guard, writesPerMinute int) func(permissions ...string) gin.HandlerFunc {
 	limit := limitWrites(writesPerMinute)
 	return func(permissions ...string) gin.HandlerFunc {
