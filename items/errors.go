@@ -23,6 +23,8 @@ var (
 	ErrBadHistory = errors.New("the history does not fit the items")
 	// ErrUncertain says that the connection to the store was lost during a write, so that its outcome is unknown.
 	ErrUncertain = errors.New("the outcome of the write is unknown")
+	// ErrSearchTooSlow says that a search took longer than SearchTimeout, or had too many others before it.
+	ErrSearchTooSlow = errors.New("the search took too long")
 	// ErrUnavailable says that the store does not respond. The same request may succeed later.
 	ErrUnavailable = errors.New("the store is unavailable")
 )

@@ -12,10 +12,22 @@ type Service struct {
 	store Store
 	// inFlight has the idempotency keys of the writes in progress.
 	inFlight sync.Map
+	// searches holds a value for each search that runs.
+	searches chan struct{}
 }
 
+const (
+	// SearchTimeout is how long a search may take, including the time that it waits for other searches.
+	SearchTimeout = time.Second
+	// maxSearches is how many searches run at the same time. Their cost grows with the menu, so they must not take all
+	// processors or database connections.
+	maxSearches = 2
+)
+
 // NewService returns a service over the store.
-func NewService(store Store) *Service { return &Service{store: store} }
+func NewService(store Store) *Service {
+	return &Service{store: store, searches: make(chan struct{}, maxSearches)}
+}
 
 // Author is the caller who makes a change, and the idempotency key of the request, which may be nil.
 type Author struct {
@@ -32,15 +44,37 @@ func (a Author) auditInfo() AuditInfo {
 type Condition func(current Item) error
 
 // List returns the items that the query asks for, and the page key of the next page, nil on the last one.
+// Returns ErrSearchTooSlow for a search that takes longer than SearchTimeout.
 func (s *Service) List(ctx context.Context, query Query) (page []Item, next *PageKey, err error) {
 	limit := query.Limit
 	query.Limit++ // if there is one more, there is a next page
-	page, err = s.store.List(ctx, query)
+	if len(query.Words) > 0 {
+		page, err = s.search(ctx, query)
+	} else {
+		page, err = s.store.List(ctx, query)
+	}
 	if err == nil && len(page) > limit {
 		page = page[:limit]
 		next = PageKeyOf(page[limit-1])
 	}
 	return page, next, err
+}
+
+// search lists the items that contain the words of the query. The store stops a search when its context ends.
+func (s *Service) search(ctx context.Context, query Query) ([]Item, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, SearchTimeout, ErrSearchTooSlow)
+	defer cancel()
+	select {
+	case s.searches <- struct{}{}:
+		defer func() { <-s.searches }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	page, err := s.store.List(ctx, query)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return page, err
 }
 
 // Get returns an item, or ErrNotFound.

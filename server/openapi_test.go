@@ -111,6 +111,7 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 		"store-unavailable":         items.ErrUnavailable,
 		"too-many-event-clients":    feed.ErrTooManyClients,
 		"too-busy":                  server.ErrBusy,
+		"search-too-slow":           items.ErrSearchTooSlow,
 		"shutting-down":             server.ErrDraining,
 		"internal-error":            server.ErrPanic,
 	}

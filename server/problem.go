@@ -87,6 +87,7 @@ var problems = []struct {
 	{is(context.Canceled), statusClientClosedRequest, "client-closed-request", "The client closed the connection.", 0},
 	{is(items.ErrUnavailable), 503, "store-unavailable", "The menu is not available right now. Nothing was changed. Try again.", time.Second},
 	{is(context.DeadlineExceeded), 503, "store-unavailable", "The menu is not available right now. Nothing was changed. Try again.", time.Second},
+	{is(items.ErrSearchTooSlow), 503, "search-too-slow", "The search took too long. Try again later, or list the menu without q.", time.Second},
 	{is(errBusy), 503, "too-busy", "The server is handling as many requests as it can. Try again.", time.Second},
 	{is(feed.ErrTooManyClients), 503, "too-many-event-clients", "The maximum number of event streams is open. Try again later, or poll /items.", 10 * time.Second},
 	{is(errDraining), 503, "shutting-down", "The server is shutting down. Try again.", time.Second},

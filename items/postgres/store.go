@@ -79,6 +79,9 @@ LIMIT @limit`
 // List implements items.Store.
 func (s *Store) List(ctx context.Context, query items.Query) ([]items.Item, error) {
 	statement, args := selectItems(query)
+	if len(query.Words) > 0 {
+		return search(ctx, s, statement, args)
+	}
 	return read(ctx, s, pgx.RowToStructByName[items.Item], statement, args)
 }
 
@@ -181,19 +184,50 @@ func itemFrom(snapshot *string, id, version int64) (*items.Item, error) {
 	return item, err
 }
 
-// read collects the rows of a statement that changes nothing. If the connection is lost, it runs the statement once more on
-// another connection.
+// read collects the rows of a statement that changes nothing.
 func read[T any](ctx context.Context, s *Store, collect pgx.RowToFunc[T], statement string, args pgx.NamedArgs) (list []T, err error) {
-	run := func(ctx context.Context, conn *pgx.Conn) error {
+	err = s.useForRead(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		rows, _ := conn.Query(ctx, statement, args) // CollectRows returns the error
 		list, err = pgx.CollectRows(rows, collect)
 		return err
-	}
+	})
+	return list, err
+}
+
+// cancelTimeout is how long the server may take to cancel a search. After that, pgx closes the connection. A request to
+// cancel has no effect if it arrives before the statement.
+const cancelTimeout = 2 * time.Second
+
+// search is read for a statement whose cost grows with the menu. The server cancels it when the context ends. pgx would also
+// close the connection, and clients that disconnect could make the pool open new ones all day.
+func search(ctx context.Context, s *Store, statement string, args pgx.NamedArgs) (list []items.Item, err error) {
+	err = s.useForRead(ctx, func(_ context.Context, conn *pgx.Conn) error {
+		running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		cancelled := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			defer close(cancelled)
+			time.AfterFunc(cancelTimeout, cancel)
+			_ = conn.PgConn().CancelRequest(running)
+		})
+		rows, _ := conn.Query(running, statement, args) // CollectRows returns the error
+		list, err = pgx.CollectRows(rows, pgx.RowToStructByName[items.Item])
+		if !stop() {
+			<-cancelled // a late request would cancel the next statement on the connection
+		}
+		return err
+	})
+	return list, err
+}
+
+// useForRead is use for a statement that changes nothing. If the connection is lost, it calls run once more with another
+// connection.
+func (s *Store) useForRead(ctx context.Context, run func(context.Context, *pgx.Conn) error) error {
 	sent, err := s.use(ctx, run)
 	if err != nil && sent && isLost(err) && ctx.Err() == nil {
 		_, err = s.use(ctx, run)
 	}
-	return list, translate(ctx, err)
+	return translate(ctx, err)
 }
 
 // readOne is read for a statement with one row. It returns ErrNotFound if there is no row.

@@ -68,7 +68,7 @@ func copyDatabase(ctx context.Context, file, to string) error {
 	if err := copyFile(file, to); err != nil {
 		return err
 	}
-	db, err := openReaders(to)
+	db, err := openReaders(to, 1)
 	if err != nil {
 		return err
 	}

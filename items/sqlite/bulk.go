@@ -19,7 +19,7 @@ FROM changes WHERE item_id > 0 ORDER BY item_id, version`)
 
 // Export implements items.Store. A read transaction sees one moment; in WAL mode it delays no writer.
 func (s *Store) Export(ctx context.Context, history bool, yield func(items.Record) error) error {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.scan.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return translate(ctx, err)
 	}

@@ -53,7 +53,7 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return nil, fmt.Errorf("its folder cannot be created: %w", err)
 	}
-	read, err := openReaders(file)
+	read, err := openReaders(file, max(4, runtime.GOMAXPROCS(0)))
 	if err != nil {
 		return nil, err
 	}
@@ -87,20 +87,26 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{file: file, writer: writer, read: read}
+	scan, err := openReaders(file, maxScans)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{file: file, writer: writer, read: read, scan: scan}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// openReaders returns a pool of connections that only read an existing file.
-func openReaders(file string) (*sql.DB, error) {
+// maxScans is how many searches and exports run at the same time.
+const maxScans = 2
+
+// openReaders returns a pool of n connections that only read an existing file.
+func openReaders(file string, n int) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", dsn(file, "_pragma=query_only(1)", "mode=rw"))
 	if err == nil {
-		readers := max(4, runtime.GOMAXPROCS(0))
-		db.SetMaxOpenConns(readers)
-		db.SetMaxIdleConns(readers)
+		db.SetMaxOpenConns(n)
+		db.SetMaxIdleConns(n)
 	}
 	return db, err
 }
@@ -142,7 +148,7 @@ func inspect(ctx context.Context, read *sql.DB, file string, maxChecked int64) (
 
 // Check reads the whole file and returns an error that names the file if it is damaged.
 func (s *Store) Check(ctx context.Context) error {
-	if err := check(ctx, s.read); err != nil && ctx.Err() == nil {
+	if err := check(ctx, s.scan); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("database %s: %w", s.file, explain(err))
 	}
 	return ctx.Err()

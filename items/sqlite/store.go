@@ -19,8 +19,10 @@ type Store struct {
 	file string
 	// SQLite has one writer at a time. Writes queue for its one connection in Go, where their contexts can end the wait,
 	// and not in SQLite's busy loop. Reads have their own pool: in WAL mode they never wait for the writer.
-	writer   *writer
-	read     *sql.DB
+	writer *writer
+	read   *sql.DB
+	// scan is the pool of searches and exports, so that they take no connection from the reads that end soon.
+	scan     *sql.DB
 	notifier items.Notifier
 	closed   sync.Once
 }
@@ -29,8 +31,12 @@ var _ items.Store = (*Store)(nil)
 
 // List implements items.Store.
 func (s *Store) List(ctx context.Context, query items.Query) ([]items.Item, error) {
+	pool := s.read
+	if len(query.Words) > 0 {
+		pool = s.scan
+	}
 	text, args := listStatement(query)
-	menu, err := all(ctx, s.read, scanItem, text, args...)
+	menu, err := all(ctx, pool, scanItem, text, args...)
 	return menu, translate(ctx, err)
 }
 
@@ -42,7 +48,13 @@ var orders = map[items.Sort]struct{ columns, after string }{
 	items.ByPriceDown: {`price_down, id`, `(price_down, id) > (-@after_price, @after_id)`},
 }
 
-var listItems = statement(`SELECT id, version, {columns} FROM items`)
+var (
+	listItems = statement(`SELECT id, version, {columns} FROM items`)
+	// The driver stops a statement only before its first row. This one finds all rows of the page before it returns one.
+	searchItems = statement(`
+WITH page AS MATERIALIZED (SELECT id, version, {columns}, name_key, price_down FROM items {search})
+SELECT id, version, {columns} FROM page ORDER BY {order}`)
+)
 
 // listStatement returns the statement for a query. It joins fixed text only; every value is a parameter.
 func listStatement(query items.Query) (text string, args []any) {
@@ -64,7 +76,6 @@ func listStatement(query items.Query) (text string, args []any) {
 		conditions = append(conditions, order.after)
 		args = append(args, arg("after_id", after.ID), arg("after_name", after.Name), arg("after_price", after.Price))
 	}
-	text = listItems
 	if len(conditions) > 0 {
 		text += ` WHERE ` + strings.Join(conditions, ` AND `)
 	}
@@ -73,7 +84,10 @@ func listStatement(query items.Query) (text string, args []any) {
 		text += ` LIMIT @limit`
 		args = append(args, arg("limit", query.Limit))
 	}
-	return text, args
+	if len(query.Words) == 0 {
+		return listItems + text, args
+	}
+	return strings.NewReplacer(`{search}`, text, `{order}`, order.columns).Replace(searchItems), args
 }
 
 var getItem = statement(`SELECT id, version, {columns} FROM items WHERE id = @id`)
@@ -365,6 +379,6 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements items.Store. It closes the writer last, which checkpoints the WAL.
 func (s *Store) Close() (err error) {
-	s.closed.Do(func() { err = errors.Join(s.read.Close(), s.writer.close()) })
+	s.closed.Do(func() { err = errors.Join(s.scan.Close(), s.read.Close(), s.writer.close()) })
 	return err
 }

@@ -49,6 +49,9 @@ SELECT 0, coalesce(max(version), 0) + 1, 'import', @author, @at FROM changes WHE
 
 SELECT id, version, name, price, description, image, tagline, category, calories FROM items;
 
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items {search})
+SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY {order};
+
 SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE id = @id;
 
 INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
@@ -87,11 +90,15 @@ SELECT EXISTS (SELECT 1 FROM seeded);
 
 INSERT OR IGNORE INTO seeded (once) VALUES (1);
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit;
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY id;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @limit;
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY name_key, id;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price, id) > (@after_price, @after_id) ORDER BY price, id LIMIT @limit;
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price, id) > (@after_price, @after_id) ORDER BY price, id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY price, id;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price_down, id) > (-@after_price, @after_id) ORDER BY price_down, id LIMIT @limit;
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price_down, id) > (-@after_price, @after_id) ORDER BY price_down, id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY price_down, id;
 
