@@ -327,6 +327,47 @@ func TestLogIsNotTheAttackers(t *testing.T) {
 	t.Logf("%d tokens", len(headers))
 }
 
+// An issuer that hangs affects only the tokens with unknown kids. The requests that wait for it do not hold slots of other
+// requests.
+func TestHangingIssuerHoldsNoSlots(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(o *server.Options) { o.MaxConcurrent, o.AuthFailuresPerMinute = 5, 10 })
+	a.do("POST", "/items", soup, a.admin()...).assertStatus(t, 201) // the keys are known
+	hanging := make(chan struct{})
+	a.issuer.Answer(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hanging:
+		case <-r.Context().Done():
+		}
+	})
+	var wg sync.WaitGroup
+	var immediate atomic.Int64
+	for i := range 100 {
+		token := a.issuer.Sign(t, fmt.Sprintf(`{"alg":"RS256","kid":"made-up-%d"}`, i), `{"sub":"x"}`)
+		wg.Go(func() {
+			r := a.do("POST", "/items", soup, "Authorization", "Bearer "+token)
+			immediate.Add(1)
+			a.judge(t, unavailable, r) // not 429: an unknown kid is not a failed authentication
+			if p := r.mustProblem(t); p.Type != "urn:problem-type:menu-api:signing-keys-unavailable" {
+				t.Errorf("got %s, want signing-keys-unavailable", p.Type)
+			}
+		})
+	}
+	for until := time.Now().Add(3 * time.Second); immediate.Load() < 68 && time.Now().Before(until); {
+		time.Sleep(time.Millisecond)
+	}
+	if got := immediate.Load(); got != 68 {
+		t.Errorf("got %d of 100 rejected while the issuer hangs, want all but 32", got)
+	}
+	for range 20 {
+		a.do("GET", "/items/1", "").assertStatus(t, 200)
+		a.do("GET", "/nowhere", "").assertStatus(t, 404)
+		a.do("POST", "/items", soup, a.admin()...).assertStatus(t, 201)
+	}
+	close(hanging)
+	wg.Wait()
+}
+
 // A key set that arrives slowly ends with the fetch's timeout of five seconds. Reads do not wait for it.
 func TestKeySetThatTrickles(t *testing.T) {
 	t.Parallel()

@@ -43,14 +43,15 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		securityHeaders,
 		abortForeignOrigins(o.CORSOrigins),
 		crossOrigin(o.CORSOrigins),
-		limitConcurrency(o.MaxConcurrent),
 	)
-	engine.NoRoute(noRoute)
-	engine.NoMethod(noMethod)
+	slot := limitConcurrency(o.MaxConcurrent)
+	engine.NoRoute(slot, noRoute)
+	engine.NoMethod(slot, noMethod)
 
-	public := engine.Group("/")
-	bounded := engine.Group("/", limitTime)
-	guarded := engine.Group("/", limitTime, limitAuthFailures(o.AuthFailuresPerMinute, o.Guard.Authenticate))
+	public := engine.Group("/", slot)
+	bounded := engine.Group("/", slot, limitTime)
+	// A request waits for the issuer's keys without a slot, so that an issuer that hangs does not block the other requests.
+	guarded := engine.Group("/", limitTime, limitAuthFailures(o.AuthFailuresPerMinute, o.Guard.Authenticate), slot)
 
 	for _, method := range []string{"GET", "HEAD"} {
 		bounded.Handle(method, "/healthz", s.healthz)
