@@ -42,6 +42,13 @@ func (s *instrumented) List(ctx context.Context, query Query) (list []Item, err 
 	return s.store.List(ctx, query)
 }
 
+// Categories implements Store.
+func (s *instrumented) Categories(ctx context.Context, limit int) (names []string, err error) {
+	ctx, end := s.observe(ctx, "categories")
+	defer func() { end(err) }()
+	return s.store.Categories(ctx, limit)
+}
+
 // Get implements Store.
 func (s *instrumented) Get(ctx context.Context, id int64) (item Item, err error) {
 	ctx, end := s.observe(ctx, "get")

@@ -1,6 +1,7 @@
 package items
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -38,7 +39,7 @@ func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 		return o, nil
 	}
 	o.After = formatPageKey(ByID, next)
-	o.Categories, err = m.categories.get(ctx, m.service)
+	o.Categories, err = m.categories.get(ctx, m.service.store)
 	return o, err
 }
 
@@ -55,38 +56,59 @@ func (m *Module) Find(ctx context.Context, id string) (item Item, found bool, er
 	return item, err == nil, err
 }
 
-// categoriesLifetime is how long the categories of a large menu are cached.
-const categoriesLifetime = 5 * time.Second
+const (
+	// categoriesLifetime is how long the categories of a large menu are cached.
+	categoriesLifetime = 5 * time.Second
+	// maxCategories is how many categories of a large menu an overview lists.
+	maxCategories = 1000
+)
 
-// categories caches the categories of a menu that is too large to read for every request.
+// categories caches the categories of a large menu.
 type categories struct {
 	mu    sync.Mutex
 	names []string
 	until time.Time
+	// refresh is closed when the read in progress ends, nil if there is none.
+	refresh chan struct{}
+	err     error
 }
 
-// get returns the categories of the whole menu. Callers wait while another one reads them.
-func (c *categories) get(ctx context.Context, service *Service) ([]string, error) {
+// get returns the categories of the whole menu. One caller at a time reads them from the store. Until that has ended, the
+// others get the previous list.
+func (c *categories) get(ctx context.Context, store Store) ([]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Now().Before(c.until) {
+	if c.refresh == nil && !time.Now().Before(c.until) {
+		c.refresh = make(chan struct{})
+		go c.read(context.WithoutCancel(ctx), store, c.refresh)
+	}
+	if c.names != nil {
 		return c.names, nil
 	}
-	var menu []Item
-	query := Query{Limit: MaxPage, Sort: ByID}
-	for {
-		page, next, err := service.List(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		menu = append(menu, page...)
-		if next == nil {
-			break
-		}
-		query.After = next
+	refresh := c.refresh
+	c.mu.Unlock()
+	select {
+	case <-refresh:
+	case <-ctx.Done():
 	}
-	c.names, c.until = categoriesOf(menu), time.Now().Add(categoriesLifetime)
-	return c.names, nil
+	c.mu.Lock()
+	if c.names != nil {
+		return c.names, nil
+	}
+	return nil, cmp.Or(ctx.Err(), c.err)
+}
+
+func (c *categories) read(ctx context.Context, store Store, done chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, ReadTimeout)
+	defer cancel()
+	names, err := store.Categories(ctx, maxCategories)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refresh, c.err = nil, err
+	if err == nil {
+		c.names, c.until = names, time.Now().Add(categoriesLifetime)
+	}
+	close(done)
 }
 
 // categoriesOf returns each category once, in order, in the spelling of its first item.

@@ -20,6 +20,10 @@ type Store interface {
 	// List returns the items that the query asks for, in its order.
 	List(ctx context.Context, query Query) ([]Item, error)
 
+	// Categories returns at most limit categories in order, each once, in the spelling of its first item. Its cost grows with
+	// the number of categories, not with the menu.
+	Categories(ctx context.Context, limit int) ([]string, error)
+
 	// Get returns the item, or ErrNotFound if no item has the id.
 	Get(ctx context.Context, id int64) (Item, error)
 

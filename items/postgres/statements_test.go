@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "write the golden file")
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	statements := []string{
-		getItem, selectHistory, hasHistory, createItems, insertItem, updateItem, deleteItem, selectReplay, lockWrites,
+		selectCategories, getItem, selectHistory, hasHistory, createItems, insertItem, updateItem, deleteItem, selectReplay, lockWrites,
 		deleteItems, addItem, changeOfAll, selectChanges, selectFeed, exportItems, exportChanges, badHistory, changeOfLoad, commitLoad,
 	}
 	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown} {

@@ -126,6 +126,21 @@ func selectItems(q items.Query) (string, pgx.NamedArgs) {
 	return statement, args
 }
 
+// Each step finds the next category in the index, so no step reads the items of a category.
+const selectCategories = `
+WITH RECURSIVE keys (key) AS (
+	SELECT * FROM (SELECT group_key FROM items WHERE group_key <> '' ORDER BY group_key LIMIT 1) AS first
+	UNION ALL
+	SELECT (SELECT group_key FROM items WHERE group_key > key AND group_key <> '' ORDER BY group_key LIMIT 1)
+	FROM keys WHERE key IS NOT NULL
+), chosen AS (SELECT key FROM keys WHERE key IS NOT NULL LIMIT @limit)
+SELECT (SELECT category FROM items WHERE group_key = key AND group_key <> '' ORDER BY id LIMIT 1) FROM chosen ORDER BY key`
+
+// Categories implements items.Store.
+func (s *Store) Categories(ctx context.Context, limit int) ([]string, error) {
+	return read(ctx, s, pgx.RowTo[string], selectCategories, pgx.NamedArgs{"limit": limit})
+}
+
 // Get implements items.Store.
 func (s *Store) Get(ctx context.Context, id int64) (items.Item, error) {
 	return readOne(ctx, s, pgx.RowToStructByName[items.Item], getItem, pgx.NamedArgs{"id": id})

@@ -90,6 +90,25 @@ func listStatement(query items.Query) (text string, args []any) {
 	return strings.NewReplacer(`{search}`, text, `{order}`, order.columns).Replace(searchItems), args
 }
 
+// Each step finds the next category in the index, so no step reads the items of a category.
+var selectCategories = statement(`
+WITH RECURSIVE keys (key) AS (
+	SELECT * FROM (SELECT group_key FROM items WHERE group_key <> '' ORDER BY group_key LIMIT 1) AS first
+	UNION ALL
+	SELECT (SELECT group_key FROM items WHERE group_key > key AND group_key <> '' ORDER BY group_key LIMIT 1)
+	FROM keys WHERE key IS NOT NULL
+), chosen AS (SELECT key FROM keys WHERE key IS NOT NULL LIMIT @limit)
+SELECT (SELECT category FROM items WHERE group_key = key AND group_key <> '' ORDER BY id LIMIT 1) FROM chosen ORDER BY key`)
+
+// Categories implements items.Store.
+func (s *Store) Categories(ctx context.Context, limit int) ([]string, error) {
+	names, err := all(ctx, s.read, func(row *sql.Rows) (name string, err error) {
+		err = row.Scan(&name)
+		return name, err
+	}, selectCategories, arg("limit", limit))
+	return names, translate(ctx, err)
+}
+
 var getItem = statement(`SELECT id, version, {columns} FROM items WHERE id = @id`)
 
 // Get implements items.Store.

@@ -157,6 +157,22 @@ func (m *memory) List(ctx context.Context, q items.Query) ([]items.Item, error) 
 	return menu, ctx.Err()
 }
 
+func (m *memory) Categories(_ context.Context, limit int) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	spelling := map[string]string{}
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(m.menu))) {
+		if category := m.menu[id].Category; category != "" {
+			spelling[items.SortKey(category)] = category
+		}
+	}
+	names := []string{}
+	for _, key := range slices.Sorted(maps.Keys(spelling)) {
+		names = append(names, spelling[key])
+	}
+	return names[:min(limit, len(names))], nil
+}
+
 func (m *memory) Get(ctx context.Context, id int64) (items.Item, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -101,3 +101,20 @@ func testSearch(t *testing.T, engine Engine) {
 		t.Errorf("got %v, want the first two by name", ids(got))
 	}
 }
+
+func testCategories(t *testing.T, engine Engine) {
+	store, ctx := mustOpen(t, engine), context.Background()
+	for _, category := range []string{"", "Pasta", "Éclairs", "PÂSTA", "drinks", "pasta", "Desserts", "Drinks"} {
+		mustCreate(t, store, items.Item{Name: "Soup", Category: category})
+	}
+	for limit, want := range map[int][]string{1000: {"Desserts", "drinks", "Éclairs", "Pasta"}, 2: {"Desserts", "drinks"}} {
+		got, err := store.Categories(ctx, limit)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("limit %d: got %q, %v, want %q", limit, got, err, want)
+		}
+	}
+	empty, err := mustOpen(t, engine).Categories(ctx, 10)
+	if err != nil || len(empty) != 0 {
+		t.Errorf("got %q, %v for an empty menu, want none", empty, err)
+	}
+}

@@ -57,6 +57,7 @@ func Run(t *testing.T, engine Engine) {
 		"A change feed resumes after any event":          testChangeFeedResumes,
 		"A change feed resets after an import":           testChangeFeedImport,
 		"Pages of every order make up the menu":          testPages,
+		"Each category is listed once":                   testCategories,
 		"Search ignores case and accents":                testSearch,
 		"One failing write in many fails alone":          testFailsAlone,
 		"Reads and writes of an item are linearizable":   testLinearizable,

@@ -1,3 +1,11 @@
+WITH RECURSIVE keys (key) AS (
+	SELECT * FROM (SELECT group_key FROM items WHERE group_key <> '' ORDER BY group_key LIMIT 1) AS first
+	UNION ALL
+	SELECT (SELECT group_key FROM items WHERE group_key > key AND group_key <> '' ORDER BY group_key LIMIT 1)
+	FROM keys WHERE key IS NOT NULL
+), chosen AS (SELECT key FROM keys WHERE key IS NOT NULL LIMIT @limit)
+SELECT (SELECT category FROM items WHERE group_key = key AND group_key <> '' ORDER BY id LIMIT 1) FROM chosen ORDER BY key;
+
 SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE id = @id;
 
 SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json

@@ -52,6 +52,14 @@ SELECT id, version, name, price, description, image, tagline, category, calories
 WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items {search})
 SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY {order};
 
+WITH RECURSIVE keys (key) AS (
+	SELECT * FROM (SELECT group_key FROM items WHERE group_key <> '' ORDER BY group_key LIMIT 1) AS first
+	UNION ALL
+	SELECT (SELECT group_key FROM items WHERE group_key > key AND group_key <> '' ORDER BY group_key LIMIT 1)
+	FROM keys WHERE key IS NOT NULL
+), chosen AS (SELECT key FROM keys WHERE key IS NOT NULL LIMIT @limit)
+SELECT (SELECT category FROM items WHERE group_key = key AND group_key <> '' ORDER BY id LIMIT 1) FROM chosen ORDER BY key;
+
 SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE id = @id;
 
 INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
