@@ -5,8 +5,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -158,6 +163,7 @@ func TestAdvisories(t *testing.T) {
 		m.encrypted(jose.Recipient{Algorithm: jose.ECDH_ES, Key: &elliptical.PublicKey}, nil, []byte(m.good)): malformed,
 	}
 
+	assertVEX(t, slices.Collect(maps.Keys(advisories)))
 	for name, list := range advisories {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -165,6 +171,47 @@ func TestAdvisories(t *testing.T) {
 				g.assert(t, token, want)
 			}
 		})
+	}
+}
+
+// assertVEX checks docs/menu-api.openvex.json, which tells scanners that open advisories do not affect the program. Each
+// statement is for the version of go-jose in go.mod and for an advisory that the test tries.
+func assertVEX(t *testing.T, tried []string) {
+	t.Helper()
+	document, err := os.ReadFile("../docs/menu-api.openvex.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vex struct {
+		Statements []struct {
+			Vulnerability struct{ Name string }
+			Products      []struct {
+				Subcomponents []struct {
+					ID string `json:"@id"`
+				}
+			}
+			Status string
+		}
+	}
+	if err := json.Unmarshal(document, &vex); err != nil {
+		t.Fatal(err)
+	}
+	modules, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`go-jose\.v2 (v\S+)`).FindSubmatch(modules)
+	for _, statement := range vex.Statements {
+		name := statement.Vulnerability.Name
+		if statement.Status != "not_affected" || !slices.ContainsFunc(tried, func(s string) bool { return strings.HasPrefix(s, name+",") }) {
+			t.Errorf("%s: got the status %s, want not_affected and an attack in this test", name, statement.Status)
+		}
+		if got, want := statement.Products[0].Subcomponents[0].ID, "pkg:golang/gopkg.in/go-jose/go-jose.v2@"+string(version[1]); got != want {
+			t.Errorf("%s: the statement is for %s, want %s", name, got, want)
+		}
+	}
+	if len(vex.Statements) == 0 {
+		t.Error("got no statements")
 	}
 }
 
