@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"runtime/debug"
 	"sync"
 	"syscall"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"menu-api/authz"
@@ -36,10 +38,21 @@ func (a *app) serveCommand() *cobra.Command {
 }
 
 // tuneGC lets the heap grow to five times its live size before a collection, unless GOGC is set: the live heap is a few
-// megabytes, and Go would collect it dozens of times a second under load. GOMEMLIMIT still bounds the memory.
+// megabytes, and Go would collect it dozens of times a second under load. Unless GOMEMLIMIT is set, Go's memory limit is
+// 70 % of the smallest limit of the container's cgroups. The rest is for the memory that Go does not count.
 func (a *app) tuneGC() {
 	if a.getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
+	}
+	if a.getenv("GOMEMLIMIT") == "" {
+		limitMemory(memlimit.FromCgroup)
+	}
+}
+
+// limitMemory leaves Go without a limit if the container has none, or if the system has no cgroups.
+func limitMemory(container memlimit.Provider) {
+	if limit, err := memlimit.ApplyRatio(container, 0.7)(); err == nil && limit <= math.MaxInt64 {
+		debug.SetMemoryLimit(int64(limit))
 	}
 }
 
@@ -94,16 +107,18 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce
 	server.WatchKeys(metrics, guard.KeyStats)
 	api, err := server.New(server.Options{
 		Store: store, Cache: cache, Feed: changes, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
-		Docs:                  docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
-		Dashboard:             dashboard.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
-		CORSOrigins:           cfg.CORSOrigins,
-		TrustedProxies:        prefixes(cfg),
-		WritesPerMinute:       cfg.WritesPerMinute,
-		AuthFailuresPerMinute: cfg.AuthFailuresPerMinute,
-		MaxConcurrent:         cfg.MaxConcurrent,
-		MaxEventClients:       cfg.MaxEventClients,
-		HideErrorDetails:      cfg.HideErrorDetails,
-		ShutdownGrace:         cfg.ShutdownGrace,
+		Docs:                     docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
+		Dashboard:                dashboard.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
+		CORSOrigins:              cfg.CORSOrigins,
+		TrustedProxies:           prefixes(cfg),
+		WritesPerMinute:          cfg.WritesPerMinute,
+		ReadsPerMinute:           cfg.ReadsPerMinute,
+		AuthFailuresPerMinute:    cfg.AuthFailuresPerMinute,
+		MaxConcurrent:            cfg.MaxConcurrent,
+		MaxConnectionsPerAddress: cfg.MaxConnectionsPerAddress,
+		MaxEventClients:          cfg.MaxEventClients,
+		HideErrorDetails:         cfg.HideErrorDetails,
+		ShutdownGrace:            cfg.ShutdownGrace,
 	})
 	if err != nil {
 		return err

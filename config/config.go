@@ -32,13 +32,15 @@ type Config struct {
 	DatabaseNotify bool
 	SeedMenu       bool
 
-	CORSOrigins           []string // nil means every origin
-	TrustedProxies        []netip.Prefix
-	WritesPerMinute       int // 0 means no limit, here and below
-	AuthFailuresPerMinute int
-	MaxConcurrent         int
-	MaxEventClients       int
-	HideErrorDetails      bool
+	CORSOrigins              []string // nil means every origin
+	TrustedProxies           []netip.Prefix
+	WritesPerMinute          int // 0 means no limit, here and below
+	ReadsPerMinute           int
+	AuthFailuresPerMinute    int
+	MaxConcurrent            int
+	MaxConnectionsPerAddress int
+	MaxEventClients          int
+	HideErrorDetails         bool
 
 	LogLevel       slog.Level
 	LogFormat      string // text, json, or empty for text on a terminal and JSON elsewhere

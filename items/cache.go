@@ -89,8 +89,11 @@ func NewResponseCache() *ResponseCache {
 }
 
 // get returns the response from the cache, or else the result of load, which reads the store. The error is that of load,
-// or that of the context. The reader waits for at most ReadTimeout.
-func (c *ResponseCache) get(ctx context.Context, key cacheKey, load func(context.Context) (*response, error)) (*response, error) {
+// of admit, or of the context. The reader waits for at most ReadTimeout. admit is called only for a reader that neither
+// finds a response nor joins a call.
+func (c *ResponseCache) get(
+	ctx context.Context, key cacheKey, admit func() error, load func(context.Context) (*response, error),
+) (*response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -101,6 +104,10 @@ func (c *ResponseCache) get(ctx context.Context, key cacheKey, load func(context
 	}
 	joined := c.waiting[key]
 	if joined == nil {
+		if err := admit(); err != nil {
+			c.mu.Unlock()
+			return nil, err
+		}
 		joined = &call{load: load, done: make(chan struct{})}
 		joined.ctx, joined.cancel = context.WithCancel(context.WithoutCancel(ctx)) // keeps the trace of the first reader
 		c.waiting[key] = joined

@@ -55,8 +55,9 @@ type Controller struct {
 	Contract
 	Service *Service
 
-	cache   *ResponseCache
-	subject func(*gin.Context) string
+	cache     *ResponseCache
+	subject   func(*gin.Context) string
+	admitRead func(*gin.Context) error
 }
 
 // List responds with the items that the query asks for.
@@ -100,7 +101,7 @@ func (ctl Controller) Get(c *gin.Context) {
 // read responds to a GET or HEAD from the response cache, or with what load makes of the store. If the client already has
 // the representation, the response is 304 (RFC 9110 section 15.4.5).
 func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Context) (*response, error)) {
-	found, err := ctl.cache.get(c.Request.Context(), key, load)
+	found, err := ctl.cache.get(c.Request.Context(), key, func() error { return ctl.admitRead(c) }, load)
 	if err != nil {
 		Fail(c, err)
 		return

@@ -27,7 +27,7 @@ type cachedStore struct {
 var cachedItems sync.Map // the []Item of each *response
 
 func (r *cachedStore) read(ctx context.Context, key cacheKey, read func(context.Context) ([]Item, error)) ([]Item, error) {
-	found, err := r.cache.get(ctx, key, func(ctx context.Context) (*response, error) {
+	found, err := r.cache.get(ctx, key, func() error { return nil }, func(ctx context.Context) (*response, error) {
 		list, err := read(ctx)
 		if err != nil {
 			return nil, err

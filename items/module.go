@@ -16,6 +16,8 @@ type Access struct {
 	Require func(permissions ...string) gin.HandlerFunc
 	// Subject returns the caller of a request that has passed.
 	Subject func(*gin.Context) string
+	// AdmitRead counts a public read that reaches the store. Its error is the response to the request.
+	AdmitRead func(*gin.Context) error
 }
 
 // NewModule returns the menu over the store. The cache is the one that the store invalidates, see Instrument.
@@ -25,7 +27,7 @@ func NewModule(store Store, cache *ResponseCache, access Access) *Module {
 
 // Controller returns the controller of a contract over this menu.
 func (m *Module) Controller(contract Contract) Controller {
-	return Controller{Contract: contract, Service: m.service, cache: m.cache, subject: m.access.Subject}
+	return Controller{Contract: contract, Service: m.service, cache: m.cache, subject: m.access.Subject, admitRead: m.access.AdmitRead}
 }
 
 // Require returns the handler that lets a request pass only with all of the permissions.

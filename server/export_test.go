@@ -35,3 +35,21 @@ func ProblemTypes() []string {
 	}
 	return slugs
 }
+
+// AddConnections counts a connection from each peer, and removes them all. It returns how many were within the limits, and
+// how many are still counted at the end.
+func AddConnections(perPeer, eventClients int, trusted, peers []string) (accepted, left int, err error) {
+	c, err := newConnections(perPeer, eventClients, trusted)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, peer := range peers {
+		if c.add(peer) {
+			accepted++
+		}
+	}
+	for _, peer := range peers {
+		c.remove(peer)
+	}
+	return accepted, c.open + len(c.peers), nil
+}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -151,4 +152,131 @@ func TestForwardedForLinesAreOneList(t *testing.T) {
 	if strings.Contains(a.log.String(), "203.0.113.7") {
 		t.Error("the log names the address that the client made up")
 	}
+}
+
+func TestConnectionsPerAddress(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		trusted  []string
+		limit    int
+		open     int
+		accepted int
+	}{
+		"over the limit":  {nil, 3, 5, 3},
+		"no limit":        {nil, 0, 5, 5},
+		"a trusted proxy": {[]string{"127.0.0.0/8"}, 3, 5, 5},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := serve(t, func(o *server.Options) {
+				o.MaxConnectionsPerAddress = test.limit
+				o.TrustedProxies = test.trusted
+			}, nil)
+			accepted := 0
+			conns := make([]net.Conn, test.open)
+			for i := range conns {
+				conns[i] = mustDial(t, r.url)
+				defer func() { _ = conns[i].Close() }()
+				if isServed(conns[i]) {
+					accepted++
+				}
+			}
+			if accepted != test.accepted {
+				t.Errorf("got %d of %d connections accepted, want %d", accepted, test.open, test.accepted)
+			}
+			_ = conns[0].Close() // a closed connection no longer counts
+			waitFor(t, func() bool {
+				conn := mustDial(t, r.url)
+				defer func() { _ = conn.Close() }()
+				return isServed(conn)
+			})
+		})
+	}
+}
+
+// isServed reports whether the server responds on the connection.
+func isServed(conn net.Conn) bool {
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	n, _ := conn.Read(make([]byte, 4096))
+	return n > 0
+}
+
+func TestConnectionLimits(t *testing.T) {
+	t.Parallel()
+	peers := func(format string, n int) (list []string) {
+		for i := range n {
+			list = append(list, fmt.Sprintf(format, i))
+		}
+		return list
+	}
+	for name, test := range map[string]struct {
+		peers []string
+		want  int // accepted connections
+	}{
+		"one IPv4 address":                  {[]string{"192.0.2.1", "192.0.2.1", "192.0.2.1"}, 2},
+		"IPv4 and the mapped form":          {[]string{"192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"}, 2},
+		"one IPv6 /64":                      {peers("2001:db8::%d", 4), 2},
+		"several IPv6 /64":                  {peers("2001:db8:0:%d::1", 4), 4},
+		"a trusted proxy":                   {peers("10.0.0.%d", 4), 4},
+		"a trusted proxy in mapped form":    {peers("::ffff:10.0.0.%d", 4), 4},
+		"all addresses together":            {peers("192.0.2.%d", 30), 25}, // 10 times 2, and 5 event clients
+		"trusted proxies together have one": {peers("10.0.0.%d", 30), 25},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, left, err := server.AddConnections(2, 5, []string{"10.0.0.0/8"}, test.peers)
+			if err != nil || got != test.want || left != 0 {
+				t.Errorf("got %d accepted, %d left after all were closed, and %v; want %d, 0 and no error", got, left, err, test.want)
+			}
+		})
+	}
+}
+
+func TestReadLimit(t *testing.T) {
+	t.Parallel()
+	const limit = 3
+	newLimited := func(t *testing.T) *api {
+		return newAPI(t, func(o *server.Options) {
+			o.ReadsPerMinute = limit
+			o.TrustedProxies = []string{"127.0.0.1"}
+		})
+	}
+	for name, path := range map[string]string{
+		"lists":            "/items?v=%d",
+		"items":            "/items/%d",
+		"second contract":  "/api/menu/items/%d",
+		"dashboard":        "/?v=%d",
+		"dashboard's item": "/menu/%d",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newLimited(t)
+			for i := range limit {
+				if r := a.do("GET", fmt.Sprintf(path, i+1), "", "X-Forwarded-For", "192.0.2.1"); r.status != 200 {
+					t.Errorf("read %d: got %d, want 200", i+1, r.status)
+				}
+			}
+			over := a.do("GET", fmt.Sprintf(path, limit+1), "", "X-Forwarded-For", "192.0.2.1:99")
+			over.assertStatus(t, 429)
+			over.mustProblem(t)
+			assertHeader(t, over, "RateLimit-Policy", `"reads";q=3;w=60`)
+			if got := over.header.Get("Retry-After"); got != "20" && got != "19" {
+				t.Errorf("got Retry-After %q, want a third of a minute", got)
+			}
+			a.do("GET", fmt.Sprintf(path, 1), "", "X-Forwarded-For", "192.0.2.2").assertStatus(t, 200)
+			a.do("POST", "/items", soup, append(a.admin(), "X-Forwarded-For", "192.0.2.1")...).assertStatus(t, 201)
+		})
+	}
+	t.Run("responses from the cache are free", func(t *testing.T) {
+		t.Parallel()
+		a := newLimited(t)
+		start := time.Now()
+		for range 50 { // the cache lasts for a second
+			if r := a.do("GET", "/items", ""); r.status != 200 && time.Since(start) < limit*time.Second {
+				t.Fatalf("got %d, want 200", r.status)
+			}
+		}
+	})
 }

@@ -93,6 +93,18 @@ func limitReads(perMinute int) func(*gin.Context) error {
 	return func(c *gin.Context) error { return limiter.take(c, network(c.ClientIP())) }
 }
 
+// limitPages counts each page of the dashboard that contains a part of the menu as a read. Its other routes read nothing.
+func limitPages(admitRead func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		switch c.FullPath() {
+		case "/", "/profile", "/menu/:id":
+			if err := admitRead(c); err != nil {
+				fail(c, err)
+			}
+		}
+	}
+}
+
 // limitAuthFailures bounds the tokens from one client address that fail authenticate. Only failures count, so that a
 // valid token still passes from an address where others guess. 0 is no bound.
 func limitAuthFailures(perMinute int, authenticate gin.HandlerFunc) gin.HandlerFunc {

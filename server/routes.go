@@ -58,9 +58,11 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		bounded.Handle(method, "/readyz", s.readyz)
 		guarded.Handle(method, "/me", me(o.Guard))
 	}
+	admitRead := limitReads(o.ReadsPerMinute)
 	s.menu = items.NewModule(o.Store, o.Cache, items.Access{
-		Require: requireWithin(o.Guard, o.WritesPerMinute),
-		Subject: subject,
+		Require:   requireWithin(o.Guard, o.WritesPerMinute),
+		Subject:   subject,
+		AdmitRead: admitRead,
 	})
 	s.menu.Mount(public, guarded)
 	whatabyte.Mount(s.menu, public, guarded)
@@ -77,7 +79,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	page.Mount(bounded.Group("/", pageHeaders))
+	page.Mount(bounded.Group("/", pageHeaders, limitPages(admitRead)))
 
 	docs.NewModule(o.Docs).Mount(public.Group("/", pageHeaders))
 

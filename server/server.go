@@ -40,10 +40,15 @@ type Options struct {
 	TrustedProxies []string
 	// WritesPerMinute bounds the writes of one subject, 0 is no bound.
 	WritesPerMinute int
+	// ReadsPerMinute bounds the reads of the store for one address, 0 is no bound. Other reads do not count.
+	ReadsPerMinute int
 	// AuthFailuresPerMinute bounds the failed tokens from one address, 0 is no bound.
 	AuthFailuresPerMinute int
 	// MaxConcurrent bounds the requests that are served at the same time, 0 is no bound.
 	MaxConcurrent int
+	// MaxConnectionsPerAddress bounds the open connections from one address, except from trusted proxies. Ten times as many,
+	// plus one for each event stream, is the bound for all addresses. 0 is no bound.
+	MaxConnectionsPerAddress int
 	// MaxEventClients bounds the event streams at the same time, which MaxConcurrent does not count. 0 is no bound.
 	MaxEventClients int
 	// Heartbeat is how often an event stream says that it is alive. 0 is items.DefaultHeartbeat.
@@ -61,8 +66,8 @@ type Server struct {
 	http        *http.Server
 	draining    chan struct{} // closed when the shutdown begins
 	closing     atomic.Bool   // connections are to close
-	connections atomic.Int64  // that are open
-	silent      sync.Map      // of connections without a request so far
+	connections *connections
+	silent      sync.Map // of connections without a request so far
 	menu        *items.Module
 	events      *feed.Module
 }
@@ -77,6 +82,9 @@ func New(o Options) (*Server, error) {
 	s := &Server{store: o.Store, grace: o.ShutdownGrace, draining: make(chan struct{})}
 	engine, err := s.routes(o)
 	if err != nil {
+		return nil, err
+	}
+	if s.connections, err = newConnections(o.MaxConnectionsPerAddress, o.MaxEventClients, o.TrustedProxies); err != nil {
 		return nil, err
 	}
 	// Without these limits one slow client per connection holds memory for as long as it likes.

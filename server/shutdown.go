@@ -60,7 +60,7 @@ func (s *Server) waitForClients(ctx context.Context, delay time.Duration) {
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for s.connections.Load() > 0 {
+	for s.connections.count() > 0 {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -73,12 +73,14 @@ func (s *Server) waitForClients(ctx context.Context, delay time.Duration) {
 func (s *Server) trackConnection(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
-		s.connections.Add(1)
 		s.silent.Store(conn, nil)
+		if !s.connections.add(peerOf(conn)) {
+			_ = conn.Close()
+		}
 	case http.StateActive:
 		s.silent.Delete(conn)
 	case http.StateClosed, http.StateHijacked:
-		s.connections.Add(-1)
+		s.connections.remove(peerOf(conn))
 		s.silent.Delete(conn)
 	}
 }

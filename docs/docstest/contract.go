@@ -220,7 +220,9 @@ func componentFor(request *http.Request, response *http.Response, body []byte, k
 		return "", nil // the page for a missing item
 	case status == http.StatusNotFound && !knownPath:
 		return "NoSuchRoute", nil
-	case isPage && (status < http.StatusBadRequest || status == http.StatusInternalServerError && mediaType == "application/problem+json"):
+	case isPage && status < http.StatusBadRequest:
+		return "", nil
+	case isPage && (status == http.StatusInternalServerError || status == http.StatusTooManyRequests) && mediaType == "application/problem+json":
 		return "", nil // a page with the menu can fail; the response keeps the page's headers
 	default:
 		return "", fmt.Errorf("the document does not describe status %d for %s %s", status, request.Method, path)
