@@ -47,8 +47,8 @@ type Store interface {
 	Wait(ctx context.Context) error
 }
 
-// ChangeFeed reads the changes of a store once for the whole process. It keeps the newest events in one list, in which
-// each subscriber has an index. A subscriber therefore costs a few words of memory and no goroutine.
+// ChangeFeed reads the changes of a store once for the whole process. It keeps the newest events in one list for all
+// subscribers. A subscriber therefore costs a few words of memory and no goroutine.
 type ChangeFeed struct {
 	store   Store
 	log     *slog.Logger
@@ -59,12 +59,12 @@ type ChangeFeed struct {
 	mu sync.RWMutex
 	// position is the feed of the store and the number up to which it was read.
 	position items.Feed
-	// events are the events after the number oldest, up to position. dropped counts the events that were before them.
-	events  []*Event
-	oldest  int64
-	dropped int64
-	bytes   int           // of the frames in events
-	more    chan struct{} // closed when there are new events
+	// events are the events after the number oldest, up to position.
+	events []*Event
+	oldest int64
+	bytes  int           // of the frames in events
+	resets int           // how often the menu changed as a whole, so that every subscriber needs a reset
+	more   chan struct{} // closed when there are new events or a reset
 
 	subscribers int
 	onChange    []func()
@@ -149,10 +149,14 @@ func (f *ChangeFeed) read(ctx context.Context) (more bool, err error) {
 		return false, err
 	case reset: // perhaps by an import that replaced the database and its feed
 		now, err := f.store.Feed(ctx)
-		if err == nil {
-			f.reset(now)
+		if err != nil {
+			return false, err
 		}
-		return true, err
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.resets++
+		f.moveTo(now)
+		return true, nil
 	}
 	f.publish(events)
 	return len(changes) == pageSize, nil
@@ -164,28 +168,28 @@ func (f *ChangeFeed) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first := f.checked.IsZero() && f.position.ID == ""
 	f.checked = time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	switch {
-	case first:
-		f.mu.Lock()
-		f.position, f.oldest = now, now.Newest
-		f.mu.Unlock()
+	case f.position.ID == "":
+		f.moveTo(now)
 		close(f.started)
 	case now.ID != f.position.ID || now.Newest < f.position.Newest:
 		f.log.Warn("the database was replaced by another or by an earlier state")
-		f.reset(now)
-	default:
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.subscribers == 0 && now.Newest > f.position.Newest {
-			f.dropped += int64(len(f.events))
-			f.events, f.bytes = nil, 0
-			f.position, f.oldest = now, now.Newest
-			f.wake()
-		}
+		f.resets++
+		f.moveTo(now)
+	case f.subscribers == 0 && now.Newest > f.position.Newest:
+		f.moveTo(now)
 	}
 	return nil
+}
+
+// moveTo continues after the number, without the events up to it. The caller holds the lock.
+func (f *ChangeFeed) moveTo(now items.Feed) {
+	f.events, f.bytes = nil, 0
+	f.position, f.oldest = now, now.Newest
+	f.wake()
 }
 
 // newEvents turns changes into events, or reports a reset if one of them means that many items have changed.
@@ -218,19 +222,7 @@ func (f *ChangeFeed) publish(events []*Event) {
 		f.bytes -= len(f.events[0].frame)
 		f.oldest = f.events[0].ID.Number
 		f.events = f.events[1:]
-		f.dropped++
 	}
-	f.wake()
-}
-
-// reset starts a new list with a reset, which replaces all events before it.
-func (f *ChangeFeed) reset(now items.Feed) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	e := newReset(now)
-	f.dropped += int64(len(f.events))
-	f.events, f.bytes = []*Event{e}, len(e.frame)
-	f.position, f.oldest = now, now.Newest
 	f.wake()
 }
 

@@ -21,12 +21,11 @@ const (
 type Subscription struct {
 	feed  *ChangeFeed
 	start EventID
-	// last is the newest event that the subscriber has seen.
-	last EventID
-	// joined is true once the subscriber reads from the list of the feed. index is its place there, counted from the first
-	// event of the process.
+	// last is the newest event that the subscriber has seen, and resets is how many resets the feed had then.
+	last   EventID
+	resets int
+	// joined is true once the subscriber has caught up with the events in memory.
 	joined bool
-	index  int64
 }
 
 // Subscribe subscribes to all events after the id, or from now on if it is nil. If the id is not one of this feed, or too
@@ -48,15 +47,11 @@ func (f *ChangeFeed) Subscribe(ctx context.Context, after *EventID) (*Subscripti
 		return nil, ErrEnded
 	}
 	f.subscribers++
-	s := &Subscription{feed: f}
-	if after == nil {
-		s.start = EventID{f.position.ID, f.position.Newest}
-		s.join(f.dropped + int64(len(f.events)))
-	} else {
-		s.start = *after
+	start := EventID{f.position.ID, f.position.Newest}
+	if after != nil {
+		start = *after
 	}
-	s.last = s.start
-	return s, nil
+	return &Subscription{feed: f, start: start, last: start, resets: f.resets, joined: after == nil}, nil
 }
 
 // Close ends the subscription. Call it once.
@@ -75,66 +70,48 @@ func (s *Subscription) Start() EventID { return s.start }
 // Take returns ErrBehind if the subscriber was too slow, and ErrEnded after the last event. Reading missed events may fail
 // with an error of the store.
 func (s *Subscription) Take(ctx context.Context) (events []*Event, more <-chan struct{}, err error) {
-	for !s.joined {
-		if events, err = s.catchUp(ctx); err != nil || len(events) > 0 {
-			return events, nil, err
-		}
-	}
 	f := s.feed
-	f.mu.RLock()
-	defer f.mu.RUnlock()
 	for {
-		if s.index < f.dropped {
-			if len(f.events) == 0 || !f.events[0].IsReset() {
-				return nil, nil, ErrBehind
+		f.mu.RLock()
+		position, resets, list, oldest, more, ended := f.position, f.resets, f.events, f.oldest, f.more, f.ended
+		f.mu.RUnlock()
+		behind := position.Newest - s.last.Number
+		switch {
+		case s.resets != resets || s.last.Feed != position.ID || !s.joined && behind > maxCatchUp:
+			s.resets = resets
+			return s.reset(position), nil, nil
+		case s.last.Number >= oldest && (s.joined || behind >= 0):
+			s.joined = true
+			// A subscriber that comes from another replica may have seen events that this one reads later.
+			first := sort.Search(len(list), func(i int) bool { return list[i].ID.Number > s.last.Number })
+			end := min(len(list), first+maxBatch)
+			switch events = list[first:end:end]; {
+			case len(events) > 0:
+				s.last = events[len(events)-1].ID
+				return events, nil, nil
+			case ended:
+				return nil, nil, ErrEnded
 			}
-			s.index = f.dropped // the reset replaces what was dropped
+			return nil, more, nil
+		case s.joined:
+			return nil, nil, ErrBehind
 		}
-		events = f.events[s.index-f.dropped:]
-		events = events[:min(len(events), maxBatch):min(len(events), maxBatch)]
-		s.index += int64(len(events))
-		if len(events) == 0 && f.ended {
-			return nil, nil, ErrEnded
-		}
-		if len(events) == 0 {
-			return nil, f.more, nil
-		}
-		// A subscriber that comes from another replica may have seen events that this one reads later.
-		for len(events) > 0 && !events[0].IsReset() && events[0].ID.Number <= s.last.Number {
-			events = events[1:]
-		}
-		if len(events) > 0 {
-			s.last = events[len(events)-1].ID
-			return events, nil, nil
+		if events, err = s.catchUp(ctx, position); err != nil || len(events) > 0 {
+			return events, nil, err
 		}
 	}
 }
 
-func (s *Subscription) join(index int64) { s.joined, s.index = true, index }
+// reset returns the event that replaces all events up to the position.
+func (s *Subscription) reset(position items.Feed) []*Event {
+	e := newReset(position)
+	s.last, s.joined = e.ID, true
+	return []*Event{e}
+}
 
-// catchUp either joins the list of the feed or returns missed events from the store. It may do neither: then the next call
-// continues.
-func (s *Subscription) catchUp(ctx context.Context) ([]*Event, error) {
+// catchUp returns missed events from the store. If there are none, the subscriber continues with those in memory.
+func (s *Subscription) catchUp(ctx context.Context, position items.Feed) ([]*Event, error) {
 	f := s.feed
-	f.mu.RLock()
-	position, oldest := f.position, f.oldest
-	next := f.dropped + int64(sort.Search(len(f.events), func(i int) bool { return f.events[i].ID.Number > s.last.Number }))
-	end := f.dropped + int64(len(f.events))
-	f.mu.RUnlock()
-	reset := func() ([]*Event, error) {
-		e := newReset(position)
-		s.last = e.ID
-		s.join(end)
-		return []*Event{e}, nil
-	}
-	switch behind := position.Newest - s.last.Number; {
-	case s.last.Feed != position.ID || behind > maxCatchUp:
-		return reset()
-	case behind >= 0 && s.last.Number >= oldest:
-		s.join(next)
-		return nil, nil
-	}
-
 	select {
 	case f.readers <- struct{}{}:
 	case <-ctx.Done():
@@ -144,13 +121,13 @@ func (s *Subscription) catchUp(ctx context.Context) ([]*Event, error) {
 	if s.last.Number > position.Newest {
 		// Another replica may have read further. Otherwise the number is made up or of a later state of the database.
 		now, err := f.store.Feed(ctx)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case now.ID != s.last.Feed || now.Newest < s.last.Number:
+			return s.reset(position), nil
 		}
-		if now.ID != s.last.Feed || now.Newest < s.last.Number {
-			return reset()
-		}
-		s.join(end)
+		s.joined = true
 		return nil, nil
 	}
 	changes, err := f.store.Changes(ctx, s.last.Number, maxBatch)
@@ -162,7 +139,7 @@ func (s *Subscription) catchUp(ctx context.Context) ([]*Event, error) {
 	case err != nil:
 		return nil, err
 	case many:
-		return reset()
+		return s.reset(position), nil
 	case len(changes) < maxBatch:
 		s.last.Number = position.Newest // everything up to there has been read
 	}
