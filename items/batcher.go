@@ -2,6 +2,7 @@ package items
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -71,20 +72,19 @@ func (b *Batcher[T]) RunAlone(ctx context.Context, do func()) error {
 func (b *Batcher[T]) withdraw(own *queued[T]) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, waiting := range b.waiting {
-		if waiting == own {
-			b.waiting = append(b.waiting[:i], b.waiting[i+1:]...)
-			return true
-		}
+	i := slices.Index(b.waiting, own)
+	if i < 0 {
+		return false
 	}
-	return false
+	b.waiting = slices.Delete(b.waiting, i, i+1)
+	return true
 }
 
 // runBatch runs the jobs that are waiting.
 func (b *Batcher[T]) runBatch() {
 	b.mu.Lock()
 	batch := b.waiting[:min(len(b.waiting), b.limit)]
-	b.waiting = append([]*queued[T](nil), b.waiting[len(batch):]...)
+	b.waiting = slices.Clone(b.waiting[len(batch):])
 	b.mu.Unlock()
 
 	if len(batch) == 0 {

@@ -2,7 +2,7 @@ package items
 
 import (
 	"errors"
-	"math"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -33,15 +33,7 @@ func (p Price) String() string {
 	if p < 0 {
 		sign, p = "-", -p
 	}
-	whole, cents := strconv.FormatInt(int64(p/100), 10), int(p%100)
-	switch {
-	case cents == 0:
-		return sign + whole
-	case cents%10 == 0:
-		return sign + whole + "." + strconv.Itoa(cents/10)
-	default:
-		return sign + whole + "." + strconv.Itoa(100 + cents)[1:]
-	}
+	return sign + strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%d.%02d", p/100, p%100), "0"), ".")
 }
 
 var (
@@ -56,10 +48,11 @@ var (
 // It returns an error if the value has more decimals than that, or does not fit.
 func ParseDecimal(literal string, decimals int) (int64, error) {
 	rest, negative := strings.CutPrefix(literal, "-")
-	mantissa, exponent := rest, 0
+	mantissa, exponent := rest, int64(0)
 	if i := strings.IndexAny(rest, "eE"); i >= 0 {
 		mantissa = rest[:i]
-		exponent = parseExponent(rest[i+1:])
+		// ParseInt returns the limit for an exponent beyond 32 bits. No literal of a request body fits there.
+		exponent, _ = strconv.ParseInt(rest[i+1:], 10, 32)
 	}
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	digits := strings.TrimLeft(whole+fraction, "0")
@@ -68,7 +61,7 @@ func ParseDecimal(literal string, decimals int) (int64, error) {
 	}
 	significant := strings.TrimRight(digits, "0")
 	// zeros is how many zeros to append to the significant digits to get the count.
-	zeros := exponent - len(fraction) + len(digits) - len(significant) + decimals
+	zeros := int(exponent) - len(fraction) + len(digits) - len(significant) + decimals
 	switch {
 	case zeros < 0:
 		return 0, errTooPrecise
@@ -83,18 +76,4 @@ func ParseDecimal(literal string, decimals int) (int64, error) {
 		count = -count
 	}
 	return count, nil
-}
-
-// parseExponent reads an exponent and limits it, so that sums of it cannot overflow. Beyond the limit, no literal of a
-// request body fits.
-func parseExponent(s string) int {
-	const bound = math.MaxInt32
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		n = bound
-		if strings.HasPrefix(s, "-") {
-			n = -bound
-		}
-	}
-	return min(max(n, -bound), bound)
 }

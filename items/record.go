@@ -24,13 +24,18 @@ func ParseRecord(line []byte) (Record, error) {
 		change := r.change(value)
 		return Record{Change: &change}, r.problem()
 	}
-	var item Item
-	if value, wrapped := object.Get("item"); wrapped {
-		item = r.item(value, "item", true)
-		r.only(object, "", "a line", "item")
-	} else {
-		item = r.bareItem(object, "", true)
+	value, wrapped := object.Get("item")
+	if !wrapped {
+		item, err := ParseItem(object)
+		return Record{Item: &item}, err
 	}
+	var item Item
+	if value.Kind() != jsontext.KindBeginObject {
+		r.reject("item", "must be an object")
+	} else {
+		item = r.item(membersOf(value), "item.", true)
+	}
+	r.only(object, "", "a line", "item")
 	return Record{Item: &item}, r.problem()
 }
 
@@ -39,7 +44,7 @@ func ParseRecord(line []byte) (Record, error) {
 // The error is a *ValidationError.
 func ParseItem(members Object) (Item, error) {
 	var r recordReader
-	item := r.bareItem(members, "", true)
+	item := r.item(members, "", true)
 	return item, r.problem()
 }
 
@@ -66,16 +71,8 @@ func (r *recordReader) only(object Object, prefix, of string, names ...string) {
 	}
 }
 
-func (r *recordReader) item(value jsontext.Value, field string, versioned bool) Item {
-	if value.Kind() != jsontext.KindBeginObject {
-		r.reject(field, "must be an object")
-		return Item{}
-	}
-	return r.bareItem(membersOf(value), field+".", versioned)
-}
-
-// bareItem reads the members of an item. Only a versioned item may have a version.
-func (r *recordReader) bareItem(members Object, prefix string, versioned bool) Item {
+// item reads the members of an item. Only a versioned item may have a version.
+func (r *recordReader) item(members Object, prefix string, versioned bool) Item {
 	in := NewInput(prefix)
 	var id, version int64
 	var idProblem, versionProblem string
@@ -128,70 +125,64 @@ func (r *recordReader) change(value jsontext.Value) (c Change) {
 		return c
 	}
 	members := membersOf(value)
-	get := func(name string) jsontext.Value {
-		if value, sent := members.Get(name); sent {
-			return value
-		}
-		return jsontext.Value("null")
-	}
-	number := func(name string) int64 {
-		n, problem := positive(get(name))
-		if n == 0 && problem == "" {
-			problem = "is required"
-		}
-		if problem != "" {
-			r.reject("change."+name, problem)
-		}
-		return n
-	}
-	text := func(name string) (text string, ok bool) {
-		if get(name).Kind() == jsontext.KindNull {
-			r.reject("change."+name, "is required")
-			return "", false
-		}
-		text, problem := decodeText(get(name))
-		if problem != "" {
-			r.reject("change."+name, problem)
-		}
-		return text, problem == ""
-	}
-	c.ItemID, c.Version = number("id"), number("version")
-	action, sent := text("action")
-	c.Action = Action(action)
-	has, known := snapshots[c.Action]
-	if sent && !known {
-		r.reject("change.action", "must be create, update, delete or restore")
-	}
-	c.By, _ = text("by")
-	if at, sent := text("at"); sent {
-		var err error
-		c.At, err = time.Parse("2006-01-02T15:04:05Z", at) // accepts a fraction of a second, too
-		if err != nil || !c.At.Equal(c.At.Truncate(time.Millisecond)) {
-			r.reject("change.at", "must be a time in UTC such as 2026-02-28T22:59:59.123Z")
-		}
-	}
-	if known {
-		c.Before = r.snapshot(get("before"), "change.before", c, has.before, c.Version-1)
-		c.After = r.snapshot(get("after"), "change.after", c, has.after, c.Version)
+	c.ItemID = required(r, members, "id", positive)
+	c.Version = required(r, members, "version", positive)
+	c.Action = required(r, members, "action", decodeAction)
+	c.By = required(r, members, "by", decodeText)
+	c.At = required(r, members, "at", decodeTime)
+	if has, known := snapshots[c.Action]; known {
+		c.Before = r.snapshot(members, "before", c, has.before, c.Version-1)
+		c.After = r.snapshot(members, "after", c, has.after, c.Version)
 	}
 	r.only(members, "change.", "a change", "id", "version", "action", "by", "at", "before", "after")
 	return c
 }
 
+// required decodes a member of a change that must be present. It returns the zero value if the member is missing or wrong.
+func required[T any](r *recordReader, change Object, name string, decode func(jsontext.Value) (T, string)) (decoded T) {
+	problem := "is required"
+	if value, sent := change.Get(name); sent && value.Kind() != jsontext.KindNull {
+		decoded, problem = decode(value)
+	}
+	if problem != "" {
+		r.reject("change."+name, problem)
+	}
+	return decoded
+}
+
+func decodeAction(value jsontext.Value) (Action, string) {
+	text, problem := decodeText(value)
+	if _, known := snapshots[Action(text)]; !known && problem == "" {
+		problem = "must be create, update, delete or restore"
+	}
+	return Action(text), problem
+}
+
+func decodeTime(value jsontext.Value) (at time.Time, problem string) {
+	text, problem := decodeText(value)
+	at, err := time.Parse("2006-01-02T15:04:05Z", text) // accepts a fraction of a second, too
+	if problem == "" && (err != nil || !at.Equal(at.Truncate(time.Millisecond))) {
+		problem = "must be a time in UTC such as 2026-02-28T22:59:59.123Z"
+	}
+	return at, problem
+}
+
 // snapshot reads the state of the item before or after a change, which must be present if wanted, and null otherwise.
-func (r *recordReader) snapshot(value jsontext.Value, field string, c Change, wanted bool, version int64) *Item {
-	if !wanted {
-		if value.Kind() != jsontext.KindNull {
+func (r *recordReader) snapshot(change Object, name string, c Change, wanted bool, version int64) *Item {
+	value, sent := change.Get(name)
+	field := "change." + name
+	switch {
+	case wanted && value.Kind() != jsontext.KindBeginObject:
+		r.reject(field, "must be an item where the action is "+string(c.Action))
+		return nil
+	case !wanted:
+		if sent && value.Kind() != jsontext.KindNull {
 			r.reject(field, "must be null where the action is "+string(c.Action))
 		}
 		return nil
 	}
-	if value.Kind() != jsontext.KindBeginObject {
-		r.reject(field, "must be an item where the action is "+string(c.Action))
-		return nil
-	}
 	before := len(r.invalid)
-	item := r.bareItem(membersOf(value), field+".", false)
+	item := r.item(membersOf(value), field+".", false)
 	if len(r.invalid) == before && c.ItemID != 0 && item.ID != c.ItemID {
 		r.reject(field+".id", "must be "+strconv.FormatInt(c.ItemID, 10)+", the id of the change")
 	}
