@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/csv"
 	"errors"
@@ -54,37 +53,11 @@ func cellOf(value any) string {
 
 // readCSV reads an item from each row below the header.
 func readCSV(from io.Reader) source {
-	table := csv.NewReader(newRowReader(from))
-	table.ReuseRecord = true
+	rows := newRowReader(from, splitRow)
 	var header []items.Field
-	end := 0 // the line on which the last row ended
-	// row returns the next row and the line on which it begins.
-	row := func() ([]string, int, error) {
-		cells, err := table.Read()
-		var malformed *csv.ParseError
-		switch {
-		case errors.Is(err, csv.ErrFieldCount):
-			line, _ := table.FieldPos(0)
-			return nil, line, fmt.Errorf("%s, but the header has %s", amount(int64(len(cells)), "column"), amount(int64(len(header)), "column"))
-		case errors.Is(err, csv.ErrBareQuote):
-			errors.As(err, &malformed)
-			return nil, malformed.StartLine, errors.New(`a quotation mark is inside a value that is not quoted: write "say ""cheese""" for say "cheese"`)
-		case errors.As(err, &malformed):
-			return nil, malformed.StartLine, errors.New(`a quoted value does not end correctly: write "say ""cheese""" for say "cheese", and close every quotation mark`)
-		case errors.Is(err, bufio.ErrTooLong):
-			return nil, end + 1, errTooLong
-		case errors.Is(err, io.EOF):
-			return nil, 0, io.EOF
-		case err != nil:
-			return nil, 0, &readError{err}
-		}
-		line, _ := table.FieldPos(0)
-		end = line + strings.Count(strings.Join(cells, ""), "\n")
-		return cells, line, nil
-	}
 	return func() (rec items.Record, line int, err error) {
 		if header == nil {
-			cells, line, err := row()
+			cells, line, err := readCells(rows)
 			if errors.Is(err, io.EOF) {
 				return rec, 1, errors.New("the file is empty; its first line must name the columns: " + strings.Join(headings(), ","))
 			}
@@ -95,13 +68,51 @@ func readCSV(from io.Reader) source {
 				return rec, line, err
 			}
 		}
-		cells, line, err := row()
-		if err != nil {
+		cells, line, err := readCells(rows)
+		switch {
+		case err != nil:
 			return rec, line, err
+		case len(cells) != len(header):
+			return rec, line, fmt.Errorf("%s, but the header has %s", amount(int64(len(cells)), "column"), amount(int64(len(header)), "column"))
 		}
 		item, err := itemOf(header, cells)
 		return items.Record{Item: &item}, line, err
 	}
+}
+
+// readCells reads the cells of the next row.
+func readCells(rows *rowReader) (cells []string, line int, err error) {
+	row, line, err := rows.read()
+	if err != nil {
+		return nil, line, err
+	}
+	// encoding/csv removes the carriage return of a line break inside a value. The value has to be read as it was written.
+	row = bytes.ReplaceAll(bytes.TrimRight(row, "\r\n"), []byte("\r\n"), []byte("\r\r\n"))
+	cells, err = csv.NewReader(bytes.NewReader(row)).Read()
+	switch {
+	case errors.Is(err, csv.ErrBareQuote):
+		err = errors.New(`a quotation mark is inside a value that is not quoted: write "say ""cheese""" for say "cheese"`)
+	case err != nil:
+		err = errors.New(`a quoted value does not end correctly: write "say ""cheese""" for say "cheese", and close every quotation mark`)
+	}
+	return cells, line, err
+}
+
+// splitRow is a bufio.SplitFunc. A row ends at the first line break outside quotation marks.
+func splitRow(data []byte, atEOF bool) (advance int, row []byte, err error) {
+	quoted := false
+	for i, b := range data {
+		switch {
+		case b == '"':
+			quoted = !quoted
+		case b == '\n' && !quoted:
+			return i + 1, data[:i+1], nil
+		}
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
 }
 
 func readHeader(cells []string) ([]items.Field, error) {
@@ -145,55 +156,4 @@ func itemOf(header []items.Field, cells []string) (items.Item, error) {
 		members[i] = items.Member{Name: column.Name, Value: value}
 	}
 	return items.ParseItem(members)
-}
-
-// rowReader passes a CSV file on to encoding/csv, one row per Read. It limits the length of a row, because a single missing
-// quotation mark can make one of the whole file. And it doubles the carriage return of a line break inside a value:
-// encoding/csv removes one, and the value has to be read as it was written.
-type rowReader struct {
-	rows *bufio.Scanner
-	row  []byte // what is left of the current row
-}
-
-func newRowReader(from io.Reader) *rowReader {
-	rows := bufio.NewScanner(withoutBOM(from))
-	rows.Buffer(nil, maxRow)
-	rows.Split(splitRow)
-	return &rowReader{rows: rows}
-}
-
-// splitRow is a bufio.SplitFunc. A row ends at the first line break outside quotation marks.
-func splitRow(data []byte, atEOF bool) (advance int, row []byte, err error) {
-	quoted := false
-	for i, b := range data {
-		switch {
-		case b == '"':
-			quoted = !quoted
-		case b == '\n' && !quoted:
-			return i + 1, data[:i+1], nil
-		}
-	}
-	if atEOF && len(data) > 0 {
-		return len(data), data, nil
-	}
-	return 0, nil, nil
-}
-
-// Read implements io.Reader.
-func (r *rowReader) Read(p []byte) (int, error) {
-	if len(r.row) == 0 {
-		if !r.rows.Scan() {
-			if err := r.rows.Err(); err != nil {
-				return 0, err
-			}
-			return 0, io.EOF
-		}
-		r.row = bytes.ReplaceAll(r.rows.Bytes(), []byte("\r\n"), []byte("\r\r\n"))
-		if value, ends := bytes.CutSuffix(r.row, []byte("\r\r\n")); ends { // the end of the row itself
-			r.row = append(value, '\n')
-		}
-	}
-	n := copy(p, r.row)
-	r.row = r.row[n:]
-	return n, nil
 }

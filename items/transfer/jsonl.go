@@ -15,38 +15,52 @@ import (
 // than a tenth of it.
 const maxRow = 1 << 20
 
-var errTooLong = errors.New("this is longer than a megabyte, which no item is: is a quotation mark or a line break missing?")
+// rowReader reads the rows of a file: lines of JSON, or rows of CSV, which may have several lines.
+type rowReader struct {
+	scanner *bufio.Scanner
+	next    int // the line on which the next row begins
+}
 
-// withoutBOM skips the byte order mark that some editors put before UTF-8 text.
-func withoutBOM(from io.Reader) io.Reader {
-	const mark = "\xef\xbb\xbf"
+func newRowReader(from io.Reader, split bufio.SplitFunc) *rowReader {
+	const mark = "\xef\xbb\xbf" // the byte order mark that some editors put before UTF-8 text
 	buffered := bufio.NewReaderSize(from, 64<<10)
 	if start, _ := buffered.Peek(len(mark)); string(start) == mark {
 		_, _ = buffered.Discard(len(mark)) // they are in the buffer
 	}
-	return buffered
+	scanner := bufio.NewScanner(buffered)
+	scanner.Buffer(nil, maxRow)
+	scanner.Split(split)
+	return &rowReader{scanner, 1}
+}
+
+// read returns the next row that is not blank and the line on which it begins. The row is valid until
+// the next call.
+func (r *rowReader) read() (row []byte, line int, err error) {
+	for r.scanner.Scan() {
+		row, line = r.scanner.Bytes(), r.next
+		r.next += max(1, bytes.Count(row, []byte("\n")))
+		if len(bytes.TrimSpace(row)) > 0 {
+			return row, line, nil
+		}
+	}
+	switch err = r.scanner.Err(); {
+	case err == nil:
+		return nil, r.next, io.EOF
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, r.next, errors.New("this is longer than a megabyte, which no item is: is a quotation mark or a line break missing?")
+	}
+	return nil, r.next, &readError{err}
 }
 
 // readJSONL reads a record from each line that is not blank.
 func readJSONL(from io.Reader) source {
-	lines := bufio.NewScanner(withoutBOM(from))
-	lines.Buffer(nil, maxRow)
-	line := 0
-	return func() (rec items.Record, _ int, err error) {
-		for lines.Scan() {
-			line++
-			if len(bytes.TrimSpace(lines.Bytes())) > 0 {
-				rec, err = items.ParseRecord(lines.Bytes())
-				return rec, line, err
-			}
+	rows := newRowReader(from, bufio.ScanLines)
+	return func() (rec items.Record, line int, err error) {
+		row, line, err := rows.read()
+		if err == nil {
+			rec, err = items.ParseRecord(row)
 		}
-		switch err := lines.Err(); {
-		case errors.Is(err, bufio.ErrTooLong):
-			return rec, line + 1, errTooLong
-		case err != nil:
-			return rec, line, &readError{err}
-		}
-		return rec, line, io.EOF
+		return rec, line, err
 	}
 }
 
