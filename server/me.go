@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 
@@ -26,16 +25,16 @@ func me(guard *authz.Guard) gin.HandlerFunc {
 // permissionsOf returns the permissions that the principal may use, each once: those of the menu in their order, then any
 // others that the issuer granted.
 func permissionsOf(principal authz.Principal, guard *authz.Guard) []string {
-	granted := slices.Clone(principal.Permissions)
-	if !guard.RequiresPermissions() {
-		granted = append(granted, items.Permissions()...)
-	}
-	rank := func(permission string) int {
-		if i := slices.Index(items.Permissions(), permission); i >= 0 {
-			return i
+	permissions := []string{} // encodes as an empty array, never as null
+	for _, permission := range items.Permissions() {
+		if !guard.RequiresPermissions() || slices.Contains(principal.Permissions, permission) {
+			permissions = append(permissions, permission)
 		}
-		return len(items.Permissions())
 	}
-	slices.SortFunc(granted, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
-	return append([]string{}, slices.Compact(granted)...) // an empty array where there is nothing, never null
+	for _, permission := range slices.Sorted(slices.Values(principal.Permissions)) {
+		if !slices.Contains(permissions, permission) {
+			permissions = append(permissions, permission)
+		}
+	}
+	return permissions
 }

@@ -20,10 +20,10 @@ func NewLogger(out io.Writer, format string, level slog.Leveler) *slog.Logger {
 // NewBufferedLogger returns a logger for a server that runs until the context ends, and the writer that it uses. A terminal
 // gets each line at once.
 func NewBufferedLogger(ctx context.Context, out io.Writer, format string, level slog.Leveler) (*slog.Logger, *LogWriter) {
-	writer, terminal := newLogWriter(out), isTerminal(out)
-	if terminal {
-		writer.WriteThrough()
-	}
+	terminal := isTerminal(out)
+	writer := &LogWriter{to: out, direct: terminal}
+	writer.timer = time.AfterFunc(time.Hour, func() { _ = writer.Flush() })
+	writer.timer.Stop()
 	context.AfterFunc(ctx, writer.WriteThrough)
 	return slog.New(flushingHandler{newLogHandler(writer, format, level, terminal), writer}), writer
 }
@@ -58,13 +58,6 @@ type LogWriter struct {
 	written time.Time // the last time
 	timer   *time.Timer
 	direct  bool
-}
-
-func newLogWriter(to io.Writer) *LogWriter {
-	w := &LogWriter{to: to}
-	w.timer = time.AfterFunc(time.Hour, func() { _ = w.Flush() })
-	w.timer.Stop()
-	return w
 }
 
 // Write implements io.Writer.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -24,7 +23,7 @@ type otlpClient struct {
 	metrics *Metrics
 	log     *slog.Logger
 
-	mu     sync.Mutex
+	// The SDK makes one export at a time, so these need no lock.
 	warned time.Time
 	lost   int // since the last warning
 }
@@ -67,12 +66,16 @@ func (c *otlpClient) UploadTraces(ctx context.Context, spans []*tracepb.Resource
 			n += len(scope.GetSpans())
 		}
 	}
+	outcome := "sent"
 	if err := c.post(ctx, spans); err != nil {
-		c.metrics.Spans.WithLabelValues("lost").Add(float64(n))
-		c.warn(err, n)
-		return nil
+		outcome = "lost"
+		c.lost += n
+		if time.Since(c.warned) >= warnEvery {
+			c.log.Warn("traces: the collector does not take spans", "url", c.url, "error", err, "spans_lost", c.lost)
+			c.warned, c.lost = time.Now(), 0
+		}
 	}
-	c.metrics.Spans.WithLabelValues("sent").Add(float64(n))
+	c.metrics.Spans.WithLabelValues(outcome).Add(float64(n))
 	return nil
 }
 
@@ -100,15 +103,4 @@ func (c *otlpClient) post(ctx context.Context, spans []*tracepb.ResourceSpans) e
 		return fmt.Errorf("the collector answered %s", response.Status)
 	}
 	return nil
-}
-
-func (c *otlpClient) warn(err error, lost int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lost += lost
-	if time.Since(c.warned) < warnEvery {
-		return
-	}
-	c.log.Warn("traces: the collector does not take spans", "url", c.url, "error", err, "spans_lost", c.lost)
-	c.warned, c.lost = time.Now(), 0
 }
