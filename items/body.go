@@ -91,25 +91,24 @@ func DecodeInput(body []byte) (*Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	item, wrapped := object.Get("item")
-	if !wrapped {
-		in := NewInput("")
-		in.addAll(object)
-		return in, nil
-	}
-	if item.Kind() != jsontext.KindBeginObject {
-		return nil, &ValidationError{
-			Detail: "The item is not a JSON object.",
-			Fields: []FieldError{{Field: "item", Message: "must be an object"}},
+	in, members := NewInput(""), object
+	if item, wrapped := object.Get("item"); wrapped {
+		if item.Kind() != jsontext.KindBeginObject {
+			return nil, &ValidationError{
+				Detail: "The item is not a JSON object.",
+				Fields: []FieldError{{Field: "item", Message: "must be an object"}},
+			}
+		}
+		in, members = NewInput("item."), membersOf(item)
+		for _, m := range object {
+			if m.Name != "item" {
+				in.unknown = append(in.unknown, shorten(m.Name))
+			}
 		}
 	}
-	in := NewInput("item.")
-	for _, m := range object {
-		if m.Name != "item" {
-			in.unknown = append(in.unknown, shorten(m.Name))
-		}
+	for _, m := range members {
+		in.Add(m.Name, m.Value)
 	}
-	in.addAll(membersOf(item))
 	return in, nil
 }
 

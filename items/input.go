@@ -29,7 +29,7 @@ type Input struct {
 
 // NewInput returns an input without any field. The names of fields in messages begin with prefix.
 func NewInput(prefix string) *Input {
-	return &Input{prefix: prefix, values: map[string]any{}, typeErrors: map[string]string{}}
+	return &Input{prefix: prefix, values: map[string]any{}, typeErrors: map[string]string{}, describe: map[string]string{}}
 }
 
 // Add takes one member of the JSON object.
@@ -59,22 +59,11 @@ func (in *Input) Add(name string, value jsontext.Value) {
 	}
 }
 
-func (in *Input) addAll(object Object) {
-	for _, m := range object {
-		in.Add(m.Name, m.Value)
-	}
-}
-
 // Reject records that a field cannot be used. The message completes a sentence that begins with the field's name.
 func (in *Input) Reject(name, message string) { in.typeErrors[name] = message }
 
 // Describe replaces the message about a number of the wrong type or size, for a contract that writes it in another form.
-func (in *Input) Describe(name, message string) {
-	if in.describe == nil {
-		in.describe = map[string]string{}
-	}
-	in.describe[name] = message
-}
+func (in *Input) Describe(name, message string) { in.describe[name] = message }
 
 // ReplaceOnly limits a replacement to these fields. Other fields of the item change only if they were sent, so that a client
 // never erases a field that its contract does not have.

@@ -18,7 +18,7 @@ var undecomposed = strings.NewReplacer("ø", "o", "ł", "l", "đ", "d", "ð", "d
 // Fold removes differences of case, accents and width, so that a search for CREME BRULEE finds crème brûlée. Both engines
 // store folded text and compare it byte by byte, because their own rules for text differ.
 func Fold(text string) string {
-	if isASCII(text) {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return strings.ToLower(text)
 	}
 	folder := folders.Get().(transform.Transformer) //nolint:forcetypeassert // nothing else is put in
@@ -34,15 +34,6 @@ func Fold(text string) string {
 var folders = sync.Pool{New: func() any {
 	return transform.Chain(cases.Fold(), norm.NFKD, runes.Remove(runes.In(unicode.Mn)), norm.NFC)
 }}
-
-func isASCII(text string) bool {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
 
 // maxSortKey limits the text in an index, in bytes: folding can make a text many times longer, and engines limit the size
 // of index entries.

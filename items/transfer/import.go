@@ -61,6 +61,9 @@ func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File
 // io.EOF after the last record.
 type source func() (rec items.Record, line int, err error)
 
+// errUnreadable says that reading the file failed, regardless of its content.
+var errUnreadable = errors.New("cannot be read")
+
 // row is what a source returns.
 type row struct {
 	rec  items.Record
@@ -73,7 +76,7 @@ type importer struct {
 	replace bool
 	moved   func(Count)
 	count   Count
-	lines   lines
+	lines   [10_000]int // where the last records begin: a store may report a record some thousand records later
 }
 
 func (in *importer) record(r row) (items.Record, error) {
@@ -88,7 +91,7 @@ func (in *importer) record(r row) (items.Record, error) {
 	case rec.Item != nil && in.count.Changes > 0:
 		return rec, in.at(line, errors.New("an item comes after a change: put all items first"))
 	}
-	in.lines.add(line)
+	in.lines[int(in.count.Items+in.count.Changes)%len(in.lines)] = line
 	in.count.add(rec, in.moved)
 	return rec, nil
 }
@@ -96,10 +99,9 @@ func (in *importer) record(r row) (items.Record, error) {
 // at adds the name of the file and the line to an error.
 func (in *importer) at(line int, err error) error {
 	var invalid *items.ValidationError
-	var unreadable *readError
 	switch {
-	case errors.As(err, &unreadable):
-		return fmt.Errorf("%s cannot be read: %w", in.file.Name, unreadable.err)
+	case errors.Is(err, errUnreadable):
+		return fmt.Errorf("%s %w", in.file.Name, err)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("%s line %d: %s", in.file.Name, line, sentence(invalid))
 	}
@@ -122,34 +124,15 @@ func sentence(invalid *items.ValidationError) string {
 func (in *importer) explain(err error) error {
 	var refused *items.RecordError
 	switch {
-	case errors.As(err, &refused) && errors.Is(err, items.ErrExists) && in.replace:
-		return in.at(in.lines.of(refused.Index), errors.New(
-			"this id, or this change of it, is in the file twice (items without an id get the next free one: put them last)"))
 	case errors.As(err, &refused) && errors.Is(err, items.ErrExists):
-		return in.at(in.lines.of(refused.Index), errors.New(
-			"this id is or was on the menu, or is in the file twice: leave the id out to add a new item, "+
-				"or import with --replace to remove what is there"))
+		message := "this id is or was on the menu, or is in the file twice: leave the id out to add a new item, " +
+			"or import with --replace to remove what is there"
+		if in.replace {
+			message = "this id, or this change of it, is in the file twice (items without an id get the next free one: put them last)"
+		}
+		return in.at(in.lines[refused.Index%len(in.lines)], errors.New(message))
 	case errors.Is(err, items.ErrBadHistory):
 		return fmt.Errorf(`%s: %w: export with history, or remove "version" from the items to begin a new history`, in.file.Name, err)
 	}
 	return err
 }
-
-// lines remembers on which lines the last records begin. A store may report a record some thousand records later.
-type lines struct {
-	ring  [10_000]int
-	count int
-}
-
-func (l *lines) add(line int) {
-	l.ring[l.count%len(l.ring)] = line
-	l.count++
-}
-
-// of returns the line of one of the last records.
-func (l *lines) of(index int) int { return l.ring[index%len(l.ring)] }
-
-// readError says that reading the file failed, whatever its content.
-type readError struct{ err error }
-
-func (e *readError) Error() string { return e.err.Error() }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/go-json-experiment/json"
@@ -49,7 +50,7 @@ func (r *rowReader) read() (row []byte, line int, err error) {
 	case errors.Is(err, bufio.ErrTooLong):
 		return nil, r.next, errors.New("this is longer than a megabyte, which no item is: is a quotation mark or a line break missing?")
 	}
-	return nil, r.next, &readError{err}
+	return nil, r.next, fmt.Errorf("%w: %w", errUnreadable, err)
 }
 
 // readJSONL reads a record from each line that is not blank.
