@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -194,11 +193,11 @@ func (f *ChangeFeed) moveTo(now items.Feed) {
 
 // newEvents turns changes into events, or reports a reset if one of them means that many items have changed.
 func newEvents(feed string, changes []items.Change) (events []*Event, reset bool, err error) {
-	if slices.ContainsFunc(changes, func(c items.Change) bool { return c.ItemID == 0 }) {
-		return nil, true, nil
-	}
 	events = make([]*Event, len(changes))
 	for i, change := range changes {
+		if change.ItemID == 0 {
+			return nil, true, nil
+		}
 		if events[i], err = newEvent(feed, change); err != nil {
 			return nil, false, err
 		}

@@ -109,7 +109,7 @@ func (s *Subscription) reset(position items.Feed) []*Event {
 	return []*Event{e}
 }
 
-// catchUp returns missed events from the store. If there are none, the subscriber continues with those in memory.
+// catchUp returns missed events from the store. Without missed events, the subscriber continues with the events in memory.
 func (s *Subscription) catchUp(ctx context.Context, position items.Feed) ([]*Event, error) {
 	f := s.feed
 	select {
