@@ -289,8 +289,8 @@ func TestBrokenBuilds(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(fstest.MapFS){
 		"no slot for the data": func(files fstest.MapFS) { files["index.html"] = &fstest.MapFile{Data: []byte("<p>")} },
-		"no brotli":             func(files fstest.MapFS) { delete(files, "assets/index-abc.js.br") },
-		"an unknown type":       func(files fstest.MapFS) { files["assets/a.exe.gz"] = &fstest.MapFile{} },
+		"no brotli":            func(files fstest.MapFS) { delete(files, "assets/index-abc.js.br") },
+		"an unknown type":      func(files fstest.MapFS) { files["assets/a.exe.gz"] = &fstest.MapFile{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
