@@ -59,7 +59,11 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.log.Info("signed in", "user", u.Login)
-	p.grantCode(w, r, req, p.startSession(w, r, u))
+	// The session replaces the browser's old one. Its id is new, so that no other page can have planted it.
+	p.sessions.take(sessionID(r))
+	s := &session{user: u}
+	p.setCookie(w, p.sessions.add(s), sessionLifetime)
+	p.grantCode(w, r, req, s)
 }
 
 // authorizationRequest checks the query. If it is not valid, it sends the error response and returns nil.

@@ -3,7 +3,6 @@ package devidp
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"fmt"
 	"net/http"
 	"sync"
 
@@ -20,23 +19,23 @@ type keyring struct {
 	public []jose.JSONWebKey // newest first
 }
 
-// rotate generates a new signing key and returns its id.
-func (k *keyring) rotate() (kid string, err error) {
+// rotate generates a new signing key and returns its id. It panics on an error, which only a mistake in this code causes.
+func (k *keyring) rotate() (kid string) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		return "", fmt.Errorf("devidp: generating a signing key: %w", err)
+		panic(err)
 	}
 	key := jose.JSONWebKey{Key: private, KeyID: randomString(), Algorithm: string(jose.RS256), Use: "sig"}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, new(jose.SignerOptions).WithType("JWT"))
 	if err != nil {
-		return "", fmt.Errorf("devidp: creating a signer: %w", err)
+		panic(err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.signer = signer
 	k.public = append([]jose.JSONWebKey{key.Public()}, k.public...) // a new array: readers may use the old one
 	k.public = k.public[:min(len(k.public), maxKeys)]
-	return key.KeyID, nil
+	return key.KeyID
 }
 
 // current returns the signer and the public keys, newest first.
@@ -56,16 +55,6 @@ func (k *keyring) sign(c claims) string {
 	return token
 }
 
-// verify checks a token's signature and reads its claims, but does not validate them.
-func (k *keyring) verify(token string, claims ...any) error {
-	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil {
-		return err
-	}
-	_, public := k.current()
-	return parsed.Claims(public, claims...)
-}
-
 func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-cache")
 	_, public := p.keys.current()
@@ -74,12 +63,7 @@ func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 
 // rotate generates a new signing key, on request of anyone on this machine.
 func (p *Provider) rotate(w http.ResponseWriter, _ *http.Request) {
-	kid, err := p.keys.rotate()
-	if err != nil {
-		p.log.Error("key rotation failed", "error", err)
-		p.errorPage(w, http.StatusInternalServerError, "The provider could not generate a new signing key. The old one stays in use.")
-		return
-	}
+	kid := p.keys.rotate()
 	p.log.Info("signing key rotated", "kid", kid)
 	w.Header().Set("Cache-Control", "no-store")
 	p.writeJSON(w, http.StatusOK, map[string]string{"kid": kid})

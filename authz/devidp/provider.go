@@ -50,26 +50,21 @@ type Provider struct {
 	sessions *store[*session] // by the session cookie
 	codes    *store[code]     // unused authorization codes
 	refresh  *store[grant]    // by refresh token
+	access   *store[grant]    // by access token, for userinfo
 }
 
-// New returns a provider with a new signing key, or an error that names every invalid option.
+// New returns a provider with a new signing key.
 func New(o Options) (*Provider, error) {
 	issuer, err := url.Parse(o.Issuer)
-	if err != nil || issuer.Scheme != "http" && issuer.Scheme != "https" || issuer.Hostname() == "" ||
-		o.Issuer != issuer.Scheme+"://"+issuer.Host+"/" {
-		err = fmt.Errorf("devidp: Issuer %q is not of the form http://host:port/", o.Issuer)
-	}
-	if o.ClientID == "" {
-		err = errors.Join(err, errors.New("devidp: ClientID is empty"))
-	}
-	if len(o.Audiences) == 0 || slices.Contains(o.Audiences, "") {
-		err = errors.Join(err, errors.New("devidp: Audiences is empty or contains an empty name"))
-	}
-	if o.TokenLifetime != 0 && o.TokenLifetime < time.Second {
-		err = errors.Join(err, errors.New("devidp: TokenLifetime is less than a second"))
-	}
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil || issuer.Scheme != "http" && issuer.Scheme != "https" || issuer.Hostname() == "" || o.Issuer != originOf(issuer)+"/":
+		return nil, fmt.Errorf("devidp: Issuer %q is not of the form http://host:port/", o.Issuer)
+	case o.ClientID == "":
+		return nil, errors.New("devidp: ClientID is empty")
+	case len(o.Audiences) == 0 || slices.Contains(o.Audiences, ""):
+		return nil, errors.New("devidp: Audiences is empty or contains an empty name")
+	case o.TokenLifetime != 0 && o.TokenLifetime < time.Second:
+		return nil, errors.New("devidp: TokenLifetime is less than a second")
 	}
 	o.Permissions = append([]string{}, o.Permissions...) // never nil: an empty list is [] in a token
 	o.TokenLifetime = cmp.Or(o.TokenLifetime, defaultTokenLifetime)
@@ -81,10 +76,11 @@ func New(o Options) (*Provider, error) {
 		sessions: newStore[*session](sessionLifetime),
 		codes:    newStore[code](codeLifetime),
 		refresh:  newStore[grant](refreshLifetime),
+		access:   newStore[grant](o.TokenLifetime),
 	}
 	p.mux = p.routes()
-	_, err = p.keys.rotate()
-	return p, err
+	p.keys.rotate()
+	return p, nil
 }
 
 func (p *Provider) routes() *http.ServeMux {
@@ -129,12 +125,10 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // isOwnHost reports whether a Host header names the issuer, or this machine at the issuer's port.
 func (p *Provider) isOwnHost(host string) bool {
-	host, port := strings.ToLower(host), p.issuer.Port()
-	if standard := map[string]string{"http": "80", "https": "443"}[p.issuer.Scheme]; port == "" || port == standard {
-		host, port = strings.TrimSuffix(host, ":"+standard), "" // clients leave the standard port out
-	}
-	name := strings.TrimSuffix(host, ":"+port)
-	return (name != host) == (port != "") && slices.Contains([]string{p.issuer.Hostname(), "localhost", "127.0.0.1", "[::1]"}, name)
+	standard := map[string]string{"http": "80", "https": "443"}[p.issuer.Scheme] // clients leave the standard port out
+	u, err := url.Parse(p.issuer.Scheme + "://" + strings.ToLower(host))
+	return err == nil && cmp.Or(u.Port(), standard) == cmp.Or(p.issuer.Port(), standard) &&
+		slices.Contains([]string{p.issuer.Hostname(), "localhost", "127.0.0.1", "::1"}, u.Hostname())
 }
 
 // allowCrossOrigin sets the CORS headers of the endpoints that a single-page application calls. Every origin may read the

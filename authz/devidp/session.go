@@ -30,14 +30,6 @@ func sessionID(r *http.Request) string {
 	return c.Value
 }
 
-// startSession replaces the browser's session. Its id is new, so that no other page can have planted it.
-func (p *Provider) startSession(w http.ResponseWriter, r *http.Request, u *user) *session {
-	p.sessions.take(sessionID(r))
-	s := &session{user: u}
-	p.setCookie(w, p.sessions.add(s), sessionLifetime)
-	return s
-}
-
 // setCookie sets the session cookie. Scripts cannot read it. Lax is enough for the silent login in a frame: an application
 // on another port of localhost is another origin, but the same site.
 func (p *Provider) setCookie(w http.ResponseWriter, value string, lifetime time.Duration) {
@@ -139,11 +131,15 @@ func newStore[V any](lifetime time.Duration) *store[V] {
 	return &store[V]{lifetime, entries}
 }
 
-// add stores a value and returns its key.
+// add stores a value under a new key and returns the key.
 func (s *store[V]) add(value V) string {
 	key := randomString()
-	s.entries.Add(key, entry[V]{value, time.Now().Add(s.lifetime)})
+	s.put(key, value)
 	return key
+}
+
+func (s *store[V]) put(key string, value V) {
+	s.entries.Add(key, entry[V]{value, time.Now().Add(s.lifetime)})
 }
 
 // get returns the value under a key, unless it has expired.
