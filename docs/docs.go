@@ -34,7 +34,7 @@ type Module struct {
 	provider *provider
 	index    content
 	callback content
-	assets   map[string]asset
+	assets   map[string]gin.HandlerFunc
 }
 
 // NewModule returns the document and the page for an identity provider.
@@ -42,7 +42,7 @@ func NewModule(settings Settings) *Module {
 	return &Module{
 		provider: newProvider(settings.Issuer),
 		index:    newIndex(settings),
-		callback: newContent("text/html; charset=utf-8", mustRead(page, "page/callback.html")),
+		callback: newContent("text/html; charset=utf-8", must(page.ReadFile("page/callback.html"))),
 		assets:   newAssets(),
 	}
 }
@@ -54,8 +54,8 @@ func (m *Module) Mount(public gin.IRouter) {
 		public.Handle(method, "/openapi.json", func(c *gin.Context) { m.provider.document(c.Request.Context()).json().serve(c) })
 		public.Handle(method, "/docs", m.serveIndex)
 		public.Handle(method, "/docs/callback", m.serveCallback)
-		for name, asset := range m.assets {
-			public.Handle(method, "/docs/assets/"+name, asset.serve)
+		for name, serve := range m.assets {
+			public.Handle(method, "/docs/assets/"+name, serve)
 		}
 	}
 }

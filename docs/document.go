@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -12,34 +13,25 @@ import (
 // document is the OpenAPI document with the endpoints of an identity provider. It is rendered at the first request.
 type document struct {
 	endpoints  endpoints
+	expires    time.Time // when to ask the provider again. Zero means never, because the metadata does not change.
 	yaml, json func() content
 }
 
 // newDocument replaces the endpoints of the development provider, which openapi.yaml contains.
 func newDocument(e endpoints) *document {
-	text := sync.OnceValue(func() []byte {
-		return []byte(strings.NewReplacer(
-			"http://localhost:7001/authorize", e.Authorization,
-			"http://localhost:7001/oauth/token", e.Token,
-		).Replace(OpenAPI))
-	})
+	text := []byte(strings.NewReplacer(
+		"http://localhost:7001/authorize", e.Authorization,
+		"http://localhost:7001/oauth/token", e.Token,
+	).Replace(OpenAPI))
 	return &document{
 		endpoints: e,
-		yaml:      sync.OnceValue(func() content { return newContent("application/yaml", text()) }),
-		json:      sync.OnceValue(func() content { return newContent("application/json", mustConvertToJSON(text())) }),
+		yaml:      sync.OnceValue(func() content { return newContent("application/yaml", text) }),
+		json: sync.OnceValue(func() content {
+			var compact bytes.Buffer // has the order of the YAML, which is the order for readers
+			err := json.Compact(&compact, must(yaml.YAMLToJSON(text)))
+			return newContent("application/json", must(compact.Bytes(), err))
+		}),
 	}
 }
 
-// mustConvertToJSON keeps the order of the YAML, which is the order for readers. It cannot fail outside of tests: the
-// document is part of the program.
-func mustConvertToJSON(text []byte) []byte {
-	var compact bytes.Buffer
-	converted, err := yaml.YAMLToJSON(text)
-	if err == nil {
-		err = json.Compact(&compact, converted)
-	}
-	if err != nil {
-		panic("docs: openapi.yaml: " + err.Error())
-	}
-	return compact.Bytes()
-}
+func (d *document) isFresh() bool { return d.expires.IsZero() || time.Now().Before(d.expires) }

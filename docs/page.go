@@ -21,18 +21,15 @@ var page embed.FS
 
 func newIndex(settings Settings) content {
 	// This encoder escapes the characters that would end the script element around the settings.
-	bootstrap, err := json.Marshal(map[string]string{"clientId": settings.ClientID, "audience": settings.Audience})
-	if err != nil {
-		panic(err) // impossible: strings can be encoded
-	}
-	html := bytes.Replace(mustRead(page, "page/index.html"), []byte("{}"), bootstrap, 1)
+	bootstrap := must(json.Marshal(map[string]string{"clientId": settings.ClientID, "audience": settings.Audience}))
+	html := bytes.Replace(must(page.ReadFile("page/index.html")), []byte("{}"), bootstrap, 1)
 	return newContent("text/html; charset=utf-8", html)
 }
 
 // serveIndex responds with the page. It loads nothing from elsewhere, and calls only this API and the provider's token
 // endpoint.
 func (m *Module) serveIndex(c *gin.Context) {
-	token := m.provider.document(c.Request.Context()).endpoints.tokenOrigin()
+	token := originOf(m.provider.document(c.Request.Context()).endpoints.Token)
 	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
 		"connect-src 'self' "+token+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	m.index.serve(c)
@@ -44,23 +41,31 @@ func (m *Module) serveCallback(c *gin.Context) {
 	m.callback.serve(c)
 }
 
-// asset is a file of the page. It is read at the first request and then kept, so that no later request copies or
-// compresses it. Most processes serve no assets.
-type asset struct {
-	identity func() content
-	gzip     func() content // nil if the file is not compressed
-}
-
-func newAssets() map[string]asset {
+// newAssets returns the handlers of the page's files. A file is read at the first request and then kept, so that no later
+// request copies or unzips it. Most processes serve no assets.
+func newAssets() map[string]gin.HandlerFunc {
 	const script, style = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
-	plain := func(files fs.FS, name, mediaType string) asset {
-		return asset{identity: sync.OnceValue(func() content { return newContent(mediaType, mustRead(files, name)) })}
+	plain := func(files fs.FS, name, mediaType string) gin.HandlerFunc {
+		file := sync.OnceValue(func() content { return newContent(mediaType, must(fs.ReadFile(files, name))) })
+		return func(c *gin.Context) { file().serve(c) }
 	}
-	compressed := func(name, mediaType string) asset {
-		zipped := sync.OnceValue(func() content { return newContent(mediaType, mustRead(swaggerui.FS, name)) })
-		return asset{gzip: zipped, identity: sync.OnceValue(func() content { return newContent(mediaType, mustUnzip(zipped().body)) })}
+	compressed := func(name, mediaType string) gin.HandlerFunc {
+		zipped := plain(swaggerui.FS, name, mediaType)
+		unzipped := sync.OnceValue(func() content {
+			reader := must(gzip.NewReader(bytes.NewReader(must(fs.ReadFile(swaggerui.FS, name)))))
+			return newContent(mediaType, must(io.ReadAll(reader)))
+		})
+		return func(c *gin.Context) {
+			c.Header("Vary", "Accept-Encoding")
+			if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+				c.Header("Content-Encoding", "gzip")
+				zipped(c)
+				return
+			}
+			unzipped().serve(c)
+		}
 	}
-	return map[string]asset{
+	return map[string]gin.HandlerFunc{
 		"init.js":              plain(page, "page/init.js", script),
 		"callback.js":          plain(page, "page/callback.js", script),
 		"page.css":             plain(page, "page/page.css", style),
@@ -70,33 +75,10 @@ func newAssets() map[string]asset {
 	}
 }
 
-func (a asset) serve(c *gin.Context) {
-	body := a.identity
-	if a.gzip != nil {
-		c.Header("Vary", "Accept-Encoding")
-		if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
-			c.Header("Content-Encoding", "gzip")
-			body = a.gzip
-		}
-	}
-	body().serve(c)
-}
-
-func mustRead(files fs.FS, name string) []byte {
-	body, err := fs.ReadFile(files, name)
+// must returns a value made from the embedded files. It cannot fail outside of tests: the files are part of the program.
+func must[T any](value T, err error) T {
 	if err != nil {
-		panic("docs: " + err.Error()) // impossible: the file is embedded
+		panic("docs: " + err.Error())
 	}
-	return body
-}
-
-func mustUnzip(zipped []byte) (body []byte) {
-	reader, err := gzip.NewReader(bytes.NewReader(zipped))
-	if err == nil {
-		body, err = io.ReadAll(reader)
-	}
-	if err != nil {
-		panic("docs: " + err.Error()) // impossible: the file is embedded
-	}
-	return body
+	return value
 }

@@ -33,23 +33,16 @@ type provider struct {
 	issuer string
 	client *http.Client
 	calls  singleflight.Group
-	latest atomic.Pointer[discovery]
+	latest atomic.Pointer[document]
 }
-
-// discovery is the result of asking the provider for its metadata.
-type discovery struct {
-	document *document
-	expires  time.Time // zero: never, because the metadata does not change
-}
-
-func (d *discovery) isFresh() bool { return d.expires.IsZero() || time.Now().Before(d.expires) }
 
 func newProvider(issuer string) *provider {
 	// A redirect could lead to the metadata of another issuer.
 	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	p := &provider{issuer: issuer, client: &http.Client{Timeout: discoveryTimeout, CheckRedirect: noRedirect}}
-	auth0 := endpoints{Authorization: issuer + "authorize", Token: issuer + "oauth/token"}
-	p.latest.Store(&discovery{newDocument(auth0), time.Now()})
+	auth0 := newDocument(endpoints{Authorization: issuer + "authorize", Token: issuer + "oauth/token"})
+	auth0.expires = time.Now()
+	p.latest.Store(auth0)
 	return p
 }
 
@@ -58,25 +51,27 @@ func newProvider(issuer string) *provider {
 // requests share one call, and each waits for it no longer than its own context allows.
 func (p *provider) document(ctx context.Context) *document {
 	if latest := p.latest.Load(); latest.isFresh() {
-		return latest.document
+		return latest
 	}
 	call := p.calls.DoChan("", func() (any, error) {
 		latest := p.latest.Load()
 		if latest.isFresh() {
 			return nil, nil
 		}
-		next := &discovery{latest.document, time.Now().Add(discoveryPause)}
+		next := *latest
 		if found, err := p.discover(context.WithoutCancel(ctx)); err == nil {
-			next = &discovery{document: newDocument(found)}
+			next = *newDocument(found)
+		} else {
+			next.expires = time.Now().Add(discoveryPause)
 		}
-		p.latest.Store(next)
+		p.latest.Store(&next)
 		return nil, nil
 	})
 	select {
 	case <-call:
 	case <-ctx.Done():
 	}
-	return p.latest.Load().document
+	return p.latest.Load()
 }
 
 func (p *provider) discover(ctx context.Context) (endpoints, error) {
@@ -100,23 +95,18 @@ func (p *provider) discover(ctx context.Context) (endpoints, error) {
 		return endpoints{}, err
 	}
 	// Section 4.3: a client must not use the metadata of another issuer.
-	if metadata.Issuer != p.issuer || !isEndpoint(metadata.Authorization) || !isEndpoint(metadata.Token) {
+	if metadata.Issuer != p.issuer || originOf(metadata.Authorization) == "" || originOf(metadata.Token) == "" {
 		return endpoints{}, fmt.Errorf("invalid metadata of issuer %q", metadata.Issuer)
 	}
 	return metadata.endpoints, nil
 }
 
-// isEndpoint accepts only plain URLs, because endpoints become part of the document and of the page's policy.
-func isEndpoint(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil &&
-		!strings.ContainsAny(s, " \t\r\n\"'<>;,`\\#{}|^")
-}
-
-// tokenOrigin returns the origin of the token endpoint, or "" if that is not a valid endpoint.
-func (e endpoints) tokenOrigin() string {
-	u, err := url.Parse(e.Token)
-	if err != nil || !isEndpoint(e.Token) {
+// originOf returns the origin of an endpoint, or "" if the endpoint is not a plain URL: endpoints become part of the
+// document and of the page's policy.
+func originOf(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
+		strings.ContainsAny(endpoint, " \t\r\n\"'<>;,`\\#{}|^") {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
