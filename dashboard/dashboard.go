@@ -41,7 +41,7 @@ type Options struct {
 type Dashboard struct {
 	options Options
 	policy  string
-	page    *page
+	page    page
 	assets  []asset
 }
 

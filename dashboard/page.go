@@ -16,8 +16,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// page is the HTML before and after the data that the application starts with.
-type page struct{ before, after []byte }
+// page is the HTML, with a slot for the data that the application starts with.
+type page []byte
 
 // The element in which the build leaves room for the data. It is not a script, so the policy on scripts does not apply.
 const (
@@ -31,19 +31,15 @@ const (
 var notBuilt []byte
 
 // readPage returns the page of a build, or one that explains how to build it.
-func readPage(built fs.FS) (*page, error) {
+func readPage(built fs.FS) (page, error) {
 	html, err := fs.ReadFile(built, "index.html")
-	if errors.Is(err, fs.ErrNotExist) {
-		return &page{before: notBuilt}, nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return notBuilt, nil
+	case err == nil && !bytes.Contains(html, []byte(slotStart+"null"+slotEnd)):
+		err = errors.New("dashboard: the built index.html has no slot for the data; run make dashboard")
 	}
-	if err != nil {
-		return nil, err
-	}
-	before, after, found := bytes.Cut(html, []byte(slotStart+"null"+slotEnd))
-	if !found {
-		return nil, errors.New("dashboard: the built index.html has no slot for the data; run make dashboard")
-	}
-	return &page{before: append(before, slotStart...), after: append([]byte(slotEnd), after...)}, nil
+	return html, err
 }
 
 // bootstrap is the data that the application starts with.
@@ -55,14 +51,11 @@ type bootstrap struct {
 	Item any `json:"item"`
 }
 
-// render returns the page with the data in it.
-func (p *page) render(data bootstrap) ([]byte, error) {
-	if p.after == nil {
-		return p.before, nil
-	}
+// render returns the page with the data in its slot, if it has one.
+func (p page) render(data bootstrap) ([]byte, error) {
 	// The encoder writes <, > and & as \u003c, \u003e and \u0026, so no text of an item can end the element.
 	encoded, err := json.Marshal(data)
-	return bytes.Join([][]byte{p.before, encoded, p.after}, nil), err
+	return bytes.Replace(p, []byte(slotStart+"null"), append([]byte(slotStart), encoded...), 1), err
 }
 
 func (d *Dashboard) serveMenu(c *gin.Context) {
