@@ -31,27 +31,40 @@ func optional[T any](parse func(string) (T, error)) func(string) (T, error) {
 	}
 }
 
-func boolean(text string) (bool, error) {
-	b, err := strconv.ParseBool(text)
-	if err != nil {
-		return false, fmt.Errorf("must be true or false, not %q", text)
+// must returns parse with an error that says what the text must be.
+func must[T any](be string, parse func(string) (T, error)) func(string) (T, error) {
+	return func(text string) (T, error) {
+		value, err := parse(text)
+		if err != nil {
+			err = fmt.Errorf("must be %s, not %q", be, text)
+		}
+		return value, err
 	}
-	return b, nil
 }
 
-func number(bits int, must string) func(string) (int, error) {
+func number(bits int) func(string) (int, error) {
 	return func(text string) (int, error) {
 		n, err := strconv.ParseUint(text, 10, bits)
-		if err != nil {
-			return 0, fmt.Errorf("must be %s, not %q", must, text)
-		}
-		return int(n), nil
+		return int(n), err //nolint:gosec // the caller's bits fit into an int
 	}
 }
 
 var (
-	port  = number(16, "a port number from 0 to 65535")
-	count = number(31, "a whole number, or 0 for no limit")
+	boolean   = must("true or false", strconv.ParseBool)
+	port      = must("a port number from 0 to 65535", number(16))
+	count     = must("a whole number, or 0 for no limit", number(31))
+	host      = must("an IP address or a host name without a port", hostName)
+	address   = must("host:port, such as 127.0.0.1:9090", hostAndPort)
+	logFormat = must("text, json or empty", func(text string) (format string, err error) {
+		if format = strings.ToLower(text); format != "text" && format != "json" {
+			err = errors.New("unknown format")
+		}
+		return format, err
+	})
+	logLevel = must("debug, info, warn or error", func(text string) (level slog.Level, err error) {
+		err = level.UnmarshalText([]byte(text))
+		return level, err
+	})
 )
 
 func duration(least, most time.Duration) func(string) (time.Duration, error) {
@@ -67,23 +80,6 @@ func duration(least, most time.Duration) func(string) (time.Duration, error) {
 	}
 }
 
-func oneOf[T any](names string, values map[string]T) func(string) (T, error) {
-	return func(text string) (T, error) {
-		value, ok := values[strings.ToLower(text)]
-		if !ok {
-			return value, fmt.Errorf("must be %s, not %q", names, text)
-		}
-		return value, nil
-	}
-}
-
-var (
-	logLevel = oneOf("debug, info, warn or error", map[string]slog.Level{
-		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
-	})
-	logFormat = oneOf("text, json or empty", map[string]string{"text": "text", "json": "json"})
-)
-
 // list splits at commas and ignores empty parts, but not all of them.
 func list(text string) (parts []string, err error) {
 	for part := range strings.SplitSeq(text, ",") {
@@ -97,24 +93,22 @@ func list(text string) (parts []string, err error) {
 	return parts, nil
 }
 
-// host accepts an IP address, with or without brackets, or a host name.
-func host(text string) (string, error) {
+// hostName accepts an IP address, with or without brackets, or a host name.
+func hostName(text string) (string, error) {
 	host := strings.Trim(text, "[]")
-	if _, err := netip.ParseAddr(host); err != nil && strings.ContainsAny(host, ":/ \t@") {
-		return "", fmt.Errorf("must be an IP address or a host name without a port, not %q", text)
+	_, err := netip.ParseAddr(host)
+	if err != nil && !strings.ContainsAny(host, ":/ \t@") {
+		err = nil
 	}
-	return host, nil
+	return host, err
 }
 
-func address(text string) (string, error) {
+func hostAndPort(text string) (string, error) {
 	_, number, err := net.SplitHostPort(text)
 	if err == nil {
 		_, err = port(number)
 	}
-	if err != nil {
-		return "", fmt.Errorf("must be host:port, such as 127.0.0.1:9090, not %q", text)
-	}
-	return text, nil
+	return text, err
 }
 
 func networks(text string) (networks []netip.Prefix, err error) {
@@ -140,8 +134,8 @@ func origins(text string) ([]string, error) {
 	}
 	for i, part := range origins {
 		part = strings.TrimSuffix(part, "/")
-		u, err := url.Parse(part)
-		if err != nil || !isWebURL(u) || strings.Contains(u.Host, "*") || part != u.Scheme+"://"+u.Host {
+		u, err := webURL(part)
+		if err != nil || strings.Contains(u.Host, "*") || part != u.Scheme+"://"+u.Host {
 			return nil, fmt.Errorf("must be only *, or origins such as https://menu.example.com separated by commas; %q is not an origin", part)
 		}
 		// Browsers send the host in lower case, and the port only if it is not the scheme's default (RFC 6454 section 4).
@@ -168,8 +162,7 @@ func headers(text string) (Headers, error) {
 
 // collector also accepts plain http, because a collector often runs beside the program.
 func collector(text string) (string, error) {
-	u, err := url.Parse(text)
-	if err != nil || !isWebURL(u) || !isBare(u) {
+	if _, err := webURL(text); err != nil {
 		return "", errors.New("must be a URL without user name, query and fragment, such as http://localhost:4318; an API key belongs in OTEL_EXPORTER_OTLP_HEADERS")
 	}
 	return text, nil
@@ -196,17 +189,14 @@ func issuer(text string) (string, error) {
 }
 
 func keySet(text string) (string, error) {
-	u, err := secureURL(text)
-	if err != nil {
-		return "", err
-	}
-	return u.String(), nil
+	_, err := secureURL(text)
+	return text, err
 }
 
 // secureURL parses a URL that trust depends on: https, or http to this machine.
 func secureURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	if err != nil || !isWebURL(u) || !isBare(u) {
+	u, err := webURL(text)
+	if err != nil {
 		return nil, errors.New("must be an https URL without user name, query and fragment, such as https://tenant.eu.auth0.com/")
 	}
 	addr, err := netip.ParseAddr(u.Hostname())
@@ -217,11 +207,14 @@ func secureURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-func isWebURL(u *url.URL) bool {
-	return u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http")
+// webURL parses an http or https URL without user name, query and fragment.
+func webURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err == nil && (u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+		err = errors.New("not a plain URL")
+	}
+	return u, err
 }
-
-func isBare(u *url.URL) bool { return u.User == nil && u.RawQuery == "" && u.Fragment == "" }
 
 // database accepts an SQLite file or a PostgreSQL URL, which can contain a password.
 func database(text string) (DatabaseURL, error) {
