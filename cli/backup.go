@@ -31,20 +31,17 @@ func (a *app) backupCommand() *cobra.Command {
 	return c
 }
 
-func backup(ctx context.Context, cfg config.Config, name string, force bool, stderr io.Writer) (err error) {
+func backup(ctx context.Context, cfg config.Config, name string, force bool, stderr io.Writer) error {
 	if err := notTheDatabase(cfg, name); err != nil {
 		return err
 	}
-	if err := mayWrite(name, force); err != nil {
-		return err // before the database is opened
-	}
-	store, err := openExisting(ctx, cfg, stderr)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
 	var p *progress
-	err = writeAtomically(name, force, func(temporary string) error {
+	err := writeAtomically(name, force, func(temporary string) (err error) {
+		store, err := openExisting(ctx, cfg, stderr)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, store.Close()) }()
 		if local, ok := store.(*sqlite.Store); ok {
 			p = byBytes(stderr, "backup", unknown)
 			defer p.end()

@@ -53,14 +53,10 @@ func importFile(ctx context.Context, cfg config.Config, source transfer.File, st
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	p := byRecords(stderr, "import")
-	moved := p.moved
-	if size != unknown {
-		p = byBytes(stderr, "import", size)
-		source.Reader, moved = p.reader(source.Reader), nil
-	}
+	p := byBytes(stderr, "import", size)
 	defer p.end()
-	count, err := transfer.Import(ctx, store, systemAuditInfo(), source, replace, moved)
+	source.Reader = p.reader(source.Reader)
+	count, err := transfer.Import(ctx, store, systemAuditInfo(), source, replace)
 	if err == nil {
 		p.done("imported " + count.String())
 	}

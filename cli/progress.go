@@ -45,18 +45,9 @@ func newProgress(to io.Writer, what string, size int64, bytes bool) *progress {
 }
 
 // reader counts the bytes that are read through it.
-func (p *progress) reader(from io.Reader) io.Reader { return &countingReader{from, p.bar} }
-
-type countingReader struct {
-	from io.Reader
-	bar  *progressbar.ProgressBar
-}
-
-// Read implements io.Reader. The bar returns an error if the file has grown, which does not matter.
-func (r *countingReader) Read(p []byte) (n int, err error) {
-	n, err = r.from.Read(p)
-	_ = r.bar.Add(n)
-	return n, err
+func (p *progress) reader(from io.Reader) io.Reader {
+	reader := progressbar.NewReader(from, p.bar)
+	return &reader
 }
 
 // moved counts records. It updates the bar only every thousand records.
@@ -82,10 +73,7 @@ func (p *progress) watch(file string) (stop func()) {
 			}
 		}
 	}()
-	return func() {
-		close(stopped)
-		<-done
-	}
+	return func() { close(stopped); <-done }
 }
 
 // end removes the bar.

@@ -23,20 +23,11 @@ func versionCommand() *cobra.Command {
 // from which Go could read it.
 var release string
 
-// version describes the build: the release, else the module's version or the commit that it was built from.
+// version describes the build: the release, else the module's version, which contains the commit.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "menu-api (unknown build)"
 	}
-	name, modified := cmp.Or(release, info.Main.Version), ""
-	for _, setting := range info.Settings {
-		switch {
-		case setting.Key == "vcs.revision" && (name == "" || name == "(devel)"):
-			name = setting.Value
-		case setting.Key == "vcs.modified" && setting.Value == "true":
-			modified = " (modified)"
-		}
-	}
-	return fmt.Sprintf("menu-api %s%s %s", name, modified, info.GoVersion)
+	return fmt.Sprintf("menu-api %s %s", cmp.Or(release, info.Main.Version), info.GoVersion)
 }

@@ -19,10 +19,10 @@ type File struct {
 }
 
 // Import adds the records of the file: all of them, or none. With replace, the menu and its history are removed first,
-// unless the file has no items. It calls moved, which may be nil, after every record.
+// unless the file has no items.
 //
 // An error about the file is one sentence that names the line and says what to write.
-func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File, replace bool, moved func(Count)) (Count, error) {
+func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File, replace bool) (Count, error) {
 	reader := readJSONL
 	if file.Format == CSV {
 		reader = readCSV
@@ -45,7 +45,7 @@ func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File
 			}
 		}
 	}()
-	in := &importer{file: file, replace: replace, moved: moved}
+	in := &importer{file: file, replace: replace}
 	err := to.Import(ctx, info, replace, func() (items.Record, error) {
 		select {
 		case r := <-rows:
@@ -74,7 +74,6 @@ type row struct {
 type importer struct {
 	file    File
 	replace bool
-	moved   func(Count)
 	count   Count
 	lines   [10_000]int // where the last records begin: a store may report a record some thousand records later
 }
@@ -92,7 +91,7 @@ func (in *importer) record(r row) (items.Record, error) {
 		return rec, in.at(line, errors.New("an item comes after a change: put all items first"))
 	}
 	in.lines[int(in.count.Items+in.count.Changes)%len(in.lines)] = line
-	in.count.add(rec, in.moved)
+	in.count.add(rec, nil)
 	return rec, nil
 }
 

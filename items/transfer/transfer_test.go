@@ -64,7 +64,7 @@ func export(tb testing.TB, store items.Store, format transfer.Format, history bo
 
 func load(store items.Store, name, text string, replace bool) (string, error) {
 	file := transfer.File{Name: name, Format: transfer.FormatOf(name), Reader: strings.NewReader(text)}
-	n, err := transfer.Import(context.Background(), store, info, file, replace, nil)
+	n, err := transfer.Import(context.Background(), store, info, file, replace)
 	return n.String(), err
 }
 
@@ -260,7 +260,7 @@ func TestTransferTellsOfBrokenFiles(t *testing.T) {
 			t.Errorf("Export %s: got %v, want %v", format, err, broken)
 		}
 		file := transfer.File{Name: "menu", Format: format, Reader: failing{broken}}
-		_, err = transfer.Import(context.Background(), store, info, file, false, nil)
+		_, err = transfer.Import(context.Background(), store, info, file, false)
 		if want := fmt.Sprintf("menu cannot be read: %v", broken); err == nil || err.Error() != want {
 			t.Errorf("Import %s: got %v, want %s", format, err, want)
 		}
