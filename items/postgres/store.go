@@ -62,6 +62,8 @@ func expand(statement string) string {
 }
 
 var (
+	listItems = expand(`SELECT id, version, {columns} FROM items`)
+
 	getItem = expand(`SELECT id, version, {columns} FROM items WHERE id = @id`)
 
 	// The state before a change is the state after the previous version. A deletion has no state after it.
@@ -114,7 +116,7 @@ func selectItems(q items.Query) (string, pgx.NamedArgs) {
 			items.ByName: []byte(q.After.Name), items.ByPrice: int64(q.After.Price), items.ByPriceDown: -int64(q.After.Price),
 		}[q.Sort]
 	}
-	statement := expand(`SELECT id, version, {columns} FROM items`)
+	statement := listItems
 	if len(conditions) > 0 {
 		statement += " WHERE " + strings.Join(conditions, " AND ")
 	}
