@@ -13,7 +13,6 @@ import (
 	"menu-api/config"
 	"menu-api/items"
 	"menu-api/server"
-	"menu-api/server/telemetry"
 )
 
 func (a *app) devCommand() *cobra.Command {
@@ -30,8 +29,8 @@ func (a *app) devCommand() *cobra.Command {
 
 // dev runs the API and a development identity provider until the context ends.
 func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log, out := telemetry.NewBufferedLogger(ctx, stdout, cfg.LogFormat, cfg.LogLevel)
-	defer out.WriteThrough()
+	log, out := serverLogger(ctx, cfg, stdout)
+	defer out.Close()
 	listeners, err := server.Listen(ctx, "127.0.0.1", cfg.DevIDPPort)
 	if err != nil {
 		return listenError("DEV_IDP_PORT", err)
@@ -52,9 +51,9 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	for _, listener := range listeners {
 		defer serveBeside(listener, provider, log)() // after the API, which needs its keys
 	}
-	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
+	return serveAPI(ctx, cfg, log, out, func(addr net.Addr) {
 		printBanner(out, cfg, addr) // in order with the log lines
-		_ = out.Flush()
+		out.Flush()
 	})
 }
 

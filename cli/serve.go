@@ -58,20 +58,21 @@ func limitMemory(container memlimit.Provider) {
 
 // serve runs the API until the context ends.
 func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log, out := telemetry.NewBufferedLogger(ctx, stdout, cfg.LogFormat, cfg.LogLevel)
-	defer out.WriteThrough()
-	return serveAPI(ctx, cfg, log, func(addr net.Addr) {
+	log, out := serverLogger(ctx, cfg, stdout)
+	defer out.Close()
+	return serveAPI(ctx, cfg, log, out, func(addr net.Addr) {
 		log.Info("listening", "addr", addr.String(), "issuer", cfg.Issuer, "database", cfg.Database, "version", version())
 		if !cfg.RequirePermissions {
 			log.Warn("AUTHZ_REQUIRE_PERMISSIONS is false: every valid access token may change the menu")
 		}
-		_ = out.Flush() // a script that starts the server waits for these lines
+		out.Flush() // a script that starts the server waits for these lines
 	})
 }
 
 // serveAPI builds the API from its parts, announces its address, and serves it until the context ends.
-func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, announce func(net.Addr)) (err error) {
+func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *telemetry.LogWriter, announce func(net.Addr)) (err error) {
 	metrics := telemetry.NewMetrics()
+	metrics.CounterFunc("log_lines_lost_total", "Log lines that could not be written.", func() float64 { return float64(out.Lost()) })
 	tracing, err := newTracing(ctx, cfg, metrics, log)
 	if err != nil {
 		return err

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -14,6 +18,13 @@ import (
 	"menu-api/config"
 	"menu-api/server/telemetry"
 )
+
+// serverLogger returns the logger of a command that serves. If the reader of standard output ends, the server goes on without
+// a log: Go ends a program at SIGPIPE unless it asks for the signal.
+func serverLogger(ctx context.Context, cfg config.Config, stdout io.Writer) (*slog.Logger, *telemetry.LogWriter) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return telemetry.NewServerLogger(ctx, stdout, cfg.LogFormat, cfg.LogLevel)
+}
 
 // newTracing returns nil if tracing is off.
 func newTracing(ctx context.Context, cfg config.Config, metrics *telemetry.Metrics, log *slog.Logger) (*telemetry.Tracing, error) {

@@ -89,7 +89,7 @@ func command(tb testing.TB, settings []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// process is a running program whose output goes to a file. It ends with the test.
+// process is a running program. Its output goes to a file, unless the test has set another one. It ends with the test.
 type process struct {
 	*exec.Cmd
 	log   string
@@ -102,7 +102,10 @@ func startProcess(tb testing.TB, cmd *exec.Cmd) *process {
 	log, err := os.Create(p.log)
 	must(tb, err)
 	defer func() { _ = log.Close() }()
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stderr = log
+	if cmd.Stdout == nil {
+		cmd.Stdout = log
+	}
 	must(tb, cmd.Start())
 	go func() {
 		defer close(p.ended)

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -17,15 +18,18 @@ func NewLogger(out io.Writer, format string, level slog.Leveler) *slog.Logger {
 	return slog.New(newLogHandler(out, format, level, isTerminal(out)))
 }
 
-// NewBufferedLogger returns a logger for a server that runs until the context ends, and the writer that it uses. A terminal
-// gets each line at once.
-func NewBufferedLogger(ctx context.Context, out io.Writer, format string, level slog.Leveler) (*slog.Logger, *LogWriter) {
+// NewServerLogger returns a logger for a server that runs until the context ends, and the writer that it uses, which the
+// caller has to close.
+func NewServerLogger(ctx context.Context, out io.Writer, format string, level slog.Leveler) (*slog.Logger, *LogWriter) {
 	terminal := isTerminal(out)
-	writer := &LogWriter{to: out, direct: terminal}
-	writer.timer = time.AfterFunc(time.Hour, func() { _ = writer.Flush() })
-	writer.timer.Stop()
-	context.AfterFunc(ctx, writer.WriteThrough)
-	return slog.New(flushingHandler{newLogHandler(writer, format, level, terminal), writer}), writer
+	writer := &LogWriter{to: out, delay: maxLogDelay, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
+		closing: make(chan struct{}), ended: make(chan struct{})}
+	if terminal {
+		writer.delay = 0
+	}
+	log := slog.New(flushingHandler{newLogHandler(writer, format, level, terminal), writer})
+	go writer.run(ctx, func(lost uint64) { log.Warn("log lines were lost", "lines", lost) })
+	return log, writer
 }
 
 func newLogHandler(out io.Writer, format string, level slog.Leveler, terminal bool) slog.Handler {
@@ -44,61 +48,137 @@ func isTerminal(out io.Writer) bool {
 const (
 	// maxLogDelay is how long a line may wait for others.
 	maxLogDelay = 100 * time.Millisecond
-	// logBuffer is how many bytes may wait.
-	logBuffer = 64 << 10
+	// logBatch is how many bytes are written without waiting for others.
+	logBatch = 64 << 10
+	// maxLogWaiting is how many bytes may wait for a reader. Further lines are lost.
+	maxLogWaiting = 4 << 20
+	// logCloseTimeout is how long the end of the program waits for a reader.
+	logCloseTimeout = time.Second
 )
 
-// LogWriter writes lines that come in quick succession together. Without it, each request makes a system call under the lock
-// of the log handler, which cost a third of the throughput of GET /items on a machine with other work. A line after a pause
-// is written at once, so that an idle server has nothing to lose.
+// LogWriter writes lines in the background, so that no request waits for the reader of the log. If the reader stalls or is
+// gone, or the disk is full, it loses lines and counts them.
+//
+// It writes lines that come in quick succession together: a system call for each line cost a third of the throughput of
+// GET /items on a machine with other work. A line after a pause is written at once.
+//
+// Of the libraries, zap's buffered writer blocks its callers while the reader stalls, and closing zerolog's diode waits for
+// the reader.
 type LogWriter struct {
+	to    io.Writer
+	delay time.Duration
+
 	mu      sync.Mutex
-	to      io.Writer
 	waiting []byte
-	written time.Time // the last time
-	timer   *time.Timer
-	direct  bool
+	lost    uint64 // lines, since the start
+
+	wake    chan struct{} // holds a value if lines wait
+	hurry   chan struct{} // holds a value if they must not wait for others
+	closing chan struct{}
+	ended   chan struct{} // closed when run has ended
 }
 
-// Write implements io.Writer.
-func (w *LogWriter) Write(line []byte) (int, error) {
+// Write implements io.Writer. It never blocks.
+func (w *LogWriter) Write(lines []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.waiting) == 0 && !w.direct {
-		w.timer.Reset(maxLogDelay)
+	if len(w.waiting)+len(lines) > maxLogWaiting {
+		w.lost += countLines(lines)
+		return len(lines), nil
 	}
-	w.waiting = append(w.waiting, line...)
-	if w.direct || len(w.waiting) >= logBuffer || time.Since(w.written) >= maxLogDelay {
-		return len(line), w.flushLocked()
+	w.waiting = append(w.waiting, lines...)
+	signal(w.wake)
+	if len(w.waiting) >= logBatch {
+		w.Flush()
 	}
-	return len(line), nil
+	return len(lines), nil
 }
 
-// Flush writes the waiting lines.
-func (w *LogWriter) Flush() error {
+// Flush writes the waiting lines soon. It does not wait for that.
+func (w *LogWriter) Flush() { signal(w.hurry) }
+
+// Lost returns how many lines were lost since the start.
+func (w *LogWriter) Lost() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.flushLocked()
+	return w.lost
 }
 
-func (w *LogWriter) flushLocked() error {
-	w.timer.Stop()
-	if len(w.waiting) == 0 {
-		return nil
+// Close writes the waiting lines. If the reader of the log stalls, it gives up after a second.
+func (w *LogWriter) Close() {
+	close(w.closing)
+	select {
+	case <-w.ended:
+	case <-time.After(logCloseTimeout):
 	}
-	_, err := w.to.Write(w.waiting)
-	w.waiting = w.waiting[:0]
-	w.written = time.Now()
-	return err
 }
 
-// WriteThrough writes the waiting lines, and from now on every line at once. It is for the shutdown, which a second signal
-// may cut short.
-func (w *LogWriter) WriteThrough() {
+// run writes lines until Close, and without delay when the context has ended: a second signal may end the program at once.
+// It reports the lines that were lost as soon as it can write again.
+func (w *LogWriter) run(ctx context.Context, report func(lost uint64)) {
+	defer close(w.ended)
+	var written time.Time // the last time
+	var reported uint64
+	separator := "" // a newline after a write that may have ended inside a line
+	for {
+		select {
+		case <-w.wake:
+		case <-w.closing:
+		}
+		select {
+		case <-time.After(w.delay - time.Since(written)):
+		case <-w.hurry:
+		case <-ctx.Done():
+		case <-w.closing:
+		}
+		batch, lost := w.take()
+		if len(batch) == 0 {
+			select {
+			case <-w.closing:
+				return
+			default:
+				continue
+			}
+		}
+		n, err := w.to.Write(append([]byte(separator), batch...))
+		written = time.Now()
+		if err != nil {
+			w.lose(batch[max(n-len(separator), 0):])
+			if n > 0 {
+				separator = "\n"
+			}
+			continue
+		}
+		separator = ""
+		if lost > reported {
+			report(lost - reported)
+			reported = lost
+		}
+	}
+}
+
+// take returns the waiting lines, and how many lines were lost before.
+func (w *LogWriter) take() (lines []byte, lost uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.direct = true
-	_ = w.flushLocked() // there is no other place to report that the log cannot be written
+	lines, w.waiting = w.waiting, nil
+	return lines, w.lost
+}
+
+func (w *LogWriter) lose(lines []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lost += countLines(lines)
+}
+
+func countLines(text []byte) uint64 { return uint64(bytes.Count(text, []byte{'\n'})) } //nolint:gosec // a count is not negative
+
+// signal puts a value into a channel of capacity one, unless it holds one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // flushingHandler writes warnings and errors at once, together with the lines before them: the program may end right after.
@@ -111,7 +191,7 @@ type flushingHandler struct {
 func (h flushingHandler) Handle(ctx context.Context, line slog.Record) error {
 	err := h.Handler.Handle(ctx, line)
 	if line.Level >= slog.LevelWarn {
-		_ = h.writer.Flush()
+		h.writer.Flush()
 	}
 	return err
 }

@@ -3,6 +3,8 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -35,7 +37,7 @@ func TestLogLinesWaitBriefly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &syncBuffer{} // the timer writes too
 		ctx, cancel := context.WithCancel(t.Context())
-		log, writer := NewBufferedLogger(ctx, out, "", slog.LevelInfo)
+		log, writer := NewServerLogger(ctx, out, "", slog.LevelInfo)
 		want := func(when string, lines int) {
 			t.Helper()
 			synctest.Wait()
@@ -62,7 +64,7 @@ func TestLogLinesWaitBriefly(t *testing.T) {
 		want("when told to stop", 6)
 		log.Info("seventh")
 		want("while stopping", 7)
-		writer.WriteThrough()
+		writer.Close()
 		want("at the end", 7)
 	})
 }
@@ -70,17 +72,93 @@ func TestLogLinesWaitBriefly(t *testing.T) {
 func TestLogIsWrittenWhenMuchWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		log, writer := NewBufferedLogger(t.Context(), &out, "", slog.LevelInfo)
+		out := &syncBuffer{}
+		log, writer := NewServerLogger(t.Context(), out, "", slog.LevelInfo)
 		log.Info("first")
-		log.Info("long", "text", strings.Repeat("x", logBuffer))
+		synctest.Wait()
+		log.Info("long", "text", strings.Repeat("x", logBatch))
+		synctest.Wait()
 		if got := strings.Count(out.String(), "\n"); got != 2 {
 			t.Errorf("got %d lines written, want 2", got)
 		}
 		log.Info("last")
-		writer.WriteThrough()
+		writer.Close()
 		if got := strings.Count(out.String(), "\n"); got != 3 {
 			t.Errorf("got %d lines at the end, want 3", got)
+		}
+	})
+}
+
+// brokenOutput fails or blocks as a full disk or a reader does.
+type brokenOutput struct {
+	syncBuffer
+
+	room    int           // bytes that it accepts before it fails
+	blocked chan struct{} // Write waits until it is closed; nil does not wait
+}
+
+func (b *brokenOutput) Write(p []byte) (int, error) {
+	if b.blocked != nil {
+		<-b.blocked
+	}
+	if len(p) <= b.room {
+		b.room -= len(p)
+		return b.syncBuffer.Write(p)
+	}
+	n, _ := b.syncBuffer.Write(p[:b.room])
+	b.room = 0
+	return n, errors.New("no space left on device")
+}
+
+func TestLogOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := &brokenOutput{room: 100}
+		log, writer := NewServerLogger(t.Context(), out, "text", slog.LevelInfo)
+		for range 3 { // the first two lines fit, but the second one only in part
+			log.Warn("a line of about seventy bytes, with its time")
+			synctest.Wait()
+		}
+		if got := writer.Lost(); got != 2 {
+			t.Errorf("got %d lost lines, want 2", got)
+		}
+		out.room = 1000
+		log.Warn("there is room again")
+		writer.Close()
+		lines := strings.Split(out.String(), "\n")
+		if len(lines) != 5 || !strings.Contains(lines[2], "there is room again") || !strings.Contains(lines[3], "lost\" lines=2") {
+			t.Errorf("got %q, want a whole line, a part of one, the line after, and how many were lost", lines)
+		}
+	})
+}
+
+// A reader that stalls blocks neither the callers nor the end of the program.
+func TestLogWithAStalledReader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := &brokenOutput{room: 100 << 20, blocked: make(chan struct{})}
+		log, writer := NewServerLogger(t.Context(), out, "", slog.LevelInfo)
+		const lines = 20_000
+		for range lines {
+			log.Info("request", "text", strings.Repeat("x", 1000))
+		}
+		lost := int(writer.Lost())
+		if lost == 0 {
+			t.Errorf("got no lost lines of %d, want those beyond %d bytes", lines, maxLogWaiting)
+		}
+		start := time.Now()
+		writer.Close()
+		if took := time.Since(start); took != logCloseTimeout {
+			t.Errorf("Close took %v, want %v", took, logCloseTimeout)
+		}
+		close(out.blocked)
+		synctest.Wait()
+		text := out.String()
+		if got := strings.Count(text, "\n"); got != lines-lost+1 {
+			t.Errorf("got %d lines after the stall, want %d and a report", got, lines-lost)
+		}
+		if want := fmt.Sprintf(`"msg":"log lines were lost","lines":%d`, lost); !strings.Contains(text, want) {
+			t.Errorf("got no line with %s", want)
 		}
 	})
 }
