@@ -93,13 +93,20 @@ func (f Field) decode(value jsontext.Value) (decoded any, problem string) {
 		}
 		return &text, problem
 	}
+	if f.pointer == reflect.TypeFor[*bool]() {
+		isTrue := value.Kind() == jsontext.KindTrue
+		if !isTrue && value.Kind() != jsontext.KindFalse {
+			problem = f.typeMessage
+		}
+		return &isTrue, problem
+	}
 	decimals := 0
 	if f.isPrice() {
 		decimals = priceDecimals
 	}
 	n, ok := decodeNumber(value, decimals)
 	if !ok {
-		problem = f.numberMessage
+		problem = f.typeMessage
 	}
 	if f.isPrice() {
 		return (*Price)(&n), problem
@@ -211,7 +218,7 @@ func (in *Input) validate(partial bool, idProblem string) error {
 		if message == "" && (sent || !partial) {
 			message = f.check(value)
 		}
-		if message == f.numberMessage && in.describe[f.Name] != "" {
+		if message == f.typeMessage && in.describe[f.Name] != "" {
 			message = in.describe[f.Name]
 		}
 		if message != "" {
@@ -241,7 +248,7 @@ func (f Field) check(value any) string {
 	case rule.Tag() == "required":
 		return "is required"
 	case !f.IsText:
-		return f.numberMessage
+		return f.typeMessage
 	case rule.Tag() == "min":
 		return "must not be empty"
 	case rule.Tag() == "max":

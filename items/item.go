@@ -26,6 +26,9 @@ type Item struct {
 	Category string `json:"category,omitempty" db:"category"    validate:"omitempty,max=100"`
 	// Calories is in kilocalories. Nil when unset, because 0 is a valid value.
 	Calories *int64 `json:"calories,omitempty" db:"calories"    validate:"omitempty,min=0,max=100000"`
+	SoldOut  bool   `json:"soldOut,omitzero"   db:"sold_out"    validate:"omitempty"`
+	// Position is the place in the order of the menu, see MenuKey. Nil when unset.
+	Position *int64 `json:"position,omitempty" db:"position"    validate:"omitempty,min=0,max=1000000000000"`
 
 	// Version is 1 for a new item and rises with every change. Clients see it in the ETag.
 	Version int64 `json:"-" db:"version"`
@@ -51,13 +54,22 @@ func DefaultMenu() []Item {
 	}
 }
 
+// MenuKey is the place of the item in the order of the menu: its position, or 1,000 times its id. The limit prevents an
+// overflow. Both engines compute it in the column menu_key.
+func (i *Item) MenuKey() int64 {
+	if i.Position != nil {
+		return *i.Position
+	}
+	return 1000 * min(i.ID, 9_000_000_000_000_000)
+}
+
 // Field is one field of an Item that a client can write: one with a validate tag.
 type Field struct {
 	// Name is the name in JSON and in messages, and the CSV heading.
 	Name string
 	// Optional says that the field is absent from the JSON when unset.
 	Optional bool
-	// IsText distinguishes text from numbers.
+	// IsText distinguishes text from numbers and booleans.
 	IsText bool
 
 	column  string
@@ -65,8 +77,8 @@ type Field struct {
 	index   int          // in the struct
 	pointer reflect.Type // *T for a field of type T or *T
 	trim    bool         // stored without surrounding white space
-	// numberMessage is what a number must be, "" for text.
-	numberMessage string
+	// typeMessage is what a value that is not text must be, "" for text.
+	typeMessage string
 }
 
 var fields = readFields(reflect.TypeFor[Item]())
@@ -83,7 +95,7 @@ func readFields(item reflect.Type) (fields []Field) {
 		}
 		name, options, _ := strings.Cut(declared.Tag.Get("json"), ",")
 		f := Field{
-			Name: name, Optional: strings.Contains(options, "omitempty"),
+			Name: name, Optional: strings.Contains(options, "omit"),
 			column: declared.Tag.Get("db"), rules: rules, index: declared.Index[0], pointer: declared.Type,
 			trim: declared.Tag.Get("mod") == "trim",
 		}
@@ -94,7 +106,9 @@ func readFields(item reflect.Type) (fields []Field) {
 		case reflect.TypeFor[*string]():
 			f.IsText = true
 		case reflect.TypeFor[*Price](), reflect.TypeFor[*int64]():
-			f.numberMessage = numberMessage(f.isPrice(), rules)
+			f.typeMessage = numberMessage(f.isPrice(), rules)
+		case reflect.TypeFor[*bool]():
+			f.typeMessage = "must be true or false"
 		default:
 			panic("items: no decoder for the type of " + declared.Name)
 		}

@@ -33,6 +33,7 @@ const (
 	ByName      Sort = "name" // ignores case and accents
 	ByPrice     Sort = "price"
 	ByPriceDown Sort = "-price"
+	ByMenu      Sort = "menu" // the order that people chose, see Item.MenuKey
 )
 
 // PageKey is the last item of a page: its id, and its value in each order.
@@ -40,11 +41,12 @@ type PageKey struct {
 	ID    int64
 	Name  string // its SortKey
 	Price Price
+	Menu  int64 // its MenuKey
 }
 
 // PageKeyOf returns the page key of the page after the item.
 func PageKeyOf(item Item) *PageKey {
-	return &PageKey{ID: item.ID, Name: SortKey(item.Name), Price: item.Price}
+	return &PageKey{ID: item.ID, Name: SortKey(item.Name), Price: item.Price, Menu: item.MenuKey()}
 }
 
 const (
@@ -78,10 +80,10 @@ func parseListing(r *http.Request) (listing, error) {
 	}
 	if p.has("sort") {
 		switch sort := Sort(p.get("sort")); sort {
-		case ByID, ByName, ByPrice, ByPriceDown:
+		case ByID, ByName, ByPrice, ByPriceDown, ByMenu:
 			l.query.Sort = sort
 		default:
-			p.fail("sort", "must be one of id, name, price, -price")
+			p.fail("sort", "must be one of id, name, price, -price, menu")
 		}
 	}
 	if p.has("after") {
@@ -119,6 +121,8 @@ func formatPageKey(sort Sort, p *PageKey) string {
 		return base64.RawURLEncoding.EncodeToString([]byte(p.Name)) + "." + id
 	case ByPrice, ByPriceDown:
 		return strconv.FormatInt(int64(p.Price), 10) + "." + id
+	case ByMenu:
+		return strconv.FormatInt(p.Menu, 10) + "." + id
 	default:
 		return id
 	}
@@ -143,6 +147,10 @@ func parsePageKey(sort Sort, text string) (key *PageKey, ok bool) {
 		key.Price = Price(cents)
 		price, _ := fieldNamed("price")
 		return key, err == nil && price.check(&key.Price) == ""
+	case ByMenu:
+		var err error
+		key.Menu, err = strconv.ParseInt(value, 10, 64)
+		return key, err == nil && key.Menu >= 0
 	default:
 		return key, true
 	}

@@ -47,7 +47,7 @@ func TestPagesSortAndSearch(t *testing.T) {
 	for _, body := range []string{
 		`{"name":"Crème brûlée","price":5.99,"description":"Burnt","image":"","category":"Dessert"}`,
 		`{"name":"äpfel","price":0.5,"description":"Fruit","image":"","category":"dessert"}`,
-		`{"name":"Zander","price":12,"description":"Tasty fish","image":""}`,
+		`{"name":"Zander","price":12,"description":"Tasty fish","image":"","position":1500}`,
 	} {
 		a.do("POST", "/items", body, a.admin()...).assertStatus(t, 201)
 	}
@@ -58,6 +58,8 @@ func TestPagesSortAndSearch(t *testing.T) {
 		"limit=1&sort=price":                 "[5 3 2 1 4 6] in 6",
 		"limit=4&sort=-price":                "[6 1 4 2 3 5] in 2",
 		"sort=id":                            "[1 2 3 4 5 6] in 1",
+		"limit=2&sort=menu":                  "[1 6 2 3 4 5] in 3",
+		"category=dessert&sort=menu&limit=1": "[4 5] in 2",
 		"q=creme+BRULEE":                     "[4] in 1",
 		"q=tasty&sort=-price&limit=1":        "[6 1] in 2",
 		"category=DESSERT&sort=name&limit=1": "[5 4] in 2",
@@ -95,6 +97,7 @@ func TestBadListParameters(t *testing.T) {
 		"after=": "after", "after=0": "after", "after=abc": "after", "after=1.5": "after", "after=-1": "after",
 		"sort=name&after=1": "after", "sort=name&after=!.1": "after", "sort=name&after=_w.1": "after", "sort=name&after=AA.1": "after",
 		"sort=price&after=x.1": "after", "sort=price&after=-1.1": "after", "sort=price&after=99999999999.1": "after",
+		"sort=menu&after=1": "after", "sort=menu&after=x.1": "after", "sort=menu&after=-1.1": "after",
 		"q=" + strings.Repeat("x", 201): "q", "q=%00": "q", "q=%ff": "q", "q=%zz": "q", "q=a+b+c+d+e+f+g+h+i+j+k": "q",
 		"category=" + strings.Repeat("x", 201): "category", "category=%00": "category",
 	} {

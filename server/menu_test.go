@@ -53,6 +53,12 @@ func TestMenuContract(t *testing.T) {
 	assertHeader(t, put, "ETag", a.do("GET", "/api/menu/items/4", "").header.Get("ETag"))
 	a.do("PUT", "/api/menu/items/99", formSoup, admin...).assertStatus(t, 404) // ids are the store's to give
 
+	// A PUT leaves fields that this contract does not have unchanged.
+	a.do("PATCH", "/items/4", `{"soldOut":true,"position":7}`, admin...).assertStatus(t, 200)
+	unknown := strings.Replace(menuSoup, "}", `,"soldOut":true,"position":7}`, 1)
+	assertBody(t, a.do("PUT", "/api/menu/items/4", formSoup, admin...), 200, unknown)
+	a.do("PATCH", "/items/4", `{"soldOut":false,"position":null}`, admin...).assertStatus(t, 200)
+
 	patched := a.do("PATCH", "/api/menu/items/4", `{"price":"6.49","calories":null}`, admin...)
 	assertBody(t, patched, 204, "")
 	assertHeader(t, patched, "ETag", a.do("GET", "/api/menu/items/4", "").header.Get("ETag"))

@@ -56,6 +56,11 @@ func TestFieldRules(t *testing.T) {
 			good: []string{"", "null", `""`, "0", "100000", "1e2", "320.0"},
 			bad:  []string{"-1", "100001", "1.5", `"320"`, "1e400", "[]"},
 		},
+		"soldOut": {good: []string{"", "null", `""`, "true", "false"}, bad: []string{"1", "0", `"true"`, `"yes"`, "{}"}},
+		"position": {
+			good: []string{"", "null", `""`, "0", "1000000000000", "1e12"},
+			bad:  []string{"-1", "1000000000001", "1.5", `"1"`, "true", "1e400"},
+		},
 		"id":     {good: []string{"", "null", "7", "-1", "0", "1.5"}, bad: []string{`"7"`, "{}", "true"}},
 		"colour": {good: []string{""}, bad: []string{"1", "null"}},
 		"Name":   {good: []string{""}, bad: []string{`"n"`}},

@@ -178,6 +178,8 @@ func draw(t *rapid.T, proxy *base.SchemaProxy, name string) any {
 		return json.Number(strconv.FormatFloat(float64(rapid.IntRange(0, 100_000_000).Draw(t, name))/100, 'f', -1, 64))
 	case "string":
 		return drawText(t, schema, name)
+	case "boolean":
+		return rapid.Bool().Draw(t, name)
 	default:
 		return nil
 	}

@@ -18,9 +18,9 @@ func TestStatements(t *testing.T) {
 		selectCategories, getItem, selectHistory, hasHistory, createItems, insertItem, updateItem, deleteItem, selectReplay, lockWrites,
 		deleteItems, addItem, changeOfAll, selectChanges, selectFeed, exportItems, exportChanges, badHistory, changeOfLoad, commitLoad,
 	}
-	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown} {
+	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown, items.ByMenu} {
 		statement, _ := selectItems(items.Query{
-			Sort: sort, Limit: 1, Category: "mains", Words: []string{"a", "b"}, After: &items.PageKey{ID: 1, Name: "a", Price: 1},
+			Sort: sort, Limit: 1, Category: "mains", Words: []string{"a", "b"}, After: &items.PageKey{ID: 1, Name: "a", Price: 1, Menu: 1},
 		})
 		statements = append(statements, statement)
 	}

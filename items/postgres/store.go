@@ -89,7 +89,9 @@ func (s *Store) List(ctx context.Context, query items.Query) ([]items.Item, erro
 
 // sortColumns are the columns of the orders that are not by id. The order of text differs between servers, so name_key
 // holds bytes. An index serves only one direction of (price, id), so price_down holds the negative price.
-var sortColumns = map[items.Sort]string{items.ByName: "name_key", items.ByPrice: "price", items.ByPriceDown: "price_down"}
+var sortColumns = map[items.Sort]string{
+	items.ByName: "name_key", items.ByPrice: "price", items.ByPriceDown: "price_down", items.ByMenu: "menu_key",
+}
 
 // selectItems returns the statement for a query. All values are arguments.
 func selectItems(q items.Query) (string, pgx.NamedArgs) {
@@ -114,6 +116,7 @@ func selectItems(q items.Query) (string, pgx.NamedArgs) {
 		args["after_id"] = q.After.ID
 		args["after"] = map[items.Sort]any{
 			items.ByName: []byte(q.After.Name), items.ByPrice: int64(q.After.Price), items.ByPriceDown: -int64(q.After.Price),
+			items.ByMenu: q.After.Menu,
 		}[q.Sort]
 	}
 	statement := listItems

@@ -28,7 +28,7 @@ func TestPagesFollowAnIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, query := range storetest.PageQueries() {
-		for _, after := range []*items.PageKey{nil, {ID: 7, Name: "noodles", Price: 500}} {
+		for _, after := range []*items.PageKey{nil, {ID: 7, Name: "noodles", Price: 500, Menu: 7000}} {
 			query.After = after
 			text, args := listStatement(query)
 			plan, err := all(ctx, store.read, func(row *sql.Rows) (step string, err error) {
@@ -58,9 +58,9 @@ var update = flag.Bool("update", false, "write the golden file")
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	list := slices.Clone(statements)
-	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown} {
+	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown, items.ByMenu} {
 		text, _ := listStatement(items.Query{
-			Sort: sort, Limit: 1, Category: "mains", Words: []string{"a", "b"}, After: &items.PageKey{ID: 1, Name: "a", Price: 1},
+			Sort: sort, Limit: 1, Category: "mains", Words: []string{"a", "b"}, After: &items.PageKey{ID: 1, Name: "a", Price: 1, Menu: 1},
 		})
 		list = append(list, text)
 	}

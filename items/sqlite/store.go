@@ -46,13 +46,14 @@ var orders = map[items.Sort]struct{ columns, after string }{
 	items.ByName:      {`name_key, id`, `(name_key, id) > (@after_name, @after_id)`},
 	items.ByPrice:     {`price, id`, `(price, id) > (@after_price, @after_id)`},
 	items.ByPriceDown: {`price_down, id`, `(price_down, id) > (-@after_price, @after_id)`},
+	items.ByMenu:      {`menu_key, id`, `(menu_key, id) > (@after_menu, @after_id)`},
 }
 
 var (
 	listItems = statement(`SELECT id, version, {columns} FROM items`)
 	// The driver stops a statement only before its first row. This one finds all rows of the page before it returns one.
 	searchItems = statement(`
-WITH page AS MATERIALIZED (SELECT id, version, {columns}, name_key, price_down FROM items {search})
+WITH page AS MATERIALIZED (SELECT id, version, {columns}, name_key, price_down, menu_key FROM items {search})
 SELECT id, version, {columns} FROM page ORDER BY {order}`)
 )
 
@@ -74,7 +75,8 @@ func listStatement(query items.Query) (text string, args []any) {
 	}
 	if after := query.After; after != nil {
 		conditions = append(conditions, order.after)
-		args = append(args, arg("after_id", after.ID), arg("after_name", after.Name), arg("after_price", after.Price))
+		args = append(args, arg("after_id", after.ID), arg("after_name", after.Name), arg("after_price", after.Price),
+			arg("after_menu", after.Menu))
 	}
 	if len(conditions) > 0 {
 		text += ` WHERE ` + strings.Join(conditions, ` AND `)

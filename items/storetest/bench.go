@@ -70,7 +70,7 @@ func BenchmarkCreate(b *testing.B, engine Engine) {
 // PageQueries returns a query for each order, of the whole menu and of a category.
 func PageQueries() map[string]items.Query {
 	queries := map[string]items.Query{}
-	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown} {
+	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown, items.ByMenu} {
 		queries["sort="+string(sort)] = items.Query{Sort: sort, Limit: 100}
 		queries["sort="+string(sort)+"&category=mains"] = items.Query{Sort: sort, Limit: 100, Category: "mains"}
 	}

@@ -141,13 +141,14 @@ func (m *memory) List(ctx context.Context, q items.Query) ([]items.Item, error) 
 			items.ByName:      cmp.Compare(items.Fold(a.Name), items.Fold(b.Name)),
 			items.ByPrice:     cmp.Compare(a.Price, b.Price),
 			items.ByPriceDown: cmp.Compare(b.Price, a.Price),
+			items.ByMenu:      cmp.Compare(a.MenuKey(), b.MenuKey()),
 		}[q.Sort], cmp.Compare(a.ID, b.ID))
 	}
 	menu := []items.Item{}
 	for _, item := range slices.SortedFunc(maps.Values(m.menu), order) {
 		lacks := func(word string) bool { return !strings.Contains(items.SearchText(item), word) }
 		if slices.ContainsFunc(q.Words, lacks) || q.Category != "" && items.Fold(item.Category) != q.Category ||
-			q.After != nil && order(item, items.Item{ID: q.After.ID, Name: q.After.Name, Price: q.After.Price}) <= 0 {
+			q.After != nil && order(item, items.Item{ID: q.After.ID, Name: q.After.Name, Price: q.After.Price, Position: &q.After.Menu}) <= 0 {
 			continue
 		}
 		if menu = append(menu, item); len(menu) == q.Limit {

@@ -31,15 +31,19 @@ func testPages(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	var menu []items.Item
 	for i, name := range []string{"Zander", "apple", "Äpfel", "APPLE", "éclair", "Eclair", "Zander", "Ørret", "orange", "100 % juice"} {
-		menu = append(menu, mustCreate(t, store, items.Item{
-			Name: name, Price: items.Price(i % 3 * 100), Category: []string{"", "Café", "cafe"}[i%3],
-		}))
+		item := items.Item{Name: name, Price: items.Price(i % 3 * 100), Category: []string{"", "Café", "cafe"}[i%3]}
+		if i%2 == 1 { // items 2 and 4 share a position, item 6 has that of item 1
+			position := []int64{0, 7500, 0, 7500, 0, 1000, 0, 0, 0, 1_000_000_000_000}[i]
+			item.Position = &position
+		}
+		menu = append(menu, mustCreate(t, store, item))
 	}
 	orders := map[items.Sort]func(a, b items.Item) int{
 		items.ByID:        func(items.Item, items.Item) int { return 0 },
 		items.ByName:      func(a, b items.Item) int { return cmp.Compare(items.Fold(a.Name), items.Fold(b.Name)) },
 		items.ByPrice:     func(a, b items.Item) int { return cmp.Compare(a.Price, b.Price) },
 		items.ByPriceDown: func(a, b items.Item) int { return cmp.Compare(b.Price, a.Price) },
+		items.ByMenu:      func(a, b items.Item) int { return cmp.Compare(a.MenuKey(), b.MenuKey()) },
 	}
 	for sort, order := range orders {
 		for _, category := range []string{"", "cafe"} {
@@ -61,6 +65,43 @@ func testPages(t *testing.T, engine Engine) {
 				}
 			}
 		}
+	}
+}
+
+// The place in the menu follows the position when it is set, changed and unset, and does not overflow for a large id.
+func testMenuOrder(t *testing.T, engine Engine) {
+	store := mustOpen(t, engine)
+	for range 3 {
+		mustCreate(t, store, items.Item{Name: "Soup"})
+	}
+	const large = 9_007_199_254_740_991
+	if err := store.Import(context.Background(), info, false, from(itemRecords(items.Item{ID: large, Name: "Last"}))); err != nil {
+		t.Fatal(err)
+	}
+	place := func(position int64) *int64 { return &position }
+	for _, step := range []struct {
+		id       int64
+		position *int64
+		want     []int64
+	}{
+		{3, place(0), []int64{3, 1, 2, large}},
+		{1, place(2000), []int64{3, 1, 2, large}}, // equal places are ordered by id
+		{1, place(2001), []int64{3, 2, 1, large}},
+		{3, nil, []int64{2, 1, 3, large}},
+	} {
+		_, err := store.Update(context.Background(), info, step.id, func(item items.Item) (items.Item, error) {
+			item.Position = step.position
+			return item, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ids(mustQuery(t, store, items.Query{Sort: items.ByMenu})); !slices.Equal(got, step.want) {
+			t.Errorf("after the move of %d: got %v, want %v", step.id, got, step.want)
+		}
+	}
+	if got := ids(mustQuery(t, store, items.Query{Sort: items.ByMenu, Words: []string{"soup"}})); !slices.Equal(got, []int64{2, 1, 3}) {
+		t.Errorf("a search: got %v, want 2, 1, 3", got)
 	}
 }
 

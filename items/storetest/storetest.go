@@ -57,6 +57,7 @@ func Run(t *testing.T, engine Engine) {
 		"A change feed resumes after any event":          testChangeFeedResumes,
 		"A change feed resets after an import":           testChangeFeedImport,
 		"Pages of every order make up the menu":          testPages,
+		"The order of the menu follows positions":        testMenuOrder,
 		"Each category is listed once":                   testCategories,
 		"Search ignores case and accents":                testSearch,
 		"One failing write in many fails alone":          testFailsAlone,
@@ -138,19 +139,20 @@ func assertIs(tb testing.TB, got, want error) {
 }
 
 func soup() items.Item {
-	calories := int64(320)
+	calories, position := int64(320), int64(2500)
 	return items.Item{
 		Name: "Soup", Price: 450, Description: "Warm", Image: "https://example.com/soup.png",
-		Tagline: "For cold days", Category: "Starter", Calories: &calories,
+		Tagline: "For cold days", Category: "Starter", Calories: &calories, SoldOut: true, Position: &position,
 	}
 }
 
 func testCreate(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
-	zero, most := int64(0), int64(100_000)
+	zero, most, last := int64(0), int64(100_000), int64(1_000_000_000_000)
 	menu := map[string]items.Item{
 		"all fields": soup(), "required fields": {Name: "Water"}, "zero calories": {Name: "Water", Calories: &zero},
-		"the largest values": {Name: "Gold leaf", Price: items.MaxPrice, Calories: &most},
+		"the first position": {Name: "Water", Position: &zero},
+		"the largest values": {Name: "Gold leaf", Price: items.MaxPrice, Calories: &most, Position: &last},
 		"ignored values":     {ID: 4711, Version: 5, Name: "Water"},
 	}
 	for _, text := range []string{"'; DROP TABLE items; --", `back\slash "quote"`, "%_", "smörgåsbord 🍔 \u2028", "a\nb\tc", " spaced "} {

@@ -42,11 +42,16 @@ func writeCSV(to io.Writer) (write func(items.Record) error, flush func() error)
 }
 
 func cellOf(value any) string {
-	if n, isOptional := value.(*int64); isOptional {
-		if n == nil {
+	switch v := value.(type) {
+	case *int64:
+		if v == nil {
 			return ""
 		}
-		value = *n
+		value = *v
+	case bool:
+		if !v {
+			return "" // absent, as in the JSON
+		}
 	}
 	return fmt.Sprint(value)
 }
@@ -142,12 +147,13 @@ func readHeader(cells []string) ([]items.Field, error) {
 func itemOf(header []items.Field, cells []string) (items.Item, error) {
 	members := make(items.Object, len(header))
 	for i, column := range header {
-		value := jsontext.Value(strings.TrimSpace(cells[i]))
+		value := jsontext.Value(strings.ToLower(strings.TrimSpace(cells[i]))) // spreadsheets write TRUE
+		isPlain := slices.Contains([]jsontext.Kind{jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse}, value.Kind())
 		switch {
 		case !column.IsText && len(value) == 0:
 			value = jsontext.Value("null")
-		case column.IsText || value.Kind() != jsontext.KindNumber || !value.IsValid():
-			// A cell of a number that is no number becomes a string, which the rules reject.
+		case column.IsText || !isPlain || !value.IsValid():
+			// A cell that is neither a number nor a boolean becomes a string, which the rules reject.
 			var err error
 			if value, err = jsontext.AppendQuote(nil, cells[i]); err != nil {
 				return items.Item{}, &items.ValidationError{Fields: []items.FieldError{{Field: column.Name, Message: "is not text in UTF-8: save the file in that encoding"}}}

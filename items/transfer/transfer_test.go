@@ -30,9 +30,9 @@ func open(tb testing.TB) items.Store {
 // fill makes a history with every action, of values that are hard on a file format.
 func fill(tb testing.TB, store items.Store) {
 	tb.Helper()
-	ctx, calories := context.Background(), int64(0)
+	ctx, calories, position := context.Background(), int64(0), int64(1_000_000_000_000)
 	for _, item := range []items.Item{
-		{Name: `"Crème", brûlée`, Price: 599, Description: "one\ntwo\r\nthree, \"four\"", Image: "https://example.com/a.png", Calories: &calories},
+		{Name: `"Crème", brûlée`, Price: 599, Description: "one\ntwo\r\nthree, \"four\"", Image: "https://example.com/a.png", Calories: &calories, SoldOut: true, Position: &position},
 		{Name: "寿司 🍣", Price: 100_000_000, Description: " spaces ", Tagline: "=1+1", Category: "日本"},
 		{Name: "Gone"},
 		{Name: "Back", Description: "\\.\u2028<&>"},
@@ -171,13 +171,13 @@ func TestImportOfBadFiles(t *testing.T) {
 			"price must be a number from 0 to 1,000,000 with at most two decimals; image must be an absolute http or https URL, or empty"},
 		"an unknown column": {
 			"menu.csv", "name,prize\n",
-			`menu.csv line 1: "prize" is not a column; the columns are id,name,price,description,image,tagline,category,calories, separated by commas`,
+			`menu.csv line 1: "prize" is not a column; the columns are id,name,price,description,image,tagline,category,calories,soldOut,position, separated by commas`,
 		},
 		"a missing column": {"menu.csv", "name,price,image\n", "menu.csv line 1: the column description is missing"},
 		"a column twice":   {"menu.csv", "name,name\n", "menu.csv line 1: the column name appears twice"},
 		"an empty file": {
 			"menu.csv", "",
-			"menu.csv line 1: the file is empty; its first line must name the columns: id,name,price,description,image,tagline,category,calories",
+			"menu.csv line 1: the file is empty; its first line must name the columns: id,name,price,description,image,tagline,category,calories,soldOut,position",
 		},
 		"a short row": {"menu.csv", head + ",A,1,,\n,B\n", "menu.csv line 3: 2 columns, but the header has 5 columns"},
 		"a bare quotation mark": {

@@ -6,7 +6,7 @@ WITH RECURSIVE keys (key) AS (
 ), chosen AS (SELECT key FROM keys WHERE key IS NOT NULL LIMIT @limit)
 SELECT (SELECT category FROM items WHERE group_key = key AND group_key <> '' ORDER BY id LIMIT 1) FROM chosen ORDER BY key;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE id = @id;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id = @id;
 
 SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json
 FROM changes c
@@ -19,11 +19,11 @@ SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id);
 
 WITH new AS (
 	SELECT nextval('item_ids') AS new_id, given.*
-	FROM unnest(@name::text[], @price::bigint[], @description::text[], @image::text[], @tagline::text[], @category::text[], @calories::bigint[], @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @at::timestamptz[], @after::text[])
-		WITH ORDINALITY AS given (name, price, description, image, tagline, category, calories, search, name_key, group_key, author, at, after_json, place)
+	FROM unnest(@name::text[], @price::bigint[], @description::text[], @image::text[], @tagline::text[], @category::text[], @calories::bigint[], @sold_out::boolean[], @position::bigint[], @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @at::timestamptz[], @after::text[])
+		WITH ORDINALITY AS given (name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, author, at, after_json, place)
 ), item AS (
-	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
-	SELECT new_id, 1, name, price, description, image, tagline, category, calories, search, name_key, group_key FROM new
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
+	SELECT new_id, 1, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key FROM new
 	ON CONFLICT DO NOTHING
 	RETURNING id AS item_id
 ), change AS (
@@ -36,8 +36,8 @@ SELECT place, item_id FROM new JOIN change ON item_id = new_id;
 WITH new AS (
 	SELECT coalesce(@id::bigint, nextval('item_ids')) AS id
 ), item AS (
-	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
-	SELECT id, @version::bigint + 1, @name, @price, @description, @image, @tagline, @category, @calories, @search, @name_key, @group_key
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
+	SELECT id, @version::bigint + 1, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key
 	FROM new
 	WHERE NOT EXISTS (SELECT 1 FROM changes WHERE item_id = new.id AND version > @version::bigint)
 		AND NOT EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.id = @key::bytea AND k.at > @expired)
@@ -55,7 +55,7 @@ RETURNING item_id;
 
 WITH item AS (
 	UPDATE items
-	SET name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, search = @search, name_key = @name_key, group_key = @group_key, version = version + 1
+	SET name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, sold_out = @sold_out, position = @position, search = @search, name_key = @name_key, group_key = @group_key, version = version + 1
 	WHERE id = @id AND version = @version
 	RETURNING id, version
 )
@@ -83,8 +83,8 @@ INSERT INTO changes (item_id, version, action, author, at)
 SELECT id, version, 'delete', @by, @at FROM item;
 
 WITH item AS (
-	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
-	VALUES (nextval('item_ids'), 1, @name, @price, @description, @image, @tagline, @category, @calories, @search, @name_key, @group_key)
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
+	VALUES (nextval('item_ids'), 1, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key)
 	RETURNING id
 )
 INSERT INTO changes (item_id, version, action, author, at, after_json)
@@ -102,7 +102,7 @@ LIMIT @limit;
 
 SELECT id, (SELECT coalesce(max(number), 0) FROM changes) AS newest FROM feed;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items ORDER BY id;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items ORDER BY id;
 
 SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json
 FROM changes c
@@ -129,11 +129,13 @@ SELECT pg_advisory_xact_lock(1835363958);
 UPDATE changes SET number = nextval('change_numbers') WHERE item_id = 0 AND number IS NULL;
 COMMIT;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (name_key, id) > (@after, @after_id) ORDER BY name_key, id LIMIT @limit;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (name_key, id) > (@after, @after_id) ORDER BY name_key, id LIMIT @limit;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (price, id) > (@after, @after_id) ORDER BY price, id LIMIT @limit;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (price, id) > (@after, @after_id) ORDER BY price, id LIMIT @limit;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (price_down, id) > (@after, @after_id) ORDER BY price_down, id LIMIT @limit;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (price_down, id) > (@after, @after_id) ORDER BY price_down, id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (menu_key, id) > (@after, @after_id) ORDER BY menu_key, id LIMIT @limit;
 

@@ -1,4 +1,4 @@
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items ORDER BY id;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items ORDER BY id;
 
 SELECT 0, item_id, version, action, author, at, after_json, NULL
 FROM changes WHERE item_id > 0 ORDER BY item_id, version;
@@ -47,10 +47,10 @@ WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'items');
 INSERT INTO changes (item_id, version, action, author, at)
 SELECT 0, coalesce(max(version), 0) + 1, 'import', @author, @at FROM changes WHERE item_id = 0;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items;
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items {search})
-SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY {order};
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items {search})
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY {order};
 
 WITH RECURSIVE keys (key) AS (
 	SELECT * FROM (SELECT group_key FROM items WHERE group_key <> '' ORDER BY group_key LIMIT 1) AS first
@@ -60,12 +60,12 @@ WITH RECURSIVE keys (key) AS (
 ), chosen AS (SELECT key FROM keys WHERE key IS NOT NULL LIMIT @limit)
 SELECT (SELECT category FROM items WHERE group_key = key AND group_key <> '' ORDER BY id LIMIT 1) FROM chosen ORDER BY key;
 
-SELECT id, version, name, price, description, image, tagline, category, calories FROM items WHERE id = @id;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id = @id;
 
-INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, search, name_key, group_key)
-VALUES (nullif(@id, 0), @version, @name, @price, @description, @image, @tagline, @category, @calories, @search, @name_key, @group_key);
+INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
+VALUES (nullif(@id, 0), @version, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key);
 
-UPDATE items SET version = @version, name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, search = @search, name_key = @name_key, group_key = @group_key
+UPDATE items SET version = @version, name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, sold_out = @sold_out, position = @position, search = @search, name_key = @name_key, group_key = @group_key
 WHERE id = @id;
 
 DELETE FROM items WHERE id = @id;
@@ -98,15 +98,18 @@ SELECT EXISTS (SELECT 1 FROM seeded);
 
 INSERT OR IGNORE INTO seeded (once) VALUES (1);
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit)
-SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY id;
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY id;
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @limit)
-SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY name_key, id;
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY name_key, id;
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price, id) > (@after_price, @after_id) ORDER BY price, id LIMIT @limit)
-SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY price, id;
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price, id) > (@after_price, @after_id) ORDER BY price, id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY price, id;
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, name_key, price_down FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price_down, id) > (-@after_price, @after_id) ORDER BY price_down, id LIMIT @limit)
-SELECT id, version, name, price, description, image, tagline, category, calories FROM page ORDER BY price_down, id;
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price_down, id) > (-@after_price, @after_id) ORDER BY price_down, id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY price_down, id;
+
+WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (menu_key, id) > (@after_menu, @after_id) ORDER BY menu_key, id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY menu_key, id;
 
