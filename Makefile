@@ -171,6 +171,7 @@ tools:
 	@$(call need,"The test of PostgreSQL",[ -n "$${TEST_POSTGRES_URL:-}" ] || command -v initdb || ls /usr/lib/postgresql/*/bin/initdb,postgresql)
 	@$(call need,"The test of PostgreSQL",PATH="$$PATH:/usr/sbin" command -v pgbouncer,pgbouncer)
 	@$(call need,"The test of deploy/compose.yaml",command -v caddy,caddy)
+	@$(call need,"The test behind proxies",PATH="$$PATH:/usr/sbin" command -v nginx,nginx)
 	@$(call need,"The test of the alerts",command -v promtool,prometheus)
 	@$(need-chromium)
 

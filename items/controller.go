@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/gin-gonic/gin"
+
+	"menu-api/content"
 )
 
 // Contract is one published JSON form of the menu. Two are served: /items, and package whatabyte.
@@ -106,16 +108,16 @@ func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Conte
 		Fail(c, err)
 		return
 	}
+	if err := checkIfMatch(c.Request.Header.Values("If-Match"), found.etag); err != nil {
+		Fail(c, err)
+		return
+	}
 	if found.link != "" {
 		c.Header("Link", found.link)
 	}
 	c.Header("Cache-Control", "no-cache") // a cache may keep the response, and asks again before each use
 	c.Header("ETag", found.etag)
-	if ifMatch := c.Request.Header.Values("If-Match"); len(ifMatch) > 0 && !anyMatch(ifMatch, found.etag, false) {
-		Fail(c, &StaleError{ETag: found.etag})
-		return
-	}
-	if anyMatch(c.Request.Header.Values("If-None-Match"), found.etag, true) {
+	if unchanged, _ := content.MatchTag(c.Request.Header.Values("If-None-Match"), found.etag); unchanged {
 		c.Status(http.StatusNotModified)
 		return
 	}
@@ -149,24 +151,28 @@ func (ctl Controller) Create(c *gin.Context) {
 // Replace makes the item what the body says. Without an id in the path, as in the NestJS application's PUT /items, the body
 // names the item.
 func (ctl Controller) Replace(c *gin.Context) {
-	if id, input, ok := ctl.idAndInput(c, MediaJSON); ok {
-		item, err := ctl.Service.Replace(c.Request.Context(), ctl.Author(c), id, input, ctl.condition(c))
+	if id, input, may, ok := ctl.readUpdate(c, MediaJSON); ok {
+		item, err := ctl.Service.Replace(c.Request.Context(), ctl.Author(c), id, input, may)
 		ctl.written(c, http.StatusOK, item, err)
 	}
 }
 
 // Patch changes the fields in the body (RFC 7396).
 func (ctl Controller) Patch(c *gin.Context) {
-	if id, input, ok := ctl.idAndInput(c, MediaMergePatch, MediaJSON); ok {
-		item, err := ctl.Service.Patch(c.Request.Context(), ctl.Author(c), id, input, ctl.condition(c))
+	if id, input, may, ok := ctl.readUpdate(c, MediaMergePatch, MediaJSON); ok {
+		item, err := ctl.Service.Patch(c.Request.Context(), ctl.Author(c), id, input, may)
 		ctl.written(c, http.StatusOK, item, err)
 	}
 }
 
 // Delete removes the item and responds with what it was.
 func (ctl Controller) Delete(c *gin.Context) {
-	if id, ok := ctl.pathID(c); ok {
-		item, err := ctl.Service.Delete(c.Request.Context(), ctl.Author(c), id, ctl.condition(c))
+	id, ok := ctl.pathID(c)
+	if !ok {
+		return
+	}
+	if may, ok := ctl.condition(c); ok {
+		item, err := ctl.Service.Delete(c.Request.Context(), ctl.Author(c), id, may)
 		ctl.written(c, http.StatusOK, item, err)
 	}
 }
@@ -224,22 +230,25 @@ func (ctl Controller) pathID(c *gin.Context) (id int64, ok bool) {
 	return id, err == nil
 }
 
-// idAndInput reads the item in the body and the id in the path, in this order: the media type and the size of a body are
-// checked before anything that the request says. If one of them is not valid, it responds and returns false.
-func (ctl Controller) idAndInput(c *gin.Context, accepts ...string) (id int64, input *Input, ok bool) {
+// readUpdate reads the item in the body, the id in the path and the preconditions, in this order: the media type and the
+// size of a body are checked before anything that the request says. If one of them is not valid, it responds and returns
+// false.
+func (ctl Controller) readUpdate(c *gin.Context, accepts ...string) (id int64, input *Input, may Condition, ok bool) {
 	body, err := ReadBody(c, accepts...)
 	if err == nil {
 		input, err = ctl.Decode(body, c.Param("id"))
 	}
 	if err != nil {
 		Fail(c, err)
-		return noID, nil, false
+		return noID, nil, nil, false
 	}
-	if c.Param("id") == "" {
-		return noID, input, true
+	if c.Param("id") != "" {
+		if id, ok = ctl.pathID(c); !ok {
+			return noID, nil, nil, false
+		}
 	}
-	id, ok = ctl.pathID(c)
-	return id, input, ok
+	may, ok = ctl.condition(c)
+	return id, input, may, ok
 }
 
 // represent encodes an item and tags it with its version, so that an item which was changed and changed back has a new

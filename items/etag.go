@@ -1,14 +1,14 @@
 package items
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
+	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"menu-api/content"
 )
 
 // representation is JSON with its ETag.
@@ -17,12 +17,10 @@ type representation struct {
 	etag string
 }
 
-// represent encodes the value and tags it with a strong ETag (RFC 9110 section 8.8.3). The tag is a digest of the bytes, so
-// it is the same after a restart and on every replica.
+// represent encodes the value and tags it with a strong ETag (RFC 9110 section 8.8.3).
 func represent(value any) (representation, error) {
 	body, err := json.Marshal(value)
-	sum := sha256.Sum256(body)
-	return representation{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`}, err
+	return representation{body: body, etag: `"` + content.Digest(body) + `"`}, err
 }
 
 // menuByID encodes as an object keyed by id, in the order of the items. The keys of a Go map would be sorted as text,
@@ -46,23 +44,46 @@ func (m menuByID) MarshalJSONTo(enc *jsontext.Encoder) error {
 }
 
 // condition turns the preconditions of a write (RFC 9110 section 13.1) into a Condition that fails with ErrConflict. The
-// store checks it inside the write, so that nothing comes between the check and the change.
-func (ctl Controller) condition(c *gin.Context) Condition {
+// store checks it inside the write, so that nothing comes between the check and the change. If a precondition is not valid,
+// condition responds and returns false.
+func (ctl Controller) condition(c *gin.Context) (may Condition, ok bool) {
 	ifMatch, ifNoneMatch := c.Request.Header.Values("If-Match"), c.Request.Header.Values("If-None-Match")
 	if len(ifMatch) == 0 && len(ifNoneMatch) == 0 {
-		return func(Item) error { return nil }
+		return func(Item) error { return nil }, true
+	}
+	if err := checkIfMatch(ifMatch, ""); errors.Is(err, errUnquoted) {
+		Fail(c, err)
+		return nil, false
 	}
 	return func(current Item) error {
 		rep, err := ctl.represent(current)
 		if err != nil {
 			return err
 		}
-		missed := len(ifMatch) > 0 && !anyMatch(ifMatch, rep.etag, false)
-		if missed || anyMatch(ifNoneMatch, rep.etag, true) {
+		if err := checkIfMatch(ifMatch, rep.etag); err != nil {
+			return err
+		}
+		if unchanged, _ := content.MatchTag(ifNoneMatch, rep.etag); unchanged {
 			return &StaleError{ETag: rep.etag}
 		}
 		return nil
+	}, true
+}
+
+// errUnquoted rejects an If-Match that a client sends without the quotes of the ETag.
+var errUnquoted = &ValidationError{Detail: `If-Match must contain ETags with their quotes, such as "5-ab".`}
+
+// checkIfMatch returns a *StaleError if there is an If-Match header that the ETag does not match, and errUnquoted if the
+// header is not valid.
+func checkIfMatch(lines []string, etag string) error {
+	matches, err := content.MatchTag(lines, etag)
+	switch {
+	case err != nil:
+		return errUnquoted
+	case len(lines) > 0 && !matches:
+		return &StaleError{ETag: etag}
 	}
+	return nil
 }
 
 // StaleError is an ErrConflict with the current ETag of the item.
@@ -73,21 +94,3 @@ func (e *StaleError) Error() string { return ErrConflict.Error() }
 
 // Unwrap makes a StaleError an ErrConflict.
 func (e *StaleError) Unwrap() error { return ErrConflict }
-
-// anyMatch reports whether a list of entity tags holds the tag or is *. Weak comparison takes W/"x" for "x"; strong
-// comparison takes it for nothing (RFC 9110 section 8.8.3.2).
-func anyMatch(lines []string, tag string, weak bool) bool {
-	for _, line := range lines {
-		// Our tags contain no comma, so no part of another tag can be equal to one of ours.
-		for candidate := range strings.SplitSeq(line, ",") {
-			candidate = strings.TrimSpace(candidate)
-			if weak {
-				candidate = strings.TrimPrefix(candidate, "W/")
-			}
-			if candidate == tag || candidate == "*" {
-				return true
-			}
-		}
-	}
-	return false
-}

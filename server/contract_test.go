@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -121,7 +122,7 @@ func TestConditionalWrites(t *testing.T) {
 
 	for name, precondition := range map[string][]string{
 		"a stale tag":           {"If-Match", `"stale"`},
-		"a weak tag":            {"If-Match", "W/" + etag},
+		"a weak stale tag":      {"If-Match", `W/"stale"`},
 		"only if it is new":     {"If-None-Match", "*"},
 		"only if it is another": {"If-None-Match", etag},
 	} {
@@ -148,6 +149,58 @@ func TestConditionalWrites(t *testing.T) {
 	a.do("PATCH", "/items/2", `{"price":1}`, headers("If-Match", `"x", `+put.header.Get("ETag"))...).assertStatus(t, 200)
 	a.do("DELETE", "/items/2", "", headers("If-Match", "*")...).assertStatus(t, 200)
 	a.do("DELETE", "/items/2", "", headers("If-Match", "*")...).assertStatus(t, 404) // gone goes before stale
+}
+
+// TestETagsFromProxies: a compressing proxy weakens or extends an ETag. The client's tag still identifies the version.
+func TestETagsFromProxies(t *testing.T) {
+	t.Parallel()
+	for name, format := range map[string]string{
+		"weakened": `W/"%s"`, "our own for gzip": `"%s-gzip"`, "our own for zstd": `"%s-zstd"`, "with a semicolon": `"%s;br"`,
+		"weakened and extended": `W/"%s-gzip"`, "after another": `"x", W/"%s"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, nil)
+			form := func(path string) string { return fmt.Sprintf(format, strings.Trim(a.do("GET", path, "").header.Get("ETag"), `"`)) }
+			for _, path := range []string{"/items", "/items/1", "/api/menu/items", "/api/menu/items/1"} {
+				a.do("GET", path, "", "If-None-Match", form(path)).assertStatus(t, 304)
+				a.do("GET", path, "", "If-Match", form(path)).assertStatus(t, 200)
+			}
+			stale := form("/items/1")
+			a.do("PATCH", "/items/1", `{"price":1}`, append(a.admin(), "If-None-Match", stale)...).assertStatus(t, 412)
+			a.do("PATCH", "/items/1", `{"price":1}`, append(a.admin(), "If-Match", stale)...).assertStatus(t, 200)
+			a.do("PATCH", "/items/1", `{"price":2}`, append(a.admin(), "If-Match", stale)...).assertStatus(t, 412)
+			a.do("PUT", "/items/1", soda1, append(a.admin(), "If-Match", form("/items/1"))...).assertStatus(t, 200)
+			menuPath := "/api/menu/items/1"
+			a.do("PATCH", menuPath, `{"price":1}`, append(a.admin(), "If-Match", form(menuPath))...).assertStatus(t, 204)
+			a.do("DELETE", "/items/1", "", append(a.admin(), "If-Match", stale)...).assertStatus(t, 412)
+			a.do("DELETE", "/items/1", "", append(a.admin(), "If-Match", form("/items/1"))...).assertStatus(t, 200)
+		})
+	}
+}
+
+const soda1 = `{"item":{"name":"Soda","price":1,"description":"","image":""}}`
+
+// TestUnquotedETags: an If-Match that is not a list of ETags is not valid, rather than stale.
+func TestUnquotedETags(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	etag := a.do("GET", "/items/1", "").header.Get("ETag")
+	unquoted := strings.Trim(etag, `"`)
+	for _, header := range []string{unquoted, "W/" + unquoted, "'" + unquoted + "'", `"` + unquoted, etag + ", " + unquoted} {
+		for _, request := range []struct{ method, path, body string }{
+			{"GET", "/items/1", ""}, {"PUT", "/items/1", soda1}, {"PATCH", "/items/1", `{"price":1}`}, {"DELETE", "/items/1", ""}, {"DELETE", "/items/99", ""},
+		} {
+			r := a.do(request.method, request.path, request.body, append(a.admin(), "If-Match", header)...)
+			r.assertStatus(t, 400)
+			if got := r.mustProblem(t).Detail; !strings.Contains(got, "quotes") {
+				t.Errorf("%s %s with If-Match %s: got %q, want a hint at the quotes", request.method, request.path, header, got)
+			}
+		}
+	}
+	if got := a.do("GET", "/items/1", "").header.Get("ETag"); got != etag {
+		t.Errorf("got the ETag %s, want the item unchanged", got)
+	}
 }
 
 func TestWriteAnswers(t *testing.T) {

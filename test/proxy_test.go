@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,20 +118,20 @@ type proxied struct {
 	log    string // the name of a file
 }
 
-func startProxy(tb testing.TB, replicas []*replica) proxied {
+// findCaddy returns the name of the program.
+func findCaddy(tb testing.TB) string {
 	tb.Helper()
 	caddy, err := exec.LookPath("caddy")
 	if err != nil {
-		caddy, err = filepath.Abs("bin/caddy/usr/bin/caddy")
+		tb.Fatal("Caddy is not installed: run `make test`, which installs it, or set PATH")
 	}
-	if err == nil {
-		_, err = os.Stat(caddy)
-	}
-	if err != nil {
-		tb.Fatal("Caddy is not installed: run `make test`, which gets it, or set PATH")
-	}
+	return caddy
+}
+
+func startProxy(tb testing.TB, replicas []*replica) proxied {
+	tb.Helper()
 	addr := mustFindAddr(tb)
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), caddy, "run", "--config", "deploy/Caddyfile", "--adapter", "caddyfile")
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), findCaddy(tb), "run", "--config", "deploy/Caddyfile", "--adapter", "caddyfile")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + tb.TempDir(), "SITE=http://" + addr, "REPLICAS=" + replicas[0].addr + " " + replicas[1].addr}
 	process := startProcess(tb, cmd)
 	// The client's address is not the proxy's, which the replicas trust.
