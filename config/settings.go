@@ -7,11 +7,11 @@ type setting struct {
 	key      string
 	fallback string // the default
 	parse    func(text string) error
-	doc      string // the text in .env.example and in the table in README.md
+	doc      string // the text in .env.example and in docs/reference.md
 }
 
-// settings states every setting once. Load, .env.example and the table in README.md follow this table; a test compares
-// the two files with it, and `go test ./config -update` rewrites them.
+// settings states every setting once. Load, .env.example and docs/reference.md follow this table; a test compares the
+// two files with it, and `go test ./config -update` rewrites them.
 func (c *Config) settings(mode Mode) []setting {
 	dev := func(fallback string) string {
 		if mode == Dev {

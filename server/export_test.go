@@ -1,6 +1,12 @@
 package server
 
-import "github.com/gin-gonic/gin"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
 
 // RoutesOf returns the routes of a server.
 func RoutesOf(o Options) (gin.RoutesInfo, error) {
@@ -52,4 +58,16 @@ func AddConnections(perPeer, eventClients int, trusted, peers []string) (accepte
 		c.remove(peer)
 	}
 	return accepted, c.open + len(c.peers), nil
+}
+
+// ProblemTable returns the problem types as the rows of a Markdown table: the type, the status and the detail.
+func ProblemTable() string {
+	var rows []string
+	for _, row := range problems {
+		if row.status != statusClientClosedRequest { // no client sees it
+			detail := strings.ReplaceAll(row.detail, "<", "&lt;")
+			rows = append(rows, fmt.Sprintf("| `%s` | %d | %s |\n", row.slug, row.status, detail))
+		}
+	}
+	return strings.Join(slices.Compact(rows), "")
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,19 +21,55 @@ import (
 	"menu-api/items"
 )
 
-// newField is what a developer writes to add the optional text field origin: each text goes below every line that matches.
-var newField = []struct{ file, below, text string }{
-	{"items/item.go", "^\tTagline +string", "\tOrigin string `json:\"origin,omitempty\" db:\"origin\" validate:\"omitempty,max=100\"`"},
-	{"docs/openapi.yaml", `^        tagline: \{ type: string, m`, `        origin: { type: string, maxLength: 100 }`},
-	{"docs/openapi.yaml", `^        tagline: \{ \$ref`, `        origin: { type: [string, "null"], maxLength: 100 }`},
-	{"dashboard/src/menu/fields.ts", `^  \{ name: 'tagline'`, `  { name: 'origin', label: 'Origin', kind: 'text' },`},
+// fieldStep is one change of a recipe: the text goes below every line with the same words as below.
+type fieldStep struct{ file, below, text string }
+
+// fieldRecipe reads the steps of the recipe for a field from docs/adding.md, and the migration.
+func fieldRecipe() (steps []fieldStep, migration string, err error) {
+	content, err := os.ReadFile("docs/adding.md")
+	if err != nil {
+		return nil, "", err
+	}
+	_, recipe, _ := strings.Cut(string(content), "\n## A field\n")
+	recipe, _, _ = strings.Cut(recipe, "\n## ")
+	linkOrBlock := regexp.MustCompile("(?ms)\\]\\(([^)]+)\\)|^   ```(diff|sql)\n(.*?)^   ```\n")
+	indent := regexp.MustCompile("(?m)^   ")
+	var file string // that the text before a block links to
+	for _, m := range linkOrBlock.FindAllStringSubmatch(recipe, -1) {
+		link, language, block := m[1], m[2], indent.ReplaceAllString(m[3], "")
+		switch language {
+		case "":
+			file = path.Join("docs", link)
+		case "sql":
+			migration = block
+		case "diff":
+			step := fieldStep{file: file}
+			for line := range strings.Lines(block) {
+				if added, ok := strings.CutPrefix(line, "+"); ok {
+					step.text += added
+				} else {
+					step.below = words(line)
+				}
+			}
+			steps = append(steps, step)
+		}
+	}
+	if len(steps) < 3 || migration == "" {
+		return nil, "", fmt.Errorf("docs/adding.md has only %d steps, and the migration %q", len(steps), migration)
+	}
+	return steps, migration, nil
 }
 
-const originMigration = "-- +goose Up\nALTER TABLE items ADD COLUMN origin text NOT NULL DEFAULT '';\n"
+// words returns the line with one space between its words.
+func words(line string) string { return strings.Join(strings.Fields(line), " ") }
 
-// copyWithOrigin copies the project and adds the field.
+// copyWithOrigin copies the project and adds the field, as docs/adding.md says.
 func copyWithOrigin(project string) error {
-	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+	steps, migration, err := fieldRecipe()
+	if err != nil {
+		return err
+	}
+	err = filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -46,29 +83,38 @@ func copyWithOrigin(project string) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
-		for _, edit := range newField {
-			if edit.file != path {
+		for _, step := range steps {
+			if step.file != path {
 				continue
 			}
-			below := regexp.MustCompile("(?m)" + edit.below + ".*\n")
-			if !below.Match(content) {
-				return fmt.Errorf("%s has no line %s", path, edit.below)
+			var changed strings.Builder
+			for line := range strings.Lines(string(content)) {
+				changed.WriteString(line)
+				if words(line) == step.below {
+					changed.WriteString(step.text)
+				}
 			}
-			content = below.ReplaceAllFunc(content, func(line []byte) []byte { return slices.Concat(line, []byte(edit.text+"\n")) })
+			if changed.Len() == len(content) {
+				return fmt.Errorf("%s has no line %q", path, step.below)
+			}
+			content = []byte(changed.String())
 		}
 		return os.WriteFile(filepath.Join(project, path), content, 0o600)
 	})
+	if err != nil {
+		return err
+	}
 	for _, engine := range []string{"sqlite", "postgres"} {
 		folder := filepath.Join(project, "items", engine, "migrations")
-		migrations, globErr := filepath.Glob(filepath.Join(folder, "*.sql"))
-		if err == nil {
-			err = globErr
+		migrations, err := filepath.Glob(filepath.Join(folder, "*.sql"))
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			err = os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d_origin.sql", len(migrations)+1)), []byte(originMigration), 0o600)
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d_origin.sql", len(migrations)+1)), []byte(migration), 0o600); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 var withOrigin = sync.OnceValues(func() (project string, err error) {
@@ -84,8 +130,7 @@ var withOrigin = sync.OnceValues(func() (project string, err error) {
 	return project, nil
 })
 
-// A developer adds an optional text field with one line in items/item.go, a migration for each engine, its property in
-// docs/openapi.yaml and one line in the dashboard's list of fields. Then every part of the program knows the field.
+// TestAddField: after the recipe in docs/adding.md, every part of the program knows the new field.
 func TestAddField(t *testing.T) {
 	t.Parallel()
 	project, err := withOrigin()

@@ -30,7 +30,7 @@ const (
 	page     = "http://localhost:7000"
 )
 
-// TestTenantDeploys runs the command of README.md: the tool checks the description against its schemas and turns it into
+// TestTenantDeploys runs the command of docs/sign-in.md: the tool checks the description against its schemas and turns it into
 // calls of Auth0's Management API.
 func TestTenantDeploys(t *testing.T) {
 	t.Parallel()
@@ -95,20 +95,20 @@ func TestTenantDeploys(t *testing.T) {
 	t.Run("agrees with the development provider", func(t *testing.T) { checkAgainstDevelopment(t, tenant) })
 	t.Run("the Management API knows every property", func(t *testing.T) { checkTypes(t, tenant) })
 
-	t.Run("scopes in README", func(t *testing.T) {
+	t.Run("scopes in the document", func(t *testing.T) {
 		used := map[string]bool{}
 		for _, c := range tenant.calls {
 			resource, _, _ := strings.Cut(strings.TrimPrefix(c.path, "/"), "/")
 			used["`"+strings.ReplaceAll(resource, "-", "_")+"`"] = true
 		}
 		want := slices.Sorted(maps.Keys(used))
-		if sentence := "of " + strings.Join(want[:3], ", ") + " and " + want[3]; len(want) != 4 || !strings.Contains(readme(t), sentence) {
-			t.Errorf("the tool uses %q; README.md does not say so", want)
+		if sentence := "of " + strings.Join(want[:3], ", ") + " and " + want[3]; len(want) != 4 || !strings.Contains(instructions(t), sentence) {
+			t.Errorf("the tool uses %q; sign-in.md does not say so", want)
 		}
 	})
 }
 
-// mustDeploy runs the command of README.md, with its settings, against a fake tenant.
+// mustDeploy runs the command of docs/sign-in.md, with its settings, against a fake tenant.
 func mustDeploy(tb testing.TB) *tenant {
 	tb.Helper()
 	tenant, domain, certificate := mustStartTenant(tb)
@@ -119,8 +119,8 @@ func mustDeploy(tb testing.TB) *tenant {
 		"NODE_EXTRA_CA_CERTS=" + certificate,
 		"AUTH0_DOMAIN=" + domain,
 		"AUTH0_ACCESS_TOKEN=fake",
-		match(tb, readme(tb), `(AUTH0_INCLUDED_ONLY=)'(.*)'`),
-		match(tb, readme(tb), `(AUTH0_KEYWORD_REPLACE_MAPPINGS=)'(.*)'`),
+		match(tb, instructions(tb), `(AUTH0_INCLUDED_ONLY=)'(.*)'`),
+		match(tb, instructions(tb), `(AUTH0_KEYWORD_REPLACE_MAPPINGS=)'(.*)'`),
 	}
 	if output, err := deploy.CombinedOutput(); err != nil {
 		tb.Fatalf("a0deploy: %v\n%s", err, output)
@@ -290,9 +290,9 @@ func texts(value any) (list []string) {
 	return list
 }
 
-func readme(tb testing.TB) string {
+func instructions(tb testing.TB) string {
 	tb.Helper()
-	content, err := os.ReadFile("README.md")
+	content, err := os.ReadFile("../sign-in.md")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func match(tb testing.TB, text, pattern string) string {
 	tb.Helper()
 	groups := regexp.MustCompile(pattern).FindStringSubmatch(text)
 	if groups == nil {
-		tb.Fatalf("README.md does not have %s", pattern)
+		tb.Fatalf("sign-in.md does not have %s", pattern)
 	}
 	return strings.Join(groups[1:], "")
 }

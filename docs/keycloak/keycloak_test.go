@@ -1,4 +1,4 @@
-// Package keycloak_test checks that the API works as docs/openid.md says.
+// Package keycloak_test checks that the API works as docs/sign-in.md says.
 package keycloak_test
 
 import (
@@ -61,7 +61,7 @@ func TestRealm(t *testing.T) {
 	}
 }
 
-// TestTokens: the API, with the settings in openid.md, checks tokens as Keycloak's mappers make them.
+// TestTokens: the API, with the settings in sign-in.md, checks tokens as Keycloak's mappers make them.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	key := authztest.NewKey(t)
@@ -109,10 +109,10 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// newAPI returns a route with a guard that has the settings in openid.md.
+// newAPI returns a route with a guard that has the settings in sign-in.md.
 func newAPI(t *testing.T, provider string) http.Handler {
 	t.Helper()
-	document, err := os.ReadFile("../openid.md")
+	document, err := os.ReadFile("../sign-in.md")
 	if err != nil {
 		t.Fatal(err)
 	}

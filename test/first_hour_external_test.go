@@ -1,0 +1,62 @@
+//go:build external
+
+package test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestFirstHour runs every command of docs/first-hour.md and compares the output with the page. The commands run in a copy
+// of the project that has the field of step 9, because that is the only copy that the tests make.
+func TestFirstHour(t *testing.T) {
+	t.Parallel()
+	project, err := withOrigin()
+	must(t, err)
+	program, err := binary()
+	must(t, err)
+	withField := filepath.Join(project, "menu-api")
+
+	api, folder := mustFindAddr(t), t.TempDir()
+	_, port, _ := strings.Cut(api, ":")
+	_, issuerPort, _ := strings.Cut(mustFindAddr(t), ":")
+	var server *process
+	var assignments string // of shell variables, which later blocks use
+	settings := []string{"PORT=" + port, "DEV_IDP_PORT=" + issuerPort}
+	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```\n(?:```\n(.*?)^```\n)?").FindAllStringSubmatch(mustReadFile(t, "docs/first-hour.md"), -1)
+	if len(blocks) < 8 {
+		t.Fatalf("got %d blocks of commands, want all", len(blocks))
+	}
+	for _, block := range blocks {
+		commands, want := block[1], block[2]
+		if commands == "go run . dev\n" {
+			if server != nil { // the second start is after the recipe for a field
+				must(t, server.Process.Signal(syscall.SIGINT))
+				<-server.ended
+				program = withField
+			}
+			cmd := command(t, settings, "dev")
+			cmd.Path, cmd.Dir = program, folder
+			server = startProcess(t, cmd)
+			server.mustBecomeReady(t, "http://"+api+"/readyz")
+			continue
+		}
+		script := strings.NewReplacer("localhost:7000", api, "go run . token", program+" token").Replace(commands)
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", assignments+script)
+		cmd.Dir, cmd.Env = project, append(cmd.Environ(), settings...)
+		output, _ := cmd.CombinedOutput() // the status of the test that is broken on purpose is not 0
+		for _, assignment := range regexp.MustCompile(`(?m)^[A-Z]+=.*\n`).FindAllString(script, -1) {
+			assignments += assignment
+		}
+		pattern := "(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(want)), "…", ".*") + "$"
+		if got := strings.TrimSpace(string(output)); !regexp.MustCompile(pattern).MatchString(got) {
+			t.Errorf("%s\ngot\n%s\nwant, as in the page,\n%s", commands, got, want)
+		}
+	}
+	must(t, server.Process.Signal(syscall.SIGINT))
+	<-server.ended
+}
