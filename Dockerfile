@@ -2,6 +2,7 @@
 #
 #   docker build -t menu-api .   # a release adds --build-arg VERSION=v1.2.3
 #   docker run -p 7000:7000 --env-file .env menu-api
+#   docker run --rm -p 127.0.0.1:7000:7000 -p 127.0.0.1:7001:7001 menu-api dev   # without an Auth0 tenant
 
 # The web page. It is the same for every architecture.
 FROM --platform=$BUILDPLATFORM node:22.21.1-alpine AS page
@@ -49,7 +50,12 @@ COPY --from=build --chown=65532:65532 /rootfs/data /data
 
 # Everything that is written goes to /data, so the rest may be read-only (--read-only). There is no /tmp: without TMPDIR
 # SQLite fails with an I/O error on the first sort that does not fit into memory.
+#
+# HOST and DEV_IDP_HOST: in a container, loopback cannot be reached from outside, and `dev` would use it. On a network with
+# only IPv6, set both to ::.
 ENV DATABASE_URL=sqlite:/data/menu.db \
+    DEV_IDP_HOST=0.0.0.0 \
+    HOST=0.0.0.0 \
     TMPDIR=/data
 VOLUME /data
 
@@ -57,7 +63,7 @@ VOLUME /data
 # container the settings are those of the environment (--env-file).
 WORKDIR /
 USER 65532:65532
-EXPOSE 7000
+EXPOSE 7000 7001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["/menu-api", "healthcheck"]
 ENTRYPOINT ["/menu-api"]
 CMD ["serve"]

@@ -4,13 +4,14 @@ go 1.26.0
 
 // Packages of npm, for the tests of the documents and for the dashboard.
 ignore (
-	./test/browser/node_modules
 	./dashboard/node_modules
 	./docs/node_modules
+	./test/browser/node_modules
 )
 
 require (
 	github.com/KimMachineGun/automemlimit v1.0.1
+	github.com/agnivade/levenshtein v1.2.2
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/auth0/go-jwt-middleware/v2 v2.3.1
 	github.com/compose-spec/compose-go/v2 v2.16.2

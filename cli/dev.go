@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,9 +34,9 @@ func (a *app) devCommand() *cobra.Command {
 func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	log, out := serverLogger(ctx, cfg, stdout)
 	defer out.Close()
-	listeners, err := server.Listen(ctx, "127.0.0.1", cfg.DevIDPPort)
+	listeners, err := server.Listen(ctx, cfg.DevIDPHost, cfg.DevIDPPort)
 	if err != nil {
-		return listenError("DEV_IDP_PORT", err)
+		return listenError("DEV_IDP_HOST", "DEV_IDP_PORT", err)
 	}
 	cfg = cfg.WithDevIDPPort(server.PortOf(listeners))
 	provider, err := devidp.New(devidp.Options{
@@ -57,13 +60,30 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	})
 }
 
+// imageBinary is where the container image has the program.
+const imageBinary = "/menu-api"
+
+// programCommand returns the command that runs this program again: from its source, in the same container, or as a binary.
+// Docker uses the container's id as its host name.
+func programCommand(executable, arg, hostname string) string {
+	switch {
+	case executable == imageBinary:
+		return "docker exec " + hostname + " " + imageBinary
+	case strings.Contains(filepath.ToSlash(executable), "/go-build"): // the temporary folder of go run
+		return "go run ."
+	}
+	return arg
+}
+
 // printBanner prints every URL, and commands to paste.
 func printBanner(w io.Writer, cfg config.Config, addr net.Addr) {
 	_, port, _ := net.SplitHostPort(addr.String())
 	api := "http://localhost:" + port
-	settings := ""
-	if cfg.DevIDPPort != 7001 {
-		settings = "DEV_IDP_PORT=" + strconv.Itoa(cfg.DevIDPPort) + " "
+	executable, _ := os.Executable() // without a name, the command is the one that was typed
+	hostname, _ := os.Hostname()
+	command := programCommand(executable, os.Args[0], hostname)
+	if cfg.DevIDPPort != 7001 && executable != imageBinary { // docker exec has the settings of the container
+		command = "DEV_IDP_PORT=" + strconv.Itoa(cfg.DevIDPPort) + " " + command
 	}
 	_, _ = fmt.Fprintf(w, `
   Menu API, for DEVELOPMENT: anyone who reaches the identity provider below can sign in as administrator.
@@ -80,11 +100,11 @@ func printBanner(w io.Writer, cfg config.Config, addr net.Addr) {
 
   Add an item:
 
-    TOKEN=$(%[4]sgo run . token admin)
+    TOKEN=$(%[4]s token admin)
     curl %[1]s/items -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
       -d '{"item":{"name":"Soup","price":4.5,"description":"Warm","image":""}}'
 
   Ctrl-C stops it.
 
-`, api, cfg.Issuer, cfg.Database, settings)
+`, api, cfg.Issuer, cfg.Database, command)
 }

@@ -41,7 +41,8 @@ func healthcheck(ctx context.Context, cfg config.Config, _ []string) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	direct := http.Client{Transport: &http.Transport{}} // http.DefaultClient would use HTTP_PROXY unless the host is loopback
+	response, err := direct.Do(request)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,8 @@ func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	log, out := serverLogger(ctx, cfg, stdout)
 	defer out.Close()
 	return serveAPI(ctx, cfg, log, out, func(addr net.Addr) {
-		log.Info("listening", "addr", addr.String(), "issuer", cfg.Issuer, "database", cfg.Database, "version", version())
+		log.Info("listening", "addr", addr.String(), "issuer", cfg.Issuer, "jwks_url", cfg.JWKSURL, "database", cfg.Database,
+			"env_file", cfg.EnvFile, "version", version())
 		if !cfg.RequirePermissions {
 			log.Warn("AUTHZ_REQUIRE_PERMISSIONS is false: every valid access token may change the menu")
 		}
@@ -134,7 +135,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	}
 	listeners, err := server.Listen(ctx, cfg.Host, cfg.Port)
 	if err != nil {
-		return listenError("PORT", err)
+		return listenError("HOST", "PORT", err)
 	}
 	announce(listeners[0].Addr())
 	ctx, end := context.WithCancel(ctx)
@@ -157,11 +158,11 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 }
 
 // listenError names the setting to change: the port if another program uses it, otherwise the host.
-func listenError(portKey string, err error) error {
+func listenError(hostKey, portKey string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EACCES) {
 		return fmt.Errorf("%s: %w", portKey, err)
 	}
-	return fmt.Errorf("HOST: %w", err)
+	return fmt.Errorf("%s: %w", hostKey, err)
 }
 
 func prefixes(cfg config.Config) []string {

@@ -20,15 +20,19 @@ import (
 )
 
 // serverLogger returns the logger of a command that serves. If the reader of standard output ends, the server goes on without
-// a log: Go ends a program at SIGPIPE unless it asks for the signal.
+// a log: Go ends a program at SIGPIPE unless it asks for the signal. The first lines are the warnings about the settings.
 func serverLogger(ctx context.Context, cfg config.Config, stdout io.Writer) (*slog.Logger, *telemetry.LogWriter) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	return telemetry.NewServerLogger(ctx, stdout, cfg.LogFormat, cfg.LogLevel)
+	log, out := telemetry.NewServerLogger(ctx, stdout, cfg.LogFormat, cfg.LogLevel)
+	for _, warning := range cfg.Warnings {
+		log.Warn(warning)
+	}
+	return log, out
 }
 
 // newTracing returns nil if tracing is off.
 func newTracing(ctx context.Context, cfg config.Config, metrics *telemetry.Metrics, log *slog.Logger) (*telemetry.Tracing, error) {
-	if cfg.TracesEndpoint == "" {
+	if cfg.TracesEndpoint == "" || cfg.TracesDisabled {
 		return nil, nil //nolint:nilnil // a nil Tracing does nothing
 	}
 	// Without this, the SDK reports wrong settings on standard error instead of the log.

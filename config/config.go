@@ -8,16 +8,18 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Config holds every setting, checked and normalised. The table in settings.go says what each one means.
 type Config struct {
+	EnvFile  string   // the settings file that was read, if any
+	Warnings []string // what is probably not as intended; never a part of a value
+
 	Host string // empty means all interfaces
 	Port int    // 0 means any free port
 
@@ -47,9 +49,11 @@ type Config struct {
 	MetricsAddr    string // host:port; empty means off
 	TracesEndpoint string // the base URL of an OTLP collector; empty means off
 	TracesHeaders  Headers
+	TracesDisabled bool
 	ShutdownGrace  time.Duration
 
 	DevIDPPort       int
+	DevIDPHost       string
 	DevTokenLifetime time.Duration
 }
 
@@ -62,33 +66,33 @@ func (c Config) WithDevIDPPort(port int) Config {
 	return c
 }
 
-// DatabaseURL names a database. It never prints its password.
+// DatabaseURL names a database. It never prints a secret.
 type DatabaseURL string
 
-// String returns the file, or the user, host and name of the database. It leaves out the rest of a URL, because a
-// password can be in several places.
+// String returns the file, or the host, port and name of the database. It leaves out the rest of a URL, because a password
+// can be in several places.
 func (d DatabaseURL) String() string {
 	if strings.HasPrefix(string(d), "sqlite:") {
 		return string(d)
 	}
-	c, err := pgxpool.ParseConfig(string(d))
+	c, err := parsePostgres(string(d))
 	if err != nil {
 		return "(unreadable database URL)"
 	}
-	host := net.JoinHostPort(c.ConnConfig.Host, strconv.Itoa(int(c.ConnConfig.Port)))
-	return "postgres://" + c.ConnConfig.User + "@" + host + "/" + c.ConnConfig.Database
+	return "postgres://" + net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + c.Database
 }
 
 // GoString hides the password from %#v.
 func (d DatabaseURL) GoString() string { return strconv.Quote(d.String()) }
 
-// LogValue hides the password from the log.
-func (d DatabaseURL) LogValue() slog.Value { return slog.StringValue(d.String()) }
+// MarshalText hides the password from the log and from JSON.
+func (d DatabaseURL) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // SQLiteFile returns the file name of an SQLite database. It returns false for other databases.
 func (d DatabaseURL) SQLiteFile() (file string, ok bool) {
 	file, ok = strings.CutPrefix(string(d), "sqlite:")
-	return strings.TrimPrefix(file, "//"), ok // sqlite:///data/menu.db is the absolute path /data/menu.db
+	file, err := url.PathUnescape(strings.TrimPrefix(file, "//")) // sqlite:///data/menu.db is the absolute path /data/menu.db
+	return file, ok && err == nil
 }
 
 // Headers are HTTP headers whose values can be secret. They print only their names.
@@ -100,5 +104,5 @@ func (h Headers) String() string { return fmt.Sprint(slices.Sorted(maps.Keys(h))
 // GoString hides the values from %#v.
 func (h Headers) GoString() string { return h.String() }
 
-// LogValue hides the values from the log.
-func (h Headers) LogValue() slog.Value { return slog.StringValue(h.String()) }
+// MarshalText hides the values from the log and from JSON.
+func (h Headers) MarshalText() ([]byte, error) { return []byte(h.String()), nil }

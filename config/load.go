@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/spf13/viper"
 )
 
@@ -21,9 +24,6 @@ const (
 	// Client is for commands that talk to a running server or open the database. It requires nothing.
 	Client
 )
-
-// DefaultEnvFile is the settings file that Load reads from the working folder if the file exists.
-const DefaultEnvFile = ".env"
 
 // Problem says why a setting is invalid.
 type Problem struct {
@@ -48,33 +48,45 @@ func (e *Error) Error() string {
 //
 // The error is an *Error with every problem.
 func Load(mode Mode, envFile string, getenv func(string) string) (Config, error) {
-	values := viper.New()
+	c := Config{EnvFile: envFile}
+	file := map[string]any{}
 	if envFile != "" {
-		values.SetConfigFile(envFile)
-		values.SetConfigType("dotenv")
-		if err := values.ReadInConfig(); err != nil && !(errors.Is(err, fs.ErrNotExist) && envFile == DefaultEnvFile) {
+		var err error
+		switch file, err = readEnvFile(envFile); {
+		case errors.Is(err, fs.ErrNotExist) && envFile == DefaultEnvFile:
+			c.EnvFile = ""
+		case err != nil:
 			return Config{}, &Error{[]Problem{{envFile, fileProblem(err)}}}
 		}
 	}
-	var c Config
+	settings := c.settings(mode)
+	c.Warnings = removeUnknown(envFile, file, settings)
+	values := viper.New()
+	if err := values.MergeConfigMap(file); err != nil {
+		return Config{}, &Error{[]Problem{{envFile, err.Error()}}}
+	}
 	var problems []Problem
-	for _, s := range c.settings(mode) {
+	for _, s := range settings {
 		if mode == Dev && (s.key == "AUTH0_ISSUER_URL" || s.key == "AUTH0_JWKS_URL") {
 			continue // the development provider is the issuer, even if .env names a tenant
 		}
-		// Viper's own lookup would read the environment of the process. With getenv, parallel tests each have their own.
-		if value := strings.TrimSpace(getenv(s.key)); value != "" {
-			values.Set(s.key, value)
+		key, raw, inFile := lookup(values, getenv, s.key)
+		text, err := literal(raw, inFile, slices.Contains(freeText, s.key))
+		if err != nil {
+			problems = append(problems, Problem{key, err.Error()})
+			continue
 		}
-		text := cmp.Or(strings.TrimSpace(values.GetString(s.key)), s.fallback)
-		if text == "" {
+		if expandable(text, getenv) {
+			c.Warnings = append(c.Warnings, key+" contains $ and the name of an environment variable: the value is used as it is written, nothing is expanded")
+		}
+		if text = cmp.Or(text, s.fallback); text == "" {
 			if mode == Serve && (s.key == "AUTH0_ISSUER_URL" || s.key == "AUTH0_AUDIENCE") {
 				problems = append(problems, Problem{s.key, "is required (see .env.example); `menu-api dev` needs no tenant"})
 			}
 			continue
 		}
 		if err := s.parse(text); err != nil {
-			problems = append(problems, Problem{s.key, err.Error()})
+			problems = append(problems, Problem{key, err.Error()})
 		}
 	}
 	switch {
@@ -92,13 +104,59 @@ func Load(mode Mode, envFile string, getenv func(string) string) (Config, error)
 	return c, nil
 }
 
-// fileProblem says why a settings file is unusable. It does not repeat the parser's message, which quotes the line: the
-// file can contain secrets.
+// lookup returns the text of a setting, whether it is in the settings file, and the name under which it was found: the key
+// or its alias.
+//
+// Viper's own lookup would read the environment of the process. With getenv, parallel tests each have their own.
+func lookup(values *viper.Viper, getenv func(string) string, key string) (name, raw string, inFile bool) {
+	names := []string{key}
+	if alias, ok := aliases[key]; ok {
+		names = append(names, alias)
+	}
+	for _, name := range names {
+		if raw := getenv(name); strings.TrimSpace(raw) != "" {
+			values.Set(name, raw)
+			return name, values.GetString(name), false
+		}
+	}
+	for _, name := range names {
+		if raw := values.GetString(name); strings.TrimSpace(raw) != "" {
+			return name, raw, true
+		}
+	}
+	return key, "", false
+}
+
+// removeUnknown removes the keys of the settings file that are not settings. It returns a warning for each, except for those
+// of Docker Compose, which reads the same file.
+func removeUnknown(envFile string, file map[string]any, settings []setting) (warnings []string) {
+	for _, key := range slices.Sorted(maps.Keys(file)) {
+		isKnown := slices.ContainsFunc(settings, func(s setting) bool { return s.key == key || aliases[s.key] == key })
+		if isKnown {
+			continue
+		}
+		delete(file, key)
+		if composeKey.MatchString(key) {
+			continue
+		}
+		likely := slices.MinFunc(settings, func(a, b setting) int { return distance(key, a.key) - distance(key, b.key) }).key
+		warning := fmt.Sprintf("%s: %s is not a setting", envFile, key)
+		if distance(key, likely) <= len(key)/2 {
+			warning += fmt.Sprintf("; did you mean %s?", likely)
+		}
+		warnings = append(warnings, warning)
+	}
+	return warnings
+}
+
+func distance(key, known string) int { return levenshtein.ComputeDistance(strings.ToUpper(key), known) }
+
+// fileProblem says why a settings file is unusable.
 func fileProblem(err error) string {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Sprintf("is not readable: %v", path.Err)
 	}
-	return "is not a settings file: every line must be KEY=value, a # comment, or empty, and quotes must be closed"
+	return err.Error()
 }
 
 // jwksURL returns the URL at which Auth0 and most OpenID providers publish their keys.

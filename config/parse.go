@@ -7,11 +7,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"path"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/net/http/httpguts"
 )
@@ -83,7 +85,11 @@ func duration(least, most time.Duration) func(string) (time.Duration, error) {
 // list splits at commas and ignores empty parts, but not all of them.
 func list(text string) (parts []string, err error) {
 	for part := range strings.SplitSeq(text, ",") {
-		if part = strings.TrimSpace(part); part != "" {
+		part = strings.TrimSpace(part)
+		if startsWithQuote(part) {
+			return nil, errors.New("contains a quotation mark, which a shell or Docker left in: write the values without quotes")
+		}
+		if part != "" {
 			parts = append(parts, part)
 		}
 	}
@@ -218,13 +224,9 @@ func webURL(text string) (*url.URL, error) {
 
 // database accepts an SQLite file or a PostgreSQL URL, which can contain a password.
 func database(text string) (DatabaseURL, error) {
-	if strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") {
-		// The driver's parser accepts more than URLs, such as several hosts. Its error hides the password.
-		if _, err := pgxpool.ParseConfig(text); err != nil {
-			reason, _, _ := strings.Cut(err.Error(), "\n")
-			return "", fmt.Errorf("must be a URL such as postgres://user:password@host:5432/database; the driver says: %s", reason)
-		}
-		return DatabaseURL(text), nil
+	if isPostgres(text) {
+		_, err := parsePostgres(text)
+		return DatabaseURL(text), err
 	}
 	file, ok := strings.CutPrefix(text, "sqlite:")
 	switch {
@@ -234,6 +236,51 @@ func database(text string) (DatabaseURL, error) {
 		return "", errors.New("must be sqlite: and a plain file name, such as sqlite:data/menu.db or sqlite:/data/menu.db, or a postgres:// URL")
 	case file == "" || strings.HasSuffix(file, "/") || path.Base(file) == "." || strings.Contains(file, ":memory:"):
 		return "", errors.New("must name a file, such as sqlite:data/menu.db; a menu in memory would be lost at every restart")
+	case !strings.Contains(file, "%"):
+		return DatabaseURL(text), nil
+	}
+	name, ok := DatabaseURL(text).SQLiteFile()
+	undecoded := strings.TrimPrefix(file, "//")
+	if _, err := os.Stat(undecoded); err == nil && name != undecoded {
+		return "", fmt.Errorf("has percent-escapes, but a file with the undecoded name %s exists: write each %% as %%25 to use it, or rename it", undecoded)
+	}
+	if !ok || strings.ContainsRune(name, 0) {
+		return "", errors.New("must have % in a file name as %25: a percent sign begins an escape such as %20 for a space")
 	}
 	return DatabaseURL(text), nil
+}
+
+func isPostgres(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
+}
+
+// parsePostgres parses a PostgreSQL URL. The driver accepts more than URLs, such as several hosts. It also accepts special
+// characters in a password, but with @ or / it takes a part of the password for the host or the database, and prints it.
+// So these are errors here. An error quotes no part of the URL.
+func parsePostgres(text string) (*pgconn.Config, error) {
+	const encode = "write special characters of a user name or password percent-encoded, such as %40 for @, %2F for / and %25 for %"
+	scheme, rest, _ := strings.Cut(text, "://")
+	login, place, hasLogin := strings.Cut(rest, "@")
+	switch {
+	case !isPostgres(text):
+		return nil, errors.New("must be a postgres:// URL")
+	case hasLogin && (strings.Contains(login, "/") || strings.Contains(place, "@")):
+		return nil, errors.New("is ambiguous: " + encode)
+	}
+	config, err := pgxpool.ParseConfig(text)
+	if err == nil {
+		return &config.ConnConfig.Config, nil
+	}
+	// The driver's message quotes the URL, so find the part that it does not accept.
+	if !hasLogin {
+		place = rest
+	}
+	server, _, _ := strings.Cut(place, "?")
+	if _, err := pgxpool.ParseConfig(scheme + "://" + server); err != nil {
+		return nil, errors.New("has an invalid host, port or database name: it must be a URL such as postgres://user:password@host:5432/database")
+	}
+	if _, err := pgxpool.ParseConfig(scheme + "://" + place); err != nil {
+		return nil, errors.New("has an invalid parameter after ?, such as an unknown sslmode or a certificate that is not readable")
+	}
+	return nil, errors.New("has an invalid user name or password: " + encode)
 }

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // setting is one row of the table below.
 type setting struct {
@@ -9,6 +12,17 @@ type setting struct {
 	parse    func(text string) error
 	doc      string // the text in .env.example and in docs/reference.md
 }
+
+var (
+	// freeText are the settings that people read, so quotes and # can be part of them.
+	freeText = []string{"MENU_NAME"}
+
+	// aliases are other names of settings. Auth0's samples call the issuer AUTH0_DOMAIN.
+	aliases = map[string]string{"AUTH0_ISSUER_URL": "AUTH0_DOMAIN"}
+
+	// composeKey matches the keys of .env that Docker Compose and deploy/compose.yaml use.
+	composeKey = regexp.MustCompile(`^(COMPOSE_|DOCKER_|POSTGRES_)|^SITE$`)
+)
 
 // settings states every setting once. Load, .env.example and docs/reference.md follow this table; a test compares the
 // two files with it, and `go test ./config -update` rewrites them.
@@ -21,7 +35,7 @@ func (c *Config) settings(mode Mode) []setting {
 	}
 	return []setting{
 		{"AUTH0_ISSUER_URL", "", into(&c.Issuer, issuer),
-			"Required by `serve`. Your Auth0 tenant, such as tenant.eu.auth0.com, or another OpenID provider that signs access tokens with RS256."},
+			"Required by `serve`. Your Auth0 tenant, such as tenant.eu.auth0.com, or another OpenID provider that signs access tokens with RS256. AUTH0_DOMAIN is another name of this setting."},
 		{"AUTH0_AUDIENCE", dev("https://menu.example.com"), into(&c.Audiences, list),
 			"Required by `serve`. The identifier of your API in Auth0. Separate several with commas; a token needs one of them."},
 		{"AUTH0_JWKS_URL", "", into(&c.JWKSURL, keySet),
@@ -70,10 +84,14 @@ func (c *Config) settings(mode Mode) []setting {
 			"An OpenTelemetry collector for traces (OTLP over HTTP), such as http://localhost:4318. Empty means off. Only the environment sets other OpenTelemetry variables: see docs/operations.md."},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "", into(&c.TracesHeaders, headers),
 			"Headers for the collector, as name=value pairs separated by commas. Usually a secret."},
+		{"OTEL_SDK_DISABLED", "false", into(&c.TracesDisabled, boolean),
+			"true sends no traces, even if a collector is set."},
 		{"SHUTDOWN_GRACE", "10s", into(&c.ShutdownGrace, duration(time.Second, 10*time.Minute)),
 			"The time that requests in progress get to finish after a stop signal."},
 		{"DEV_IDP_PORT", "7001", into(&c.DevIDPPort, port),
 			"The port of the development identity provider. Only `dev` and `token` use it."},
+		{"DEV_IDP_HOST", "127.0.0.1", into(&c.DevIDPHost, host),
+			"The address that the development identity provider listens on. Beyond this machine, anyone can sign in as administrator."},
 		{"DEV_TOKEN_LIFETIME", "24h", into(&c.DevTokenLifetime, duration(time.Second, 30*24*time.Hour)),
 			"The lifetime of the development provider's access tokens. A short one shows how an application renews them; then also set AUTHZ_CLOCK_SKEW=0s."},
 	}

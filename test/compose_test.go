@@ -1,6 +1,8 @@
 package test
 
 import (
+	"bufio"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -10,10 +12,24 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"menu-api/config"
 )
+
+// Docker Compose registers the format raw in its command line. It reads the file as docker run --env-file does.
+func init() {
+	dotenv.RegisterFormat("raw", func(from io.Reader, _ string, vars map[string]string, _ func(string) (string, bool)) error {
+		lines := bufio.NewScanner(from)
+		for lines.Scan() {
+			if key, value, ok := strings.Cut(lines.Text(), "="); ok && !strings.HasPrefix(key, "#") {
+				vars[key] = value
+			}
+		}
+		return lines.Err()
+	})
+}
 
 // loadCompose loads deploy/compose.yaml as Docker Compose does, with its schema and the .env that its first lines ask for.
 func loadCompose(tb testing.TB, settings ...string) (*types.Project, error) {
@@ -46,7 +62,7 @@ func loadCompose(tb testing.TB, settings ...string) (*types.Project, error) {
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	project, err := loadCompose(t, "AUTH0_ISSUER_URL=tenant.eu.auth0.com", "AUTH0_AUDIENCE=menu", "POSTGRES_PASSWORD=secret",
-		"PORT=1", "DATABASE_URL=sqlite:data/menu.db")
+		"PORT=1", "DATABASE_URL=sqlite:data/menu.db", "POSTGRES_USER=S3", "AUTH0_CLIENT_ID=a$POSTGRES_USER#b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +100,9 @@ func TestCompose(t *testing.T) {
 	}
 	if cfg.Port != 7000 || cfg.Host != "" || !strings.HasPrefix(string(cfg.Database), "postgres://") || environment("PGPASSWORD") != "secret" {
 		t.Errorf("got port %d, host %q, database %q: .env has changed what must be as it is", cfg.Port, cfg.Host, cfg.Database)
+	}
+	if want := "a$POSTGRES_USER#b"; cfg.ClientID != want {
+		t.Errorf("got the value %q, want it as it is in .env: %q", cfg.ClientID, want)
 	}
 	if grace := time.Duration(*one.StopGracePeriod); grace <= cfg.ShutdownGrace {
 		t.Errorf("a replica is killed after %s, while it may take %s to stop", grace, cfg.ShutdownGrace)

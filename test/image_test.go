@@ -40,8 +40,9 @@ func TestImage(t *testing.T) {
 		c := image.config
 		_, hasVolume := c.Volumes["/data"]
 		_, hasPort := c.ExposedPorts["7000/tcp"]
-		if c.User != "65532:65532" || !hasVolume || !hasPort || !slices.Equal(c.Entrypoint, []string{"/menu-api"}) || !slices.Equal(c.Cmd, []string{"serve"}) {
-			t.Errorf("got %+v, want /menu-api serve as 65532:65532 with the volume /data and the port 7000", c)
+		_, hasProviderPort := c.ExposedPorts["7001/tcp"]
+		if c.User != "65532:65532" || !hasVolume || !hasPort || !hasProviderPort || !slices.Equal(c.Entrypoint, []string{"/menu-api"}) || !slices.Equal(c.Cmd, []string{"serve"}) {
+			t.Errorf("got %+v, want /menu-api serve as 65532:65532 with the volume /data and the ports 7000 and 7001", c)
 		}
 	})
 
@@ -89,6 +90,46 @@ func TestImage(t *testing.T) {
 			if status := get(t, c.url+path); status != http.StatusOK {
 				t.Errorf("%s: got %d, want 200", path, status)
 			}
+		}
+	})
+
+	t.Run("development, without configuration", func(t *testing.T) {
+		provider := mustFindAddr(t)
+		_, port, _ := net.SplitHostPort(provider)
+		c := image.startCommand(t, "dev", image.mustMakeVolume(t), []string{"DEV_IDP_PORT=" + port})
+		c.mustBecomeHealthy(t)
+		if status := get(t, c.url+"/"); status != http.StatusOK {
+			t.Errorf("the page: got %d, want 200", status)
+		}
+		if status := get(t, "http://"+provider+"/.well-known/openid-configuration"); status != http.StatusOK {
+			t.Errorf("the provider: got %d, want 200", status)
+		}
+		if _, port, _ := net.SplitHostPort(provider); get(t, "http://127.0.0.2:"+port+"/.well-known/openid-configuration") != http.StatusMisdirectedRequest {
+			t.Error("the provider accepts a foreign Host header, or listens only on loopback")
+		}
+		hostname, err := os.Hostname() // of a container, it is the id
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "TOKEN=$(docker exec " + hostname + " /menu-api token admin)"; !strings.Contains(c.output(), want) {
+			t.Errorf("got\n%s\nwant the command %s", c.output(), want)
+		}
+		token, err := c.command(t, []string{"/menu-api", "token", "admin"}).Output() // as docker exec does
+		if err != nil {
+			t.Fatalf("token admin: %v", err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, c.url+"/items/1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("got %d with the token, want 200", response.StatusCode)
 		}
 	})
 
@@ -192,6 +233,12 @@ type container struct {
 // start runs the image's entry point, with the volume at /data and everything else read-only. It ends with the test.
 func (i image) start(tb testing.TB, volume string, settings []string) *container {
 	tb.Helper()
+	return i.startCommand(tb, i.config.Cmd[0], volume, settings)
+}
+
+// startCommand is start with another command than the image's default.
+func (i image) startCommand(tb testing.TB, command, volume string, settings []string) *container {
+	tb.Helper()
 	addr := mustFindAddr(tb)
 	_, port, _ := net.SplitHostPort(addr)
 	c := &container{
@@ -207,7 +254,7 @@ func (i image) start(tb testing.TB, volume string, settings []string) *container
 		tb.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	c.process = c.command(tb, slices.Concat(i.config.Entrypoint, i.config.Cmd))
+	c.process = c.command(tb, append(slices.Clone(i.config.Entrypoint), command))
 	c.process.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID // signals reach process 1 only where it handles them
 	c.process.Stdout, c.process.Stderr = log, log
 	if err := c.process.Start(); err != nil {

@@ -184,6 +184,44 @@ func TestProviderStaysOnLoopback(t *testing.T) {
 	}
 }
 
+// With DEV_IDP_HOST, as in the container image, the provider listens beyond loopback. It still rejects a foreign Host header.
+func TestProviderBeyondLoopback(t *testing.T) {
+	t.Parallel()
+	p := start(t, "dev", env{"DEV_IDP_HOST": "0.0.0.0"})
+	issuer, err := url.Parse(p.issuer)
+	must(t, err)
+	for host, want := range map[string]int{"localhost:" + issuer.Port(): 200, "menu.example:" + issuer.Port(): 421, "127.0.0.2:" + issuer.Port(): 421} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.2:"+issuer.Port()+"/.well-known/jwks.json", http.NoBody)
+		must(t, err)
+		request.Host = host
+		response, err := http.DefaultClient.Do(request)
+		must(t, err)
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("Host %s: got %d, want %d", host, response.StatusCode, want)
+		}
+	}
+}
+
+func TestStartNamesItsSettings(t *testing.T) {
+	t.Parallel()
+	tenant := authztest.NewIssuer(t)
+	file := filepath.Join(t.TempDir(), "menu.env")
+	must(t, os.WriteFile(file, []byte("AUTH0_ISSUER_URL="+tenant.URL+"\nAUTH0_AUDIANCE=secret\nAUTH0_CLIENT_ID=S3$CRET\n"), 0o600))
+	p := start(t, "serve --env-file "+file, env{"AUTH0_AUDIENCE": authztest.Audience, "CRET": "expanded"})
+	for _, want := range []string{
+		`"env_file":"` + file + `"`, `"jwks_url":"` + strings.TrimSuffix(tenant.URL, "/") + `/.well-known/jwks.json"`,
+		"AUTH0_AUDIANCE is not a setting; did you mean AUTH0_AUDIENCE?", "AUTH0_CLIENT_ID contains $",
+	} {
+		if !strings.Contains(p.out.String(), want) {
+			t.Errorf("got\n%s\nwant %s", p.out, want)
+		}
+	}
+	if strings.Contains(p.out.String(), "secret") || strings.Contains(p.out.String(), "S3") {
+		t.Errorf("got a value of the file in\n%s", p.out)
+	}
+}
+
 func TestServeWithoutPermissionsWarns(t *testing.T) {
 	t.Parallel()
 	tenant := authztest.NewIssuer(t)
@@ -263,6 +301,44 @@ func TestTracesAreFlushed(t *testing.T) {
 		received.Reset()
 		mu.Unlock()
 	}
+}
+
+func TestTracesDisabled(t *testing.T) {
+	t.Parallel()
+	p := start(t, "dev", env{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"})
+	p.get("/items")
+	must(t, p.stop())
+	if strings.Contains(p.out.String(), `"trace_id":"`) || strings.Contains(p.out.String(), "127.0.0.1:1") {
+		t.Errorf("got traces, want none:\n%s", p.out)
+	}
+}
+
+// TestHealthcheckUsesNoProxy runs the health check in a new process, because net/http reads the proxy only once. It needs an
+// address that is not loopback: net/http uses no proxy for loopback.
+func TestHealthcheckUsesNoProxy(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("HTTP_PROXY") == "http://127.0.0.1:1" {
+		must(t, cli.Run(t.Context(), []string{"healthcheck"}, os.Getenv, io.Discard))
+		return
+	}
+	addresses, err := net.InterfaceAddrs()
+	must(t, err)
+	for _, address := range addresses {
+		network, ok := address.(*net.IPNet)
+		if !ok || !network.IP.IsGlobalUnicast() {
+			continue
+		}
+		p := start(t, "dev", env{"HOST": "0.0.0.0"})
+		u, err := url.Parse(p.api)
+		must(t, err)
+		again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHealthcheckUsesNoProxy$")
+		again.Env = []string{"HTTP_PROXY=http://127.0.0.1:1", "HOST=" + network.IP.String(), "PORT=" + u.Port()}
+		if output, err := again.CombinedOutput(); err != nil {
+			t.Errorf("got %v, want a direct connection\n%s", err, output)
+		}
+		return
+	}
+	t.Skip("this machine has only loopback")
 }
 
 func TestHealthcheck(t *testing.T) {
