@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,26 +27,28 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.
 	return postgres.Open(ctx, postgres.Options{URL: string(cfg.Database), Notify: cfg.DatabaseNotify, Logger: log})
 }
 
-// openMenu opens the database, instruments it, and adds the default menu to a new one if SEED_MENU is true. check reads a
-// large SQLite file for damage, which would delay the start.
+// openMenu opens the database, instruments it, and adds the default menu to a new one if SEED_MENU is true. watch returns an
+// error as soon as an SQLite file must not be used any more, and nil when its context ends.
 func openMenu(
 	ctx context.Context, cfg config.Config, cache *items.ResponseCache, metrics *telemetry.Metrics, tracing *telemetry.Tracing, log *slog.Logger,
-) (store items.Store, check func(context.Context) error, err error) {
-	check = func(context.Context) error { return nil }
+) (store items.Store, watch func(context.Context) error, err error) {
+	watch = func(context.Context) error { return nil }
+	observe := server.ObserveStore(metrics, tracing)
 	if file, ok := cfg.Database.SQLiteFile(); ok {
 		opened, err := sqlite.OpenSoon(ctx, file)
 		if err != nil {
 			return nil, nil, err
 		}
 		metrics.WatchFiles(file, file+"-wal")
-		store, check = opened, opened.Check
+		store = opened
+		observe, watch = watchFile(file, opened, observe)
 	} else if store, err = openStore(ctx, cfg, log); err != nil {
 		return nil, nil, err
 	}
 	if pooled, ok := store.(interface{ Stat() *pgxpool.Stat }); ok {
 		watchPool(metrics, pooled.Stat)
 	}
-	store = items.Instrument(store, cache, server.ObserveStore(metrics, tracing))
+	store = items.Instrument(store, cache, observe)
 	var menu []items.Item
 	if cfg.SeedMenu {
 		menu = items.DefaultMenu()
@@ -54,7 +57,37 @@ func openMenu(
 		_ = store.Close()
 		return nil, nil, fmt.Errorf("database %s: add the default menu: %w", cfg.Database, err)
 	}
-	return store, check, nil
+	return store, watch, nil
+}
+
+// watchFile returns an observer that also sees whether an operation finds the file damaged or replaced, and a function that
+// returns such an error, or one that the store finds in the background.
+func watchFile(file string, store *sqlite.Store, observe items.Observer) (items.Observer, func(context.Context) error) {
+	found := make(chan error, 1)
+	report := func(err error) {
+		for _, reason := range []error{sqlite.ErrDamaged, sqlite.ErrReplaced} {
+			if !errors.Is(err, reason) {
+				continue
+			}
+			select {
+			case found <- fmt.Errorf("database %s: %w", file, reason):
+			default: // one is enough
+			}
+		}
+	}
+	observer := func(ctx context.Context, operation string) (context.Context, func(error)) {
+		ctx, end := observe(ctx, operation)
+		return ctx, func(err error) { end(err); report(err) }
+	}
+	return observer, func(ctx context.Context) error {
+		go func() { report(store.Watch(ctx)) }()
+		select {
+		case err := <-found:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // systemAuditInfo is the audit info of what the program itself writes.

@@ -80,7 +80,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	}
 	defer tracing.Shutdown(ctx) // after everything else has ended; it has its own time limit
 	cache := items.NewResponseCache()
-	store, check, err := openMenu(ctx, cfg, cache, metrics, tracing, log)
+	store, watch, err := openMenu(ctx, cfg, cache, metrics, tracing, log)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil // stopped during the start
@@ -140,17 +140,17 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	announce(listeners[0].Addr())
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	damage := make(chan error, 1)
+	unusable := make(chan error, 1)
 	running.Go(func() {
-		if err := check(background); err != nil && background.Err() == nil {
-			damage <- err
-			end() // what a damaged database answers is not to be believed
+		if err := watch(background); err != nil {
+			unusable <- err
+			end() // the database may give wrong answers, or lose what is written to it
 		}
 	})
 	err = api.Serve(ctx, listeners...)
 	log.Info("stopped")
 	select {
-	case found := <-damage:
+	case found := <-unusable:
 		return errors.Join(found, err)
 	default:
 		return err

@@ -185,7 +185,8 @@ type instance struct {
 	api    string // its URL without a trailing slash
 	issuer string // the development provider's URL, with the trailing slash
 	out    *syncBuffer
-	stop   func() error // shuts it down and returns the error of cli.Run
+	wait   func() error // returns the error of cli.Run once it has ended
+	stop   func() error // shuts it down and returns that error
 }
 
 type syncBuffer struct {
@@ -220,10 +221,11 @@ func start(tb testing.TB, command string, e env) *instance {
 	p := &instance{tb: tb, out: &syncBuffer{}}
 	done := make(chan error, 1)
 	go func() { done <- cli.Run(ctx, strings.Fields(command), full.get, p.out) }()
-	p.stop = sync.OnceValue(func() error {
+	p.wait = sync.OnceValue(func() error { return <-done })
+	p.stop = func() error {
 		cancel()
-		return <-done
-	})
+		return p.wait()
+	}
 	tb.Cleanup(func() { _ = p.stop() })
 
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {

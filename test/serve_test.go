@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -479,5 +480,57 @@ func TestDamageEndsTheServer(t *testing.T) {
 	defer cancel()
 	if err := cli.Run(ctx, []string{"dev"}, settings.get, &syncBuffer{}); err == nil || !strings.Contains(err.Error(), file+": it is damaged") {
 		t.Errorf("got error %v, want one that names the file and says that it is damaged", err)
+	}
+}
+
+// A server whose file was deleted, replaced or damaged ends with a message that says what to do, and writes nothing into the
+// file that has the name now.
+func TestFileThatChangesUnderTheServer(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not let a program replace a file that is open")
+	}
+	folder := t.TempDir()
+	backup := filepath.Join(folder, "backup.db")
+	for name, test := range map[string]struct {
+		change func(t *testing.T, file string)
+		want   string
+	}{
+		"deleted":  {func(t *testing.T, file string) { must(t, os.Remove(file)) }, "was deleted or replaced"},
+		"replaced": {func(t *testing.T, file string) { must(t, os.Rename(backup, file)) }, "was deleted or replaced"},
+		"damaged": {func(t *testing.T, file string) {
+			storetest.Damage(t, file)
+			must(t, os.Truncate(file, 40_000))
+		}, "it is damaged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "menu.db")
+			settings := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": "sqlite:" + file}
+			store, err := sqlite.Open(t.Context(), file)
+			must(t, err)
+			must(t, errors.Join(store.Import(t.Context(), items.AuditInfo{}, false, storetest.Many(2500)), store.Close()))
+			if name == "replaced" {
+				must(t, cli.Run(t.Context(), []string{"backup", backup}, settings.get, io.Discard))
+			}
+			p := start(t, "dev", settings)
+			time.Sleep(time.Second) // until the check at the start is over
+			test.change(t, file)
+			ended := make(chan error, 1)
+			go func() { ended <- p.wait() }()
+			for path := range 2500 { // the damage is found when it is read
+				if response, err := http.Get(fmt.Sprintf("%s/items/%d", p.api, path+1)); err == nil {
+					_ = response.Body.Close()
+				}
+			}
+			select {
+			case err := <-ended:
+				if err == nil || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got %v, want an error that names the file and says that it %s", err, test.want)
+				}
+			case <-time.After(20 * time.Second):
+				t.Error("the server still runs")
+			}
+		})
 	}
 }

@@ -23,9 +23,9 @@ func (s *Store) Backup(ctx context.Context, file string) error {
 		return err
 	}
 	// The connections of the store cannot do this: one writes, and the others may not, and to SQLite VACUUM is a write.
-	err = runOn(ctx, dsn(s.file, "mode=ro"), `VACUUM INTO @target`, arg("target", target))
+	err = runOn(ctx, dsn(s.file.name, "mode=ro"), `VACUUM INTO @target`, arg("target", target))
 	if err == nil {
-		err = runOn(ctx, dsn(target, "mode=rw"), replaceFeed)
+		err = runOn(ctx, dsn(target, "mode=rw"), fmt.Sprintf(`%s; PRAGMA user_version = %d`, replaceFeed, copiedFile))
 	}
 	return translate(ctx, err)
 }
@@ -68,7 +68,7 @@ func copyDatabase(ctx context.Context, file, to string) error {
 	if err := copyFile(file, to); err != nil {
 		return err
 	}
-	db, err := openReaders(to, 1)
+	db, err := openReaders(&openFile{name: to}, 1)
 	if err != nil {
 		return err
 	}

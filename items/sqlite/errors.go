@@ -18,6 +18,8 @@ func translate(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return items.ErrNotFound
+	case errors.Is(err, ErrReplaced):
+		return fmt.Errorf("%w: %w", items.ErrUnavailable, err)
 	case !errors.As(err, &engine) && !errors.Is(err, sql.ErrConnDone) && !errors.Is(err, sql.ErrTxDone):
 		return err
 	case ctx.Err() != nil:
@@ -26,6 +28,8 @@ func translate(ctx context.Context, err error) error {
 	switch primaryCode(err) {
 	case lib.SQLITE_ERROR, lib.SQLITE_CONSTRAINT, lib.SQLITE_MISMATCH, lib.SQLITE_RANGE, lib.SQLITE_MISUSE:
 		return err // the statement does not fit the schema: a bug, not an outage
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %w (%w)", items.ErrUnavailable, ErrDamaged, err)
 	}
 	return fmt.Errorf("%w: %w", items.ErrUnavailable, err)
 }

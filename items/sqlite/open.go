@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 )
 
@@ -25,7 +26,7 @@ func Open(ctx context.Context, file string) (*Store, error) {
 	return openAndRetry(ctx, file, math.MaxInt64)
 }
 
-// OpenSoon is Open for callers that call Check afterwards: it looks for damage only in a file that is read in milliseconds.
+// OpenSoon is Open for callers that call Watch afterwards: it looks for damage only in a file that is read in milliseconds.
 func OpenSoon(ctx context.Context, file string) (*Store, error) {
 	const smallFile = 1 << 20
 	return openAndRetry(ctx, file, smallFile)
@@ -53,7 +54,8 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return nil, fmt.Errorf("its folder cannot be created: %w", err)
 	}
-	read, err := openReaders(file, max(4, runtime.GOMAXPROCS(0)))
+	opened := &openFile{name: file}
+	read, err := openReaders(opened, max(4, runtime.GOMAXPROCS(0)))
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +64,9 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 			_ = read.Close()
 		}
 	}()
+	if err := checkWAL(ctx, file); err != nil {
+		return nil, err
+	}
 	version, err := inspect(ctx, read, file, maxChecked)
 	if err != nil {
 		return nil, err
@@ -83,15 +88,21 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 			return nil, err
 		}
 	}
-	writer, err := newWriter(ctx, file, db)
+	if err := recordFileID(ctx, file, db); err != nil {
+		return nil, err
+	}
+	if err := opened.remember(); err != nil {
+		return nil, err
+	}
+	writer, err := newWriter(ctx, opened, db)
 	if err != nil {
 		return nil, err
 	}
-	scan, err := openReaders(file, maxScans)
+	scan, err := openReaders(opened, maxScans)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{file: file, writer: writer, read: read, scan: scan}
+	s := &Store{file: opened, writer: writer, read: read, scan: scan}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -102,13 +113,15 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 const maxScans = 2
 
 // openReaders returns a pool of n connections that only read an existing file.
-func openReaders(file string, n int) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dsn(file, "_pragma=query_only(1)", "mode=rw"))
-	if err == nil {
-		db.SetMaxOpenConns(n)
-		db.SetMaxIdleConns(n)
+func openReaders(file *openFile, n int) (*sql.DB, error) {
+	connector, err := sqlite.NewConnector(dsn(file.name, "_pragma=query_only(1)", "mode=rw"))
+	if err != nil {
+		return nil, err
 	}
-	return db, err
+	db := sql.OpenDB(guardedConnector{connector, file})
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	return db, nil
 }
 
 // dsn sets the busy timeout first, so that the other pragmas wait for a lock as well.
@@ -146,23 +159,13 @@ func inspect(ctx context.Context, read *sql.DB, file string, maxChecked int64) (
 	return version, nil
 }
 
-// Check reads the whole file and returns an error that names the file if it is damaged.
-func (s *Store) Check(ctx context.Context) error {
-	if err := check(ctx, s.scan); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("database %s: %w", s.file, explain(err))
-	}
-	return ctx.Err()
-}
-
-var errDamaged = errors.New("it is damaged; restore it from a backup, or move it away to start with a new one")
-
 func check(ctx context.Context, db *sql.DB) error {
 	var result string
 	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&result); err != nil {
 		return err
 	}
 	if result != "ok" {
-		return fmt.Errorf("%w (%s)", errDamaged, strings.Join(strings.Fields(result), " "))
+		return fmt.Errorf("%w (%s)", ErrDamaged, strings.Join(strings.Fields(result), " "))
 	}
 	return nil
 }
@@ -173,7 +176,7 @@ func explain(err error) error {
 	case lib.SQLITE_NOTADB:
 		return errors.New("it is not an SQLite database; move it away, or name another file in DATABASE_URL")
 	case lib.SQLITE_CORRUPT:
-		return errDamaged
+		return ErrDamaged
 	case lib.SQLITE_CANTOPEN, lib.SQLITE_READONLY:
 		return errors.New("it cannot be opened for writing; check that it is a file, and the permissions of it and its folder")
 	case lib.SQLITE_IOERR:

@@ -16,7 +16,7 @@ import (
 
 // Store is an items.Store over an SQLite file.
 type Store struct {
-	file string
+	file *openFile
 	// SQLite has one writer at a time. Writes queue for its one connection in Go, where their contexts can end the wait,
 	// and not in SQLite's busy loop. Reads have their own pool: in WAL mode they never wait for the writer.
 	writer *writer
@@ -395,7 +395,7 @@ func (s *Store) Seed(ctx context.Context, info items.AuditInfo, menu []items.Ite
 // Ping implements items.Store. It reads from the file, unlike the ping of the driver.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := value[bool](ctx, s.read, isSeeded)
-	return translate(ctx, err)
+	return translate(ctx, errors.Join(err, s.file.check()))
 }
 
 // Close implements items.Store. It closes the writer last, which checkpoints the WAL.

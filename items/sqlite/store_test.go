@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"menu-api/items"
 	"menu-api/items/sqlite"
@@ -266,15 +267,17 @@ func TestImportLeavesTheIndexes(t *testing.T) {
 }
 
 // A large file is opened first and checked for damage afterwards.
-func TestCheckFindsDamage(t *testing.T) {
+func TestWatchFindsDamage(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "menu.db")
 	store := mustOpen(t, file)
 	if err := store.Import(context.Background(), items.AuditInfo{}, false, storetest.Many(2500)); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Check(context.Background()); err != nil {
-		t.Errorf("Check of a sound file: %v", err)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if err := store.Watch(ctx); err != nil {
+		t.Errorf("Watch of a sound file: %v", err)
 	}
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
@@ -285,8 +288,8 @@ func TestCheckFindsDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	err = store.Check(context.Background())
-	if err == nil || !strings.Contains(err.Error(), file+": it is damaged") {
+	err = store.Watch(context.Background())
+	if !errors.Is(err, sqlite.ErrDamaged) || !strings.Contains(err.Error(), file) {
 		t.Errorf("got error %v, want one that names the file and says that it is damaged", err)
 	}
 }

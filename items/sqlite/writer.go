@@ -26,7 +26,7 @@ const (
 // writer runs writes on the one connection that writes. Writes that arrive while another one commits then share a
 // transaction, and so an fsync.
 type writer struct {
-	file    string
+	file    *openFile
 	db      *sql.DB
 	conn    *conn
 	batcher *items.Batcher[*job]
@@ -35,7 +35,7 @@ type writer struct {
 }
 
 // newWriter takes over the pool, of which it uses one connection.
-func newWriter(ctx context.Context, file string, db *sql.DB) (*writer, error) {
+func newWriter(ctx context.Context, file *openFile, db *sql.DB) (*writer, error) {
 	c, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,11 @@ func (w *writer) commit(batch []*job, savepoints bool) (done bool) {
 			j.err = err
 		}
 	}
-	if err := w.conn.run(ctx, `BEGIN IMMEDIATE`); err != nil {
+	err := w.file.check()
+	if err == nil {
+		err = w.conn.run(ctx, `BEGIN IMMEDIATE`)
+	}
+	if err != nil {
 		fail(err) // another process holds the lock, or the disk is gone: another attempt would only take longer
 		return true
 	}
@@ -184,7 +188,7 @@ func (j *job) call(ctx context.Context, c *conn) (err error) {
 // boundWAL truncates the WAL if it is too large. If a reader prevents that for too long, boundWAL tries again when the WAL
 // has doubled.
 func (w *writer) boundWAL() {
-	info, err := os.Stat(w.file + "-wal")
+	info, err := os.Stat(w.file.name + "-wal")
 	if err != nil || info.Size() < w.walLimit {
 		return
 	}
