@@ -23,16 +23,19 @@ const (
 	codeReadOnly             = "25006"
 	codeUnknownStatement     = "26000"
 	codeKnownStatement       = "42P05"
+	codeLockNotAvailable     = "55P03"
+	// codeFilled is the code of failIfFilled. PostgreSQL has no class that begins with M.
+	codeFilled = "MN001"
 )
 
 // outages are the codes, and prefixes of codes, of a server that cannot answer for now. Any other code means a bug in this
 // program.
 var outages = []string{
-	"08",         // connection exception
-	"53",         // insufficient resources: the disk is full, too many connections
-	"57",         // operator intervention: shutting down, crashed, statement cancelled
-	"58",         // system error
-	"55P03",      // lock not available
+	"08", // connection exception
+	"53", // insufficient resources: the disk is full, too many connections
+	"57", // operator intervention: shutting down, crashed, statement cancelled
+	"58", // system error
+	codeLockNotAvailable,
 	codeReadOnly, // the server has become a standby
 	codeSerializationFailure,
 	codeDeadlock,

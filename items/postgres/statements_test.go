@@ -16,7 +16,9 @@ func TestStatements(t *testing.T) {
 	t.Parallel()
 	statements := []string{
 		selectCategories, getItem, selectHistory, hasHistory, createItems, insertItem, updateItem, deleteItem, selectReplay, lockWrites,
-		deleteItems, addItem, changeOfAll, selectChanges, selectFeed, exportItems, exportChanges, badHistory, changeOfLoad, commitLoad,
+		deleteItems, addItem, changeOfAll, isSeeded, markSeeded, selectChanges, selectFeed, lockExport, exportItems, exportChanges, lockImports,
+		isEmpty, createTables, selectUsed, raiseIDs, badHistory, changeOfLoad, mergeItems, mergeChanges, selectConflict, selectIndexes, publish,
+		commitMerge, beginSwap, failIfFilled, clearRest, swapTables,
 	}
 	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown, items.ByMenu} {
 		statement, _ := selectItems(items.Query{

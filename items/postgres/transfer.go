@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,14 +15,16 @@ import (
 )
 
 var (
+	// lockExport comes before the first snapshot of the transaction, so that an import cannot replace the tables in between.
+	lockExport = `LOCK TABLE items, changes IN ACCESS SHARE MODE`
+
 	exportItems = expand(`SELECT id, version, {columns} FROM items ORDER BY id`)
 
 	exportChanges = `
-SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json
-FROM changes c
-LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
-WHERE c.item_id > 0
-ORDER BY c.item_id, c.version`
+SELECT item_id, version, action, author, at, after_json
+FROM changes
+WHERE item_id > 0
+ORDER BY item_id, version`
 )
 
 // Export implements items.Store.
@@ -34,6 +38,9 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 	if err != nil {
 		return translate(ctx, err)
 	}
+	if _, err := tx.Exec(ctx, lockExport); err != nil {
+		return translate(ctx, err)
+	}
 	var refused error
 	give := func(rec items.Record) error {
 		refused = yield(rec)
@@ -43,7 +50,12 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 		return give(items.Record{Item: &item})
 	})
 	if err == nil && history {
+		var previous items.Change
 		err = forEach(ctx, tx, exportChanges, rowToChange, func(change items.Change) error {
+			if previous.ItemID == change.ItemID && previous.Version == change.Version-1 {
+				change.Before = previous.After
+			}
+			previous = change
 			return give(items.Record{Change: &change})
 		})
 	}
@@ -72,44 +84,10 @@ func forEach[T any](ctx context.Context, tx pgx.Tx, statement string, rowTo pgx.
 	return rows.Err()
 }
 
-// Seed implements items.Store.
-func (s *Store) Seed(ctx context.Context, info items.AuditInfo, menu []items.Item) error {
-	done, err := readOne(ctx, s, pgx.RowTo[bool], `SELECT EXISTS (SELECT 1 FROM seeded)`, nil)
-	if err != nil || done {
-		return err
-	}
-	return s.load(ctx, info, func(l *loader) error {
-		mark, err := l.tx.Exec(ctx, markSeeded)
-		if err != nil || mark.RowsAffected() == 0 {
-			return err // another replica has seeded the database
-		}
-		for _, item := range menu {
-			item.ID, item.Version = 0, 0
-			if err := l.add(ctx, items.Record{Item: &item}); err != nil {
-				return err
-			}
-		}
-		return l.finish(ctx)
-	})
-}
-
-const markSeeded = `INSERT INTO seeded (once) VALUES (1) ON CONFLICT DO NOTHING`
-
-// Import implements items.Store. Other writers continue while it adds records, and see them when it is done. Only an
-// import that replaces everything makes them wait.
+// Import implements items.Store.
 func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, next func() (items.Record, error)) error {
 	var refused error
-	err := s.load(ctx, info, func(l *loader) error {
-		if replace {
-			for _, statement := range []string{
-				lockWrites, `DELETE FROM items`, `DELETE FROM changes`, `DELETE FROM idempotency_keys`,
-				`DELETE FROM feed`, `INSERT INTO feed DEFAULT VALUES`,
-			} {
-				if _, err := l.tx.Exec(ctx, statement); err != nil {
-					return err
-				}
-			}
-		}
+	err := s.load(ctx, info, replace, func(l *loader) error {
 		for {
 			rec, err := next()
 			if errors.Is(err, io.EOF) {
@@ -123,10 +101,7 @@ func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, 
 				return err
 			}
 		}
-		if _, err := l.tx.Exec(ctx, markSeeded); err != nil {
-			return err
-		}
-		return l.finish(ctx)
+		return nil
 	})
 	if refused != nil {
 		return refused
@@ -134,30 +109,119 @@ func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, 
 	return err
 }
 
-// commitLoad ends a load. In the feed, the load is one change, which gets its number under the lock. All of it is one
-// message, so a process that stops leaves no lock behind.
-const commitLoad = lockWrites + `;
+// An import first collects its records in the tables import_items and import_changes, which only its transaction sees.
+// That takes minutes for a large file and delays nothing else. Then there are two ways to end it:
+//
+//   - With replace, or into an empty database, the tables take the place of items and changes.
+//   - Otherwise the import copies their rows into items and changes.
+var (
+	// lockImports makes imports run one after the other. 0x6d656e77 is arbitrary.
+	lockImports = `SELECT pg_advisory_xact_lock(1835363959)`
+
+	isEmpty = `SELECT NOT EXISTS (SELECT 1 FROM changes)`
+
+	// createTables leaves out all indexes but the primary keys, because they take less time at the end.
+	createTables = `
+CREATE {kind} TABLE import_items (LIKE items INCLUDING ALL EXCLUDING INDEXES, PRIMARY KEY (id));
+CREATE {kind} TABLE import_changes (LIKE changes INCLUDING ALL EXCLUDING INDEXES, PRIMARY KEY (item_id, version))`
+
+	// selectUsed returns those of the ids that have a history.
+	selectUsed = `SELECT DISTINCT item_id FROM changes WHERE item_id = ANY(@ids)`
+
+	// raiseIDs keeps the ids of records from being used again. It needs the write lock: afterwards no other write is about
+	// to use such an id, so an import and other writes never wait for each other because of an id.
+	raiseIDs = `SELECT setval('item_ids', @highest::bigint) WHERE @highest::bigint >= (SELECT last_value FROM item_ids)`
+
+	// badHistory returns an item whose history has a gap or does not end with the item, or 0.
+	badHistory = `
+WITH history AS (
+	SELECT item_id, count(*) AS changes, max(version) AS last FROM import_changes GROUP BY item_id
+)
+SELECT coalesce(min(id), 0) FROM (
+	SELECT i.id FROM import_items i LEFT JOIN history h ON h.item_id = i.id WHERE h.last IS DISTINCT FROM i.version
+	UNION ALL
+	SELECT item_id FROM history WHERE changes <> last
+	UNION ALL
+	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.last
+	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM import_items WHERE id = h.item_id)
+) AS bad (id)`
+
+	// changeOfLoad is what the feed shows. It gets its number at the end.
+	changeOfLoad = `
+INSERT INTO import_changes (item_id, version, action, author, at)
+SELECT 0, nextval('change_numbers'), 'import', @by, @at`
+
+	mergeItems = expand(`
+INSERT INTO items (id, version, {columns}, search, name_key, group_key)
+SELECT id, version, {columns}, search, name_key, group_key FROM import_items`)
+
+	mergeChanges = `INSERT INTO changes SELECT * FROM import_changes`
+
+	// selectConflict returns an item of the import whose id another write used in the meantime, or 0.
+	selectConflict = `
+SELECT coalesce(min(item_id), 0) FROM import_changes i WHERE EXISTS (SELECT 1 FROM changes c WHERE c.item_id = i.item_id)`
+
+	selectIndexes = `
+SELECT c.relname AS name, t.relname AS table_name, i.indisprimary AS is_primary, pg_get_indexdef(c.oid, 0, true) AS definition
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+WHERE t.oid IN ('items'::regclass, 'changes'::regclass) AND i.indisvalid
+ORDER BY c.oid`
+)
+
+// Each of these ends a message that takes the locks, changes what the others see, and commits. It is one message, so a
+// process that stops leaves no lock behind.
+const (
+	publish = `
+INSERT INTO seeded (once) VALUES (1) ON CONFLICT DO NOTHING;
 UPDATE changes SET number = nextval('change_numbers') WHERE item_id = 0 AND number IS NULL;
 COMMIT`
 
-// load runs add in a transaction, for more records than fit into one message.
-func (s *Store) load(ctx context.Context, info items.AuditInfo, add func(*loader) error) error {
+	commitMerge = lockWrites + `;
+DROP TABLE import_items, import_changes;` + publish
+
+	// beginSwap gives up soon, because reads and writes wait behind it: a running export delays only the import.
+	beginSwap = `
+SET LOCAL lock_timeout = '100ms';
+` + lockWrites + `;
+LOCK TABLE items, changes, idempotency_keys, feed IN ACCESS EXCLUSIVE MODE;`
+
+	// failIfFilled fails with codeFilled if the database is no longer empty.
+	failIfFilled = `
+DO $$ BEGIN IF EXISTS (SELECT 1 FROM changes) THEN RAISE SQLSTATE '` + codeFilled + `'; END IF; END $$;`
+
+	clearRest = `
+TRUNCATE idempotency_keys;
+UPDATE feed SET id = replace(gen_random_uuid()::text, '-', '');`
+
+	swapTables = `
+DROP TABLE items, changes;
+ALTER TABLE import_items RENAME TO items;
+ALTER TABLE import_changes RENAME TO changes;`
+
+	// swapPause is the time before the next attempt to get the locks.
+	swapPause = time.Second
+)
+
+// load runs add, which adds the records, and then makes them visible.
+func (s *Store) load(ctx context.Context, info items.AuditInfo, replace bool, add func(*loader) error) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return translate(ctx, err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // which undoes what is not committed
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, CommitQuery: commitLoad})
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return translate(ctx, err)
 	}
-	if err := add(&loader{tx: tx, info: info}); err != nil {
-		return translate(ctx, err)
+	l := &loader{store: s, tx: tx, info: info, replace: replace}
+	err = l.begin(ctx)
+	if err == nil {
+		err = add(l)
 	}
-	if err := tx.Commit(ctx); err != nil {
-		if isLost(err) {
-			return outage(items.ErrUncertain, err)
-		}
+	if err == nil {
+		err = l.finish(ctx)
+	}
+	if err != nil {
 		return translate(ctx, err)
 	}
 	s.changed()
@@ -166,16 +230,37 @@ func (s *Store) load(ctx context.Context, info items.AuditInfo, add func(*loader
 
 // loader adds records in batches.
 type loader struct {
-	tx   pgx.Tx
-	info items.AuditInfo
+	store   *Store
+	tx      pgx.Tx
+	info    items.AuditInfo
+	replace bool
+	// swap is true if the tables of the import take the place of the others.
+	swap bool
 	// batch are the records that are not yet written, and first is the number of the first of them.
 	batch []items.Record
 	first int
-	// highest is the highest id of an item or a change.
-	highest int64
+	// highest is the highest id of an item or a change, and raised is up to where ids are kept from being used again.
+	highest, raised int64
 }
 
 const maxRows = 1000
+
+// begin creates the tables of the import.
+func (l *loader) begin(ctx context.Context) error {
+	if _, err := l.tx.Exec(ctx, lockImports); err != nil {
+		return err
+	}
+	if err := l.tx.QueryRow(ctx, isEmpty).Scan(&l.swap); err != nil {
+		return err
+	}
+	l.swap = l.swap || l.replace
+	kind := "UNLOGGED" // their rows are copied
+	if l.swap {
+		kind = ""
+	}
+	_, err := l.tx.Exec(ctx, strings.ReplaceAll(createTables, "{kind}", kind))
+	return err
+}
 
 func (l *loader) add(ctx context.Context, rec items.Record) error {
 	if rec.Item != nil {
@@ -195,6 +280,9 @@ func (l *loader) add(ctx context.Context, rec items.Record) error {
 
 // flush writes the batch. If it has a duplicate, flush writes its records one by one to learn which.
 func (l *loader) flush(ctx context.Context) error {
+	if err := l.rejectUsed(ctx); err != nil {
+		return err
+	}
 	if err := l.complete(ctx); err != nil {
 		return err
 	}
@@ -211,21 +299,49 @@ func (l *loader) flush(ctx context.Context) error {
 	return err
 }
 
+// rejectUsed returns an error if an id of the batch is or was used, unless the import replaces everything.
+func (l *loader) rejectUsed(ctx context.Context) error {
+	if l.replace {
+		return nil
+	}
+	ids := make([]int64, len(l.batch))
+	for i, rec := range l.batch {
+		if rec.Item != nil {
+			ids[i] = rec.Item.ID
+		} else {
+			ids[i] = rec.Change.ItemID
+		}
+	}
+	rows, _ := l.tx.Query(ctx, selectUsed, pgx.NamedArgs{"ids": ids}) // CollectRows returns the error
+	used, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	for i, id := range ids {
+		if id != 0 && slices.Contains(used, id) {
+			return &items.RecordError{Index: l.first + i, Err: items.ErrExists}
+		}
+	}
+	return err
+}
+
 // complete gives new items an id above all ids so far, and their first change.
 func (l *loader) complete(ctx context.Context) error {
-	if err := l.raiseIDs(ctx); err != nil {
-		return err
-	}
 	var added []*items.Item
 	for _, rec := range l.batch {
 		if rec.Item != nil && rec.Item.ID == 0 {
 			added = append(added, rec.Item)
 		}
 	}
-	rows, _ := l.tx.Query(ctx, `SELECT nextval('item_ids') FROM generate_series(1, @count::bigint)`, pgx.NamedArgs{"count": len(added)})
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	for i, id := range ids {
-		added[i].ID = id
+	if len(added) > 0 {
+		if err := l.raise(ctx); err != nil {
+			return err
+		}
+		rows, _ := l.tx.Query(ctx, `SELECT nextval('item_ids') FROM generate_series(1, @count::bigint)`, pgx.NamedArgs{"count": len(added)})
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		if err != nil {
+			return err
+		}
+		for i, id := range ids {
+			added[i].ID = id
+		}
 	}
 	for i, rec := range l.batch {
 		if item := rec.Item; item != nil && item.Version == 0 {
@@ -233,16 +349,18 @@ func (l *loader) complete(ctx context.Context) error {
 			l.batch[i].Change = &items.Change{ItemID: item.ID, Version: 1, Action: items.Created, By: l.info.By, At: l.info.At, After: item}
 		}
 	}
-	return err
+	return nil
 }
 
-// raiseIDs keeps the ids of records from being used again. Another writer may have drawn such an id a moment ago; then it
-// draws another one.
-func (l *loader) raiseIDs(ctx context.Context) error {
-	_, err := l.tx.Exec(ctx, `
-SELECT setval('item_ids', @highest::bigint)
-WHERE @highest::bigint > 0 AND @highest::bigint >= (SELECT last_value FROM item_ids)`, pgx.NamedArgs{"highest": l.highest})
-	return err
+// raise keeps the ids of the records so far from being used again.
+func (l *loader) raise(ctx context.Context) error {
+	if l.highest <= l.raised {
+		return nil
+	}
+	l.raised = l.highest
+	return l.store.transact(ctx, func(batch *pgx.Batch) {
+		batch.Queue(raiseIDs, pgx.NamedArgs{"highest": l.highest})
+	})
 }
 
 // copy writes rows in a nested transaction, so that another attempt can follow a failure.
@@ -267,43 +385,22 @@ func (l *loader) copy(ctx context.Context, batch []items.Record) error {
 		}
 	}
 	columns := slices.Concat([]string{"id", "version", "search", "name_key", "group_key"}, items.Columns())
-	if _, err = tx.CopyFrom(ctx, pgx.Identifier{"items"}, columns, pgx.CopyFromRows(itemRows)); err != nil {
+	if _, err = tx.CopyFrom(ctx, pgx.Identifier{"import_items"}, columns, pgx.CopyFromRows(itemRows)); err != nil {
 		return err
 	}
 	columns = []string{"item_id", "version", "action", "author", "at", "after_json"}
-	if _, err = tx.CopyFrom(ctx, pgx.Identifier{"changes"}, columns, pgx.CopyFromRows(changeRows)); err != nil {
+	if _, err = tx.CopyFrom(ctx, pgx.Identifier{"import_changes"}, columns, pgx.CopyFromRows(changeRows)); err != nil {
 		return err
 	}
 	return tx.Commit(ctx)
 }
 
-var (
-	// badHistory returns an item whose history has a gap or does not end with the item, or 0.
-	badHistory = `
-WITH history AS (
-	SELECT item_id, count(*) AS changes, max(version) AS last FROM changes WHERE item_id > 0 GROUP BY item_id
-)
-SELECT coalesce(min(id), 0) FROM (
-	SELECT i.id FROM items i LEFT JOIN history h ON h.item_id = i.id WHERE h.last IS DISTINCT FROM i.version
-	UNION ALL
-	SELECT item_id FROM history WHERE changes <> last
-	UNION ALL
-	SELECT h.item_id FROM history h JOIN changes c ON c.item_id = h.item_id AND c.version = h.last
-	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM items WHERE id = h.item_id)
-) AS bad (id)`
-
-	// changeOfLoad has no number before commitLoad.
-	changeOfLoad = `
-INSERT INTO changes (item_id, version, action, author, at)
-SELECT 0, nextval('change_numbers'), 'import', @by, @at`
-)
-
-// finish writes the last batch and checks the result.
+// finish writes the last batch, checks the result, and makes it visible.
 func (l *loader) finish(ctx context.Context) error {
 	if err := l.flush(ctx); err != nil {
 		return err
 	}
-	if err := l.raiseIDs(ctx); err != nil {
+	if err := l.raise(ctx); err != nil {
 		return err
 	}
 	var id int64
@@ -313,6 +410,85 @@ func (l *loader) finish(ctx context.Context) error {
 	if id > 0 {
 		return fmt.Errorf("item %d: %w", id, items.ErrBadHistory)
 	}
-	_, err := l.tx.Exec(ctx, changeOfLoad, pgx.NamedArgs{"by": l.info.By, "at": l.info.At})
+	if _, err := l.tx.Exec(ctx, changeOfLoad, pgx.NamedArgs{"by": l.info.By, "at": l.info.At}); err != nil {
+		return err
+	}
+	if l.swap {
+		if err := l.swapIn(ctx); codeOf(err) != codeFilled {
+			return err
+		}
+	}
+	return l.merge(ctx)
+}
+
+// swapIn puts the tables of the import in the place of the others. The new indexes get the names of the old ones.
+func (l *loader) swapIn(ctx context.Context) error {
+	type index struct {
+		Name, TableName, Definition string
+		IsPrimary                   bool
+	}
+	rows, _ := l.tx.Query(ctx, selectIndexes) // CollectRows returns the error
+	indexes, err := pgx.CollectRows(rows, pgx.RowToStructByName[index])
+	if err != nil {
+		return err
+	}
+	renames := ""
+	for _, i := range indexes {
+		renames += "\nALTER INDEX import_" + i.Name + " RENAME TO " + i.Name + ";"
+		if i.IsPrimary {
+			continue
+		}
+		between := i.Name + " ON "
+		create := strings.Replace(i.Definition, between+i.TableName, "import_"+between+"import_"+i.TableName, 1)
+		if _, err := l.tx.Exec(ctx, create); err != nil {
+			return err
+		}
+	}
+	if _, err := l.tx.Exec(ctx, `ANALYZE import_items, import_changes; SAVEPOINT swap`); err != nil {
+		return err
+	}
+	condition := failIfFilled
+	if l.replace {
+		condition = clearRest
+	}
+	for {
+		err := l.commit(ctx, beginSwap+condition+swapTables+renames+publish)
+		code := codeOf(err)
+		if code != codeLockNotAvailable && code != codeFilled {
+			return err
+		}
+		if _, err := l.tx.Exec(ctx, `ROLLBACK TO swap`); err != nil {
+			return err
+		}
+		if code == codeFilled {
+			return err
+		}
+		sleep(ctx, swapPause)
+	}
+}
+
+// merge copies the rows of the import into the tables of the menu.
+func (l *loader) merge(ctx context.Context) error {
+	var id int64
+	if err := l.tx.QueryRow(ctx, selectConflict).Scan(&id); err != nil {
+		return err
+	}
+	if id > 0 {
+		return fmt.Errorf("item %d: %w", id, items.ErrExists)
+	}
+	for _, statement := range []string{mergeItems, mergeChanges} {
+		if _, err := l.tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return l.commit(ctx, commitMerge)
+}
+
+// commit sends a message that ends with COMMIT.
+func (l *loader) commit(ctx context.Context, message string) error {
+	_, err := l.tx.Exec(ctx, message)
+	if err != nil && isLost(err) {
+		return outage(items.ErrUncertain, err)
+	}
 	return err
 }

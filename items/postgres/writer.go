@@ -388,7 +388,7 @@ func (s *Store) transact(ctx context.Context, queue func(*pgx.Batch)) error {
 	}
 }
 
-// The statements of a reset. They give no numbers to their changes: in the feed, the reset is one change.
+// The statements of a reset and of the first menu. They give no numbers to their changes: in the feed, the reset is one change.
 var (
 	deleteItems = `
 WITH item AS (
@@ -413,8 +413,37 @@ INSERT INTO changes (item_id, version, number, action, author, at)
 SELECT 0, number, number, 'import', @by, @at FROM nextval('change_numbers') AS number`
 )
 
+// markSeeded fails if the database was seeded.
+const (
+	isSeeded   = `SELECT EXISTS (SELECT 1 FROM seeded)`
+	markSeeded = `INSERT INTO seeded (once) VALUES (1)`
+)
+
+// Seed implements items.Store. If another replica seeds the database at the same time, the later one changes nothing.
+func (s *Store) Seed(ctx context.Context, info items.AuditInfo, menu []items.Item) error {
+	for {
+		done, err := readOne(ctx, s, pgx.RowTo[bool], isSeeded, nil)
+		if err != nil || done {
+			return err
+		}
+		if _, err = s.addMenu(ctx, info, markSeeded, menu); !isDuplicate(err) {
+			return err
+		}
+	}
+}
+
 // Reset implements items.Store.
 func (s *Store) Reset(ctx context.Context, info items.AuditInfo, menu []items.Item) ([]items.Item, error) {
+	for {
+		added, err := s.addMenu(ctx, info, deleteItems, menu)
+		if !isDuplicate(err) { // otherwise an id was used
+			return added, err
+		}
+	}
+}
+
+// addMenu runs the first statement and adds the items, as one change in the feed.
+func (s *Store) addMenu(ctx context.Context, info items.AuditInfo, first string, menu []items.Item) ([]items.Item, error) {
 	added := make([]items.Item, len(menu))
 	args := make([]pgx.NamedArgs, len(menu))
 	for i, item := range menu {
@@ -427,16 +456,12 @@ func (s *Store) Reset(ctx context.Context, info items.AuditInfo, menu []items.It
 		added[i] = item
 	}
 	audit := pgx.NamedArgs{"by": info.By, "at": info.At}
-	for {
-		err := s.transact(ctx, func(batch *pgx.Batch) {
-			batch.Queue(deleteItems, audit)
-			for i := range added {
-				batch.Queue(addItem, args[i]).QueryRow(func(row pgx.Row) error { return row.Scan(&added[i].ID) })
-			}
-			batch.Queue(changeOfAll, audit)
-		})
-		if !isDuplicate(err) { // otherwise an import has used an id
-			return added, err
+	err := s.transact(ctx, func(batch *pgx.Batch) {
+		batch.Queue(first, audit)
+		for i := range added {
+			batch.Queue(addItem, args[i]).QueryRow(func(row pgx.Row) error { return row.Scan(&added[i].ID) })
 		}
-	}
+		batch.Queue(changeOfAll, audit)
+	})
+	return added, err
 }

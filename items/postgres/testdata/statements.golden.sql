@@ -94,6 +94,10 @@ RETURNING item_id;
 INSERT INTO changes (item_id, version, number, action, author, at)
 SELECT 0, number, number, 'import', @by, @at FROM nextval('change_numbers') AS number;
 
+SELECT EXISTS (SELECT 1 FROM seeded);
+
+INSERT INTO seeded (once) VALUES (1);
+
 SELECT item_id, version, number, action, author, at, after_json
 FROM changes
 WHERE number > @after
@@ -102,32 +106,75 @@ LIMIT @limit;
 
 SELECT id, (SELECT coalesce(max(number), 0) FROM changes) AS newest FROM feed;
 
+LOCK TABLE items, changes IN ACCESS SHARE MODE;
+
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items ORDER BY id;
 
-SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json
-FROM changes c
-LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
-WHERE c.item_id > 0
-ORDER BY c.item_id, c.version;
+SELECT item_id, version, action, author, at, after_json
+FROM changes
+WHERE item_id > 0
+ORDER BY item_id, version;
+
+SELECT pg_advisory_xact_lock(1835363959);
+
+SELECT NOT EXISTS (SELECT 1 FROM changes);
+
+CREATE {kind} TABLE import_items (LIKE items INCLUDING ALL EXCLUDING INDEXES, PRIMARY KEY (id));
+CREATE {kind} TABLE import_changes (LIKE changes INCLUDING ALL EXCLUDING INDEXES, PRIMARY KEY (item_id, version));
+
+SELECT DISTINCT item_id FROM changes WHERE item_id = ANY(@ids);
+
+SELECT setval('item_ids', @highest::bigint) WHERE @highest::bigint >= (SELECT last_value FROM item_ids);
 
 WITH history AS (
-	SELECT item_id, count(*) AS changes, max(version) AS last FROM changes WHERE item_id > 0 GROUP BY item_id
+	SELECT item_id, count(*) AS changes, max(version) AS last FROM import_changes GROUP BY item_id
 )
 SELECT coalesce(min(id), 0) FROM (
-	SELECT i.id FROM items i LEFT JOIN history h ON h.item_id = i.id WHERE h.last IS DISTINCT FROM i.version
+	SELECT i.id FROM import_items i LEFT JOIN history h ON h.item_id = i.id WHERE h.last IS DISTINCT FROM i.version
 	UNION ALL
 	SELECT item_id FROM history WHERE changes <> last
 	UNION ALL
-	SELECT h.item_id FROM history h JOIN changes c ON c.item_id = h.item_id AND c.version = h.last
-	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM items WHERE id = h.item_id)
+	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.last
+	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM import_items WHERE id = h.item_id)
 ) AS bad (id);
 
-INSERT INTO changes (item_id, version, action, author, at)
+INSERT INTO import_changes (item_id, version, action, author, at)
 SELECT 0, nextval('change_numbers'), 'import', @by, @at;
 
-SELECT pg_advisory_xact_lock(1835363958);
+INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key FROM import_items;
+
+INSERT INTO changes SELECT * FROM import_changes;
+
+SELECT coalesce(min(item_id), 0) FROM import_changes i WHERE EXISTS (SELECT 1 FROM changes c WHERE c.item_id = i.item_id);
+
+SELECT c.relname AS name, t.relname AS table_name, i.indisprimary AS is_primary, pg_get_indexdef(c.oid, 0, true) AS definition
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+WHERE t.oid IN ('items'::regclass, 'changes'::regclass) AND i.indisvalid
+ORDER BY c.oid;
+
+INSERT INTO seeded (once) VALUES (1) ON CONFLICT DO NOTHING;
 UPDATE changes SET number = nextval('change_numbers') WHERE item_id = 0 AND number IS NULL;
 COMMIT;
+
+SELECT pg_advisory_xact_lock(1835363958);
+DROP TABLE import_items, import_changes;
+INSERT INTO seeded (once) VALUES (1) ON CONFLICT DO NOTHING;
+UPDATE changes SET number = nextval('change_numbers') WHERE item_id = 0 AND number IS NULL;
+COMMIT;
+
+SET LOCAL lock_timeout = '100ms';
+SELECT pg_advisory_xact_lock(1835363958);
+LOCK TABLE items, changes, idempotency_keys, feed IN ACCESS EXCLUSIVE MODE;;
+
+DO $$ BEGIN IF EXISTS (SELECT 1 FROM changes) THEN RAISE SQLSTATE 'MN001'; END IF; END $$;;
+
+TRUNCATE idempotency_keys;
+UPDATE feed SET id = replace(gen_random_uuid()::text, '-', '');;
+
+DROP TABLE items, changes;
+ALTER TABLE import_items RENAME TO items;
+ALTER TABLE import_changes RENAME TO changes;;
 
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit;
 
