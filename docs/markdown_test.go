@@ -51,6 +51,38 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// TestDecisions: each record in docs/adr is in the index, has a date and the three parts, and is short.
+func TestDecisions(t *testing.T) {
+	t.Parallel()
+	const folder = "docs/adr/"
+	index := mustReadText(t, folder+"README.md")
+	for _, document := range mustFindDocuments(t) {
+		name, isDecision := strings.CutPrefix(document, folder)
+		if !isDecision || name == "README.md" {
+			continue
+		}
+		text := mustReadText(t, document)
+		title, rest, _ := strings.Cut(strings.TrimPrefix(text, "# "), "\n")
+		number, title, _ := strings.Cut(title, ". ")
+		date := regexp.MustCompile(`^\n\*(\d{4}-\d\d-\d\d)[*.]`).FindStringSubmatch(rest)
+		if date == nil {
+			t.Errorf("%s has no date below its title", name)
+			continue
+		}
+		if row := "| " + number + " | [" + title + "](" + name + ") | " + date[1] + " |\n"; !strings.Contains(index, row) {
+			t.Errorf("the index has no row\n%s", row)
+		}
+		for _, part := range []string{"**Context.**", "**Decision.**", "**Consequences.**"} {
+			if !strings.Contains(text, "\n"+part+" ") {
+				t.Errorf("%s has no %s", name, part)
+			}
+		}
+		if words := len(strings.Fields(text)); words > 250 {
+			t.Errorf("%s has %d words, want at most 250", name, words)
+		}
+	}
+}
+
 // TestMarkdownChecks: the checks of TestMarkdown find mistakes.
 func TestMarkdownChecks(t *testing.T) {
 	t.Parallel()
