@@ -67,7 +67,7 @@ const imageBinary = "/menu-api"
 // Docker uses the container's id as its host name.
 func programCommand(executable, arg, hostname string) string {
 	switch {
-	case executable == imageBinary:
+	case executable == imageBinary, arg == imageBinary: // without /proc, there is no name of the executable
 		return "docker exec " + hostname + " " + imageBinary
 	case strings.Contains(filepath.ToSlash(executable), "/go-build"): // the temporary folder of go run
 		return "go run ."
@@ -82,7 +82,7 @@ func printBanner(w io.Writer, cfg config.Config, addr net.Addr) {
 	executable, _ := os.Executable() // without a name, the command is the one that was typed
 	hostname, _ := os.Hostname()
 	command := programCommand(executable, os.Args[0], hostname)
-	if cfg.DevIDPPort != 7001 && executable != imageBinary { // docker exec has the settings of the container
+	if cfg.DevIDPPort != 7001 && !strings.HasPrefix(command, "docker ") { // docker exec has the settings of the container
 		command = "DEV_IDP_PORT=" + strconv.Itoa(cfg.DevIDPPort) + " " + command
 	}
 	_, _ = fmt.Fprintf(w, `

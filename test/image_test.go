@@ -48,6 +48,14 @@ func TestImage(t *testing.T) {
 
 	t.Run("content", func(t *testing.T) { checkContent(t, image.root) })
 
+	// Container runtimes add this file.
+	if err := os.WriteFile(filepath.Join(image.root, "etc", "hosts"), []byte("127.0.0.1 localhost\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(image.root, "etc", "hosts"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+
 	issuer := authztest.NewIssuer(t)
 	settings := []string{"AUTH0_ISSUER_URL=" + issuer.URL, "AUTH0_AUDIENCE=" + authztest.Audience, "RATE_LIMIT_WRITES_PER_MINUTE=0"}
 	volume := image.mustMakeVolume(t)

@@ -23,6 +23,7 @@ const (
 	codeReadOnly             = "25006"
 	codeUnknownStatement     = "26000"
 	codeKnownStatement       = "42P05"
+	codeStalePlan            = "0A000" // feature not supported: a plan whose result would have other types
 	codeLockNotAvailable     = "55P03"
 	// codeFilled is the code of failIfFilled. PostgreSQL has no class that begins with M.
 	codeFilled = "MN001"
@@ -39,6 +40,12 @@ var outages = []string{
 	codeReadOnly, // the server has become a standby
 	codeSerializationFailure,
 	codeDeadlock,
+	// What an administrator took away, and can give back:
+	"28",    // the login
+	"3D000", // the database
+	"3F000", // the schema
+	"42P01", // a table
+	"42501", // a privilege
 }
 
 // codeOf returns the SQLSTATE of an error of the server, and "" for any other error.
@@ -76,6 +83,9 @@ func translate(ctx context.Context, err error) error {
 // outage wraps an error in ErrUnavailable or ErrUncertain. A context's error comes from an attempt to connect that timed
 // out, not from the caller's context, so it is only in the text: otherwise it would look like the caller's.
 func outage(kind, err error) error {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		err = connect.Unwrap() // the message around it has the user name
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %v", kind, err) //nolint:errorlint // see above
 	}
@@ -91,11 +101,17 @@ func isOurs(err error) bool {
 
 // explain rewords an error for the person who starts the program.
 func explain(err error) error {
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		err = connect.Unwrap() // the message around it has the user name
+		if strings.HasPrefix(codeOf(err), "28") {
+			return errors.New("the server rejects the login; check the user name and password in DATABASE_URL, and pg_hba.conf on the server")
+		}
+		if codeOf(err) == "" {
+			return fmt.Errorf("it cannot be reached; check DATABASE_URL and that the server runs: %s", strings.Join(strings.Fields(err.Error()), " "))
+		}
+	}
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return errors.New(strings.TrimSpace(failure.Message))
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return fmt.Errorf("it cannot be reached; check DATABASE_URL and that the server runs: %s", strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return err
 }

@@ -56,6 +56,7 @@ func (s *Store) startBackground(notify bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopBackground = cancel
 	s.background.Go(func() { s.sweep(ctx) })
+	s.background.Go(func() { s.watchPrivileges(ctx) })
 	if notify {
 		s.background.Go(func() { s.notify(ctx) })
 		s.background.Go(func() { s.listen(ctx) })

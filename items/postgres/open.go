@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -58,6 +57,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if !hasParameter(o.URL, "pool_max_conns") {
 		config.MaxConns = defaultPool
 	}
+	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8" // a role or a database can have another default
 	s.config = config.ConnConfig.Copy()
 	if !hasParameter(o.URL, "default_query_exec_mode") {
 		s.config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
@@ -73,6 +73,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
+	}
+	if err := s.checkPrivileges(ctx); err != nil {
+		s.pool.Close()
+		return nil, fmt.Errorf("database %s/%s: %w", config.ConnConfig.Host, config.ConnConfig.Database, explain(err))
 	}
 	s.writes = items.NewBatcher(maxBatch, s.commit)
 	s.startBackground(o.Notify) //nolint:contextcheck // it lives until Close
@@ -118,15 +122,9 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) error {
 		return explain(err)
 	}
 	defer func() { _ = held.Rollback() }()
-	var ours, foreign bool
-	err = held.QueryRowContext(ctx, `
-		SELECT coalesce(bool_or(table_name = 'goose_db_version'), false), coalesce(bool_or(table_name IN ('items', 'changes')), false)
-		FROM information_schema.tables WHERE table_schema = current_schema()`).Scan(&ours, &foreign)
+	suitable, err := checkDatabase(ctx, held)
 	if err != nil {
-		return explain(err)
-	}
-	if foreign && !ours {
-		return errors.New("it belongs to another program; name another database, or another schema, in DATABASE_URL")
+		return err
 	}
 	folder, err := fs.Sub(files, "migrations")
 	if err != nil {
@@ -141,8 +139,15 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) error {
 		return explain(err)
 	}
 	sources := provider.ListSources()
-	if newest := sources[len(sources)-1].Version; version > newest {
+	switch newest := sources[len(sources)-1].Version; {
+	case version > 0 && !suitable.isOurs:
+		return suitable.foreign()
+	case version > newest:
 		return fmt.Errorf("it has schema version %d, this program knows up to %d: run the newer menu-api that wrote it", version, newest)
+	case version < newest:
+		if err := suitable.checkCreate(); err != nil {
+			return err
+		}
 	}
 	_, err = provider.Up(ctx)
 	return err
@@ -159,14 +164,21 @@ func (s *Store) connect(ctx context.Context) (*pgx.Conn, error) {
 // Statements are prepared by name, because PostgreSQL takes longer to plan a write than to execute it. Behind a pooler, a
 // connection may not know the name, or know it already. PostgreSQL reports either before it changes anything. From then
 // on, new connections prepare no statements by name, and run is called again with one of them.
+//
+// After a migration elsewhere, a plan can be stale. PostgreSQL reports that too before it changes anything, and new connections
+// make new plans.
 func (s *Store) use(ctx context.Context, run func(context.Context, *pgx.Conn) error) (sent bool, err error) {
-	for {
+	for retried := false; ; {
 		sent, err = s.useOnce(ctx, run)
-		if code := codeOf(err); code != codeUnknownStatement && code != codeKnownStatement {
+		switch code := codeOf(err); {
+		case code == codeUnknownStatement, code == codeKnownStatement:
+			if !s.unnamed.Swap(true) {
+				s.log.Info("the database is behind a pooler: statements are not prepared", "cause", err)
+			}
+		case code == codeStalePlan && !retried:
+			retried = true // the code also has other causes
+		default:
 			return sent, err
-		}
-		if !s.unnamed.Swap(true) {
-			s.log.Info("the database is behind a pooler: statements are not prepared", "cause", err)
 		}
 		s.pool.Reset()
 	}
