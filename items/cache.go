@@ -88,23 +88,32 @@ func NewResponseCache() *ResponseCache {
 	return c
 }
 
-// get returns the response from the cache, or else the result of load, which reads the store. The error is that of load,
-// of admit, or of the context. The reader waits for at most ReadTimeout. admit is called only for a reader that neither
-// finds a response nor joins a call.
+// get returns the response from the cache, or else the result of load, which reads the store. The error is that of one of
+// the functions, or of the context. A reader that neither finds a response nor a call to join calls begin, which may wait.
+// If that is still so afterwards, it calls count, which must not wait. The reader waits for its call for at most ReadTimeout.
 func (c *ResponseCache) get(
-	ctx context.Context, key cacheKey, admit func() error, load func(context.Context) (*response, error),
+	ctx context.Context, key cacheKey, begin, count func() error, load func(context.Context) (*response, error),
 ) (*response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
-	if cached, ok := c.responses.Get(key); ok && c.writes == 0 && time.Since(cached.at) < maxAge {
+	cached, joined := c.cached(key), c.waiting[key]
+	if cached == nil && joined == nil {
+		c.mu.Unlock()
+		// No call starts before its reader may read, so the readers that join it do not wait for the turn of another client.
+		if err := begin(); err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		cached, joined = c.cached(key), c.waiting[key]
+	}
+	if cached != nil {
 		c.mu.Unlock()
 		return cached, nil
 	}
-	joined := c.waiting[key]
 	if joined == nil {
-		if err := admit(); err != nil {
+		if err := count(); err != nil {
 			c.mu.Unlock()
 			return nil, err
 		}
@@ -127,6 +136,14 @@ func (c *ResponseCache) get(
 		c.leave(key, joined)
 		return nil, ctx.Err()
 	}
+}
+
+// cached returns the response that a reader may get now, or nil. It needs the lock.
+func (c *ResponseCache) cached(key cacheKey) *response {
+	if r, ok := c.responses.Get(key); ok && c.writes == 0 && time.Since(r.at) < maxAge {
+		return r
+	}
+	return nil
 }
 
 // leave ends the call when its last reader has left. So a call ends at ReadTimeout at the latest: no reader joins it once

@@ -57,9 +57,8 @@ type Controller struct {
 	Contract
 	Service *Service
 
-	cache     *ResponseCache
-	subject   func(*gin.Context) string
-	admitRead func(*gin.Context) error
+	cache  *ResponseCache
+	access Access
 }
 
 // List responds with the items that the query asks for.
@@ -103,7 +102,8 @@ func (ctl Controller) Get(c *gin.Context) {
 // read responds to a GET or HEAD from the response cache, or with what load makes of the store. If the client already has
 // the representation, the response is 304 (RFC 9110 section 15.4.5).
 func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Context) (*response, error)) {
-	found, err := ctl.cache.get(c.Request.Context(), key, func() error { return ctl.admitRead(c) }, load)
+	begin, count := func() error { return ctl.access.BeginRead(c) }, func() error { return ctl.access.CountRead(c) }
+	found, err := ctl.cache.get(c.Request.Context(), key, begin, count, load)
 	if err != nil {
 		Fail(c, err)
 		return
@@ -213,12 +213,12 @@ func (ctl Controller) history(c *gin.Context) {
 }
 
 // Author returns who makes the request.
-func (ctl Controller) Author(c *gin.Context) Author { return Author{Subject: ctl.subject(c)} }
+func (ctl Controller) Author(c *gin.Context) Author { return Author{Subject: ctl.access.Subject(c)} }
 
 // authorWithKey returns who makes a request that may have an idempotency key.
 func (ctl Controller) authorWithKey(c *gin.Context, body []byte) (Author, error) {
 	key, err := idempotencyKey(c.Request, body)
-	return Author{Subject: ctl.subject(c), Key: key}, err
+	return Author{Subject: ctl.access.Subject(c), Key: key}, err
 }
 
 // pathID reads the id in the path. If it is not valid, it responds and returns false.

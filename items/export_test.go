@@ -27,7 +27,8 @@ type cachedStore struct {
 var cachedItems sync.Map // the []Item of each *response
 
 func (r *cachedStore) read(ctx context.Context, key cacheKey, read func(context.Context) ([]Item, error)) ([]Item, error) {
-	found, err := r.cache.get(ctx, key, func() error { return nil }, func(ctx context.Context) (*response, error) {
+	admit := func() error { return nil }
+	found, err := r.cache.get(ctx, key, admit, admit, func(ctx context.Context) (*response, error) {
 		list, err := read(ctx)
 		if err != nil {
 			return nil, err

@@ -16,8 +16,9 @@ type Access struct {
 	Require func(permissions ...string) gin.HandlerFunc
 	// Subject returns the caller of a request that has passed.
 	Subject func(*gin.Context) string
-	// AdmitRead counts a public read that reaches the store. Its error is the response to the request.
-	AdmitRead func(*gin.Context) error
+	// BeginRead waits until the caller may read the store. CountRead counts a public read that reaches the store. An error is
+	// the response to the request.
+	BeginRead, CountRead func(*gin.Context) error
 }
 
 // NewModule returns the menu over the store. The cache is the one that the store invalidates, see Instrument.
@@ -27,7 +28,7 @@ func NewModule(store Store, cache *ResponseCache, access Access) *Module {
 
 // Controller returns the controller of a contract over this menu.
 func (m *Module) Controller(contract Contract) Controller {
-	return Controller{Contract: contract, Service: m.service, cache: m.cache, subject: m.access.Subject, admitRead: m.access.AdmitRead}
+	return Controller{Contract: contract, Service: m.service, cache: m.cache, access: m.access}
 }
 
 // Require returns the handler that lets a request pass only with all of the permissions.

@@ -43,6 +43,7 @@ func limitConcurrency(most int) gin.HandlerFunc {
 		}
 		defer w.freeSlot()
 		c.Writer = w
+		c.Set(limitedWriterKey{}, w)
 		c.Next()
 	}
 }
@@ -52,15 +53,22 @@ type limitedWriter struct {
 	gin.ResponseWriter
 	context   *gin.Context
 	slot      <-chan struct{} // nil once it is free
+	endRead   func()          // ends the turn of a read of the store, nil if there is none
 	unwritten *bodyBudget
 	started   time.Time
 	sent      int
 }
 
+type limitedWriterKey struct{}
+
 func (w *limitedWriter) freeSlot() {
 	if w.slot != nil {
 		<-w.slot
 		w.slot = nil
+	}
+	if w.endRead != nil {
+		w.endRead()
+		w.endRead = nil
 	}
 }
 

@@ -7,7 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -279,4 +282,87 @@ func TestReadLimit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// blockingStore counts the lists in progress, and blocks each of them until release is closed.
+type blockingStore struct {
+	items.Store
+	running *atomic.Int64
+	release chan struct{}
+}
+
+func (s blockingStore) List(ctx context.Context, query items.Query) ([]items.Item, error) {
+	s.running.Add(1)
+	defer s.running.Add(-1)
+	select {
+	case <-s.release:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return s.Store.List(ctx, query)
+}
+
+// The reads of an address wait for each other, so that the database and the processors are free for everyone else.
+func TestReadsInProgressPerAddress(t *testing.T) {
+	t.Parallel()
+	const attacker, bystander = "192.0.2.1", "192.0.2.2"
+	most := int64(max(2, runtime.GOMAXPROCS(0)))
+	tests := map[string]struct {
+		readsPerMinute int
+		paths          string // of the attacker's reads
+		sent, want     int64  // reads in progress
+	}{
+		"lists":           {6000, "/items?v=%d", most + 3, most},
+		"dashboard":       {6000, "/?v=%d", most + 3, most},
+		"second contract": {6000, "/api/menu/items?v=%d", most + 3, most},
+		"no limit":        {0, "/items?v=%d", most + 3, most + 3},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := blockingStore{running: &atomic.Int64{}, release: make(chan struct{})}
+			r := serve(t, func(o *server.Options) {
+				store.Store = o.Store
+				o.Store = store
+				o.ReadsPerMinute = test.readsPerMinute
+				o.TrustedProxies = []string{"127.0.0.1"}
+			}, nil)
+			var reads sync.WaitGroup
+			for i := range test.sent {
+				reads.Go(func() {
+					r.do("GET", fmt.Sprintf(test.paths, i), "", "X-Forwarded-For", attacker).assertStatus(t, 200)
+				})
+			}
+			waitFor(t, func() bool { return store.running.Load() >= test.want })
+			time.Sleep(50 * time.Millisecond) // more would run by now
+			if got := store.running.Load(); got != test.want {
+				t.Errorf("got %d reads in progress, want %d", got, test.want)
+			}
+			r.do("GET", "/items/1", "", "X-Forwarded-For", bystander).assertStatus(t, 200)
+			// A reader does not wait for the turn of another address, not even for the same list.
+			for i := range test.sent {
+				reads.Go(func() {
+					r.do("GET", fmt.Sprintf(test.paths, i), "", "X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i)).assertStatus(t, 200)
+				})
+			}
+			waitFor(t, func() bool { return store.running.Load() >= test.sent })
+			close(store.release)
+			reads.Wait()
+		})
+	}
+}
+
+func TestResumedEventsCountAsReads(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(o *server.Options) { o.ReadsPerMinute = 3 })
+	s := a.follow()
+	start := s.lastID
+	s.close()
+	a.do("POST", "/items", soup, a.admin()...).assertStatus(t, 201)
+	waitFor(t, func() bool {
+		s := a.open("Last-Event-ID", start)
+		defer s.close()
+		return s.response.StatusCode == 429
+	})
+	a.follow() // reads nothing from the store
 }

@@ -1,18 +1,23 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"menu-api/authz"
+	"menu-api/items"
 )
 
 // maxTracked bounds how many subjects or addresses are remembered. The one seen longest ago is forgotten first.
@@ -84,25 +89,116 @@ func limitWrites(perMinute int) gin.HandlerFunc {
 	}
 }
 
-// limitReads returns a function that counts one read of the store for the address of the client. 0 is no bound.
-func limitReads(perMinute int) func(*gin.Context) error {
-	if perMinute == 0 {
-		return func(*gin.Context) error { return nil }
-	}
-	limiter := newRateLimiter("reads", perMinute, "This address sends too many different reads. See Retry-After.")
-	return func(c *gin.Context) error { return limiter.take(c, network(c.ClientIP())) }
+// readLimits bounds the reads of the store for each client address: how many are in progress, and how many start per minute.
+type readLimits struct {
+	turns   *turns
+	limiter *rateLimiter
 }
 
-// limitPages counts each page of the dashboard that contains a part of the menu as a read. Its other routes read nothing.
-func limitPages(admitRead func(*gin.Context) error) gin.HandlerFunc {
+// newReadLimits returns the limits. 0 is no bound.
+func newReadLimits(perMinute int) *readLimits {
+	if perMinute == 0 {
+		return &readLimits{}
+	}
+	return &readLimits{
+		turns:   newTurns(max(2, runtime.GOMAXPROCS(0))),
+		limiter: newRateLimiter("reads", perMinute, "This address sends too many different reads. See Retry-After."),
+	}
+}
+
+// begin waits for the other reads of the address. The read ends when end is called.
+func (l *readLimits) begin(c *gin.Context) (end func(), err error) {
+	if l.turns == nil {
+		return func() {}, nil
+	}
+	return l.turns.take(c.Request.Context(), network(c.ClientIP()))
+}
+
+// beginUntilResponse is begin for a read that ends when the request frees its slot.
+func (l *readLimits) beginUntilResponse(c *gin.Context) error {
+	end, err := l.begin(c)
+	if err == nil {
+		c.MustGet(limitedWriterKey{}).(*limitedWriter).endRead = end //nolint:forcetypeassert // limitConcurrency sets it
+	}
+	return err
+}
+
+// count counts a read. It returns a *rateLimitError if there are too many.
+func (l *readLimits) count(c *gin.Context) error {
+	if l.limiter == nil {
+		return nil
+	}
+	return l.limiter.take(c, network(c.ClientIP()))
+}
+
+// beginCounted is begin for a read that counts in any case.
+func (l *readLimits) beginCounted(c *gin.Context) (end func(), err error) {
+	if err := l.count(c); err != nil {
+		return nil, err
+	}
+	return l.begin(c)
+}
+
+// limitPages treats each page of the dashboard that contains a part of the menu as a read. Its other routes read nothing.
+func limitPages(limits *readLimits) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		switch c.FullPath() {
 		case "/", "/profile", "/menu/:id":
-			if err := admitRead(c); err != nil {
+			err := limits.count(c)
+			if err == nil {
+				err = limits.beginUntilResponse(c)
+			}
+			if err != nil {
 				fail(c, err)
 			}
 		}
 	}
+}
+
+// turns bounds the reads in progress of each address. Further ones wait, so that they delay only each other: with hundreds of
+// reads in progress, the reads of everyone else would wait behind them for a connection of the database or a processor.
+type turns struct {
+	most      int64
+	mu        sync.Mutex
+	addresses map[string]*addressTurns
+}
+
+type addressTurns struct {
+	*semaphore.Weighted
+	users int // that have or want a turn
+}
+
+func newTurns(most int) *turns {
+	return &turns{most: int64(most), addresses: map[string]*addressTurns{}}
+}
+
+// take waits until the address may begin another read. It returns errBusy if that takes too long.
+func (t *turns) take(ctx context.Context, address string) (end func(), err error) {
+	t.mu.Lock()
+	a := t.addresses[address]
+	if a == nil {
+		a = &addressTurns{Weighted: semaphore.NewWeighted(t.most)}
+		t.addresses[address] = a
+	}
+	a.users++
+	t.mu.Unlock()
+	leave := func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if a.users--; a.users == 0 {
+			delete(t.addresses, address)
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, items.ReadTimeout, errBusy)
+	defer cancel()
+	if a.Acquire(ctx, 1) != nil {
+		leave()
+		return nil, context.Cause(ctx)
+	}
+	return func() {
+		a.Release(1)
+		leave()
+	}, nil
 }
 
 // limitAuthFailures bounds the tokens from one client address that fail authenticate. Only failures count, so that a

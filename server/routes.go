@@ -58,17 +58,18 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		bounded.Handle(method, "/readyz", s.readyz)
 		guarded.Handle(method, "/me", me(o.Guard))
 	}
-	admitRead := limitReads(o.ReadsPerMinute)
+	reads := newReadLimits(o.ReadsPerMinute)
 	s.menu = items.NewModule(o.Store, o.Cache, items.Access{
 		Require:   requireWithin(o.Guard, o.WritesPerMinute),
 		Subject:   subject,
-		AdmitRead: admitRead,
+		BeginRead: reads.beginUntilResponse,
+		CountRead: reads.count,
 	})
 	s.menu.Mount(public, guarded)
 	whatabyte.Mount(s.menu, public, guarded)
 	changes := cmp.Or(o.Feed, feed.New(o.Store, o.Logger))
 	changes.OnChange(o.Cache.Changed)
-	s.events = feed.NewModule(changes, feed.Options{MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, Closing: s.draining})
+	s.events = feed.NewModule(changes, feed.Options{MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, BeginRead: reads.beginCounted, Closing: s.draining})
 	s.events.Mount(public)
 
 	page, err := dashboard.New(dashboard.Options{
@@ -79,7 +80,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	page.Mount(bounded.Group("/", pageHeaders, limitPages(admitRead)))
+	page.Mount(bounded.Group("/", pageHeaders, limitPages(reads)))
 
 	docs.NewModule(o.Docs).Mount(public.Group("/", pageHeaders))
 

@@ -34,6 +34,8 @@ type Options struct {
 	MaxClients int
 	// Heartbeat is 15 seconds if it is 0.
 	Heartbeat time.Duration
+	// BeginRead admits a read of missed events for a client, see Subscription. It may be nil.
+	BeginRead func(*gin.Context) (end func(), err error)
 	// Closing is closed when the streams must end, so that the shutdown does not wait for them.
 	Closing <-chan struct{}
 }
@@ -90,11 +92,19 @@ func (m *Module) get(c *gin.Context) {
 		return
 	}
 	defer subscription.Close()
+	if m.BeginRead != nil {
+		subscription.BeginRead = func() (func(), error) { return m.BeginRead(c) }
+	}
+	events, more, err := subscription.Take(c.Request.Context())
+	if err != nil {
+		items.Fail(c, err)
+		return
+	}
 	m.head(c)
 	control := http.NewResponseController(c.Writer)
 	// The deadline of the server is for requests that take seconds. When it passes, the client seems to have left.
 	_ = control.SetReadDeadline(time.Time{})
-	m.stream(c.Request.Context(), subscription, func(frames [][]byte) error {
+	m.stream(c.Request.Context(), subscription, events, more, func(frames [][]byte) error {
 		for _, frame := range frames {
 			_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server sets one for the whole request
 			if _, err := c.Writer.Write(frame); err != nil {
@@ -107,12 +117,14 @@ func (m *Module) get(c *gin.Context) {
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 }
 
-// stream writes events until the client leaves or is too slow, the subscription fails, or the streams must end. The client
+// stream writes the first events and all later ones until the client leaves or is too slow, the subscription fails, or the streams must end. The client
 // does not need the reason: it reconnects and resumes.
-func (m *Module) stream(ctx context.Context, subscription *Subscription, write func(frames [][]byte) error) {
+func (m *Module) stream(
+	ctx context.Context, subscription *Subscription, events []*Event, more <-chan struct{}, write func(frames [][]byte) error,
+) {
 	heartbeat := time.NewTicker(m.Heartbeat)
 	defer heartbeat.Stop()
-	events, more, err := subscription.Take(ctx)
+	var err error
 	start := subscription.Start()
 	if len(events) > 0 && events[0].IsReset() {
 		start = events[0].ID // the id that the client sent may not be valid

@@ -19,6 +19,10 @@ const (
 
 // Subscription is the place of one subscriber among the events. Only one goroutine may use it at a time.
 type Subscription struct {
+	// BeginRead is called before each read of missed events from the store, unless it is nil. It may wait, and end is called
+	// after the read. Take returns its error.
+	BeginRead func() (end func(), err error)
+
 	feed  *ChangeFeed
 	start EventID
 	// last is the newest event that the subscriber has seen, and resets is how many resets the feed had then.
@@ -112,6 +116,13 @@ func (s *Subscription) reset(position items.Feed) []*Event {
 // catchUp returns missed events from the store. Without missed events, the subscriber continues with the events in memory.
 func (s *Subscription) catchUp(ctx context.Context, position items.Feed) ([]*Event, error) {
 	f := s.feed
+	if s.BeginRead != nil {
+		end, err := s.BeginRead()
+		if err != nil {
+			return nil, err
+		}
+		defer end()
+	}
 	select {
 	case f.readers <- struct{}{}:
 	case <-ctx.Done():

@@ -25,7 +25,9 @@ import (
 type Store struct {
 	pool   *pgxpool.Pool
 	config *pgx.ConnConfig // of connections outside the pool
-	log    *slog.Logger
+	// searches holds a value for each search that runs. They leave one connection of the pool to everything else.
+	searches chan struct{}
+	log      *slog.Logger
 
 	writes *items.Batcher[*write]
 	// unnamed is true once statements cannot be prepared by name, see use.
@@ -221,6 +223,12 @@ const cancelTimeout = 2 * time.Second
 // search is read for a statement whose cost grows with the menu. The server cancels it when the context ends. pgx would also
 // close the connection, and clients that disconnect could make the pool open new ones all day.
 func search(ctx context.Context, s *Store, statement string, args pgx.NamedArgs) (list []items.Item, err error) {
+	select {
+	case s.searches <- struct{}{}:
+		defer func() { <-s.searches }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	err = s.useForRead(ctx, func(_ context.Context, conn *pgx.Conn) error {
 		running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		defer cancel()
