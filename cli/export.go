@@ -19,7 +19,7 @@ func (a *app) exportCommand() *cobra.Command {
 		Use: "export [FILE]", Args: cobra.MaximumNArgs(1),
 		Short: "Write the menu as JSON Lines or CSV to a file, or to standard output",
 	}
-	c.Flags().StringVar(&format, "format", "", "jsonl or csv (default by the name of the file, otherwise jsonl)")
+	c.Flags().StringVar(&format, "format", "", "jsonl, csv, or spreadsheet: csv in which no text is a formula (default by the name of the file, otherwise jsonl)")
 	c.Flags().BoolVar(&history, "history", true, "with the history of the items; CSV does not support it")
 	c.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
@@ -27,7 +27,7 @@ func (a *app) exportCommand() *cobra.Command {
 		if len(args) > 0 {
 			name = args[0]
 		}
-		format, err := formatFor(format, name)
+		format, err := formatFor(format, name, transfer.JSONL, transfer.CSV, transfer.Spreadsheet)
 		if err != nil {
 			return err
 		}

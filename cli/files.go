@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -24,14 +25,16 @@ func oneFile(c *cobra.Command, args []string) error {
 	return nil
 }
 
-func formatFor(flag, file string) (transfer.Format, error) {
-	switch format := transfer.Format(flag); format {
-	case transfer.JSONL, transfer.CSV:
-		return format, nil
-	case "":
+// formatFor returns the format that the flag or the name of the file says, or "".
+func formatFor(flag, file string, known ...transfer.Format) (transfer.Format, error) {
+	format := transfer.Format(flag)
+	switch {
+	case format == "":
 		return transfer.FormatOf(file), nil
+	case !slices.Contains(known, format):
+		return "", fmt.Errorf("--format must be one of %v, not %q", known, flag)
 	}
-	return "", fmt.Errorf("--format must be jsonl or csv, not %q", flag)
+	return format, nil
 }
 
 // notTheDatabase rejects the file of the database itself, which no command may replace while a server uses it.

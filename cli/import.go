@@ -8,26 +8,33 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/text/encoding/htmlindex"
 
 	"menu-api/config"
 	"menu-api/items/transfer"
 )
 
 func (a *app) importCommand() *cobra.Command {
-	var format string
+	var format, charset string
 	var replace bool
 	c := &cobra.Command{
 		Use: "import FILE", Args: oneFile,
 		Short: "Add the items of a JSON Lines or CSV file to the menu, all or none; - is standard input",
 	}
-	c.Flags().StringVar(&format, "format", "", "jsonl or csv (default by the name of the file, otherwise jsonl)")
+	c.Flags().StringVar(&format, "format", "", "jsonl or csv (default by the name of the file, otherwise by its content)")
+	c.Flags().StringVar(&charset, "encoding", "", "encoding of a file that is not UTF-8, such as windows-1252")
 	c.Flags().BoolVar(&replace, "replace", false, "remove all items and their history first")
 	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
-		format, err := formatFor(format, args[0])
+		format, err := formatFor(format, args[0], transfer.JSONL, transfer.CSV)
 		if err != nil {
 			return err
 		}
 		source := transfer.File{Name: args[0], Format: format}
+		if charset != "" {
+			if source.Encoding, err = htmlindex.Get(charset); err != nil {
+				return fmt.Errorf("--encoding must be an encoding such as windows-1252 or shift_jis, not %q", charset)
+			}
+		}
 		return orStopped(ctx, importFile(ctx, cfg, source, c.InOrStdin(), c.ErrOrStderr(), replace), "nothing was changed")
 	})
 	return c

@@ -137,8 +137,8 @@ func TestTransferRefuses(t *testing.T) {
 		"restore --replace " + folder + "/no.db": folder + "/no.db: no such file or directory",
 		"backup " + folder + "/no/a.db":          folder + "/no/a.db cannot be written: no such file or directory",
 		"import " + folder + "/no.csv":           folder + "/no.csv cannot be read: no such file or directory",
-		"import " + text:                         text + " line 1: the line is not valid JSON: invalid character 'e' in literal true (expecting 'r') at byte 2",
-		"import --format=xml " + text:            `--format must be jsonl or csv, not "xml"`,
+		"import --format=jsonl " + text:          text + " line 1: the line is not valid JSON: invalid character 'e' in literal true (expecting 'r') at byte 2",
+		"import --format=xml " + text:            `--format must be one of [jsonl csv], not "xml"`,
 		"import":                                 "name one file: import FILE",
 	} {
 		if _, err := m.run(context.Background(), strings.Fields(args)...); err == nil || err.Error() != message {

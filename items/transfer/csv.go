@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,13 +25,21 @@ func headings() []string {
 	return names
 }
 
-func writeCSV(to io.Writer) (write func(items.Record) error, flush func() error) {
+func writeCSV(to io.Writer, forSpreadsheet bool) (write func(items.Record) error, flush func() error) {
 	table := csv.NewWriter(to)
+	if forSpreadsheet {
+		_, _ = io.WriteString(to, "\ufeff") // without the byte order mark, Excel does not read UTF-8
+	}
 	_ = table.Write(headings()) // a writer that failed once keeps failing, and flush returns the error
 	write = func(rec items.Record) error {
 		cells := []string{strconv.FormatInt(rec.Item.ID, 10)}
 		for _, value := range rec.Item.Values() {
-			cells = append(cells, cellOf(value))
+			cell := cellOf(value)
+			// An import removes an apostrophe before a formula, so a value that has one gets another one in every file.
+			if _, isText := value.(string); isText && formula.MatchString(cell) && (forSpreadsheet || cell[0] == '\'') {
+				cell = "'" + cell
+			}
+			cells = append(cells, cell)
 		}
 		return table.Write(cells)
 	}
@@ -40,6 +49,10 @@ func writeCSV(to io.Writer) (write func(items.Record) error, flush func() error)
 	}
 	return write, flush
 }
+
+// formula matches text that a spreadsheet would take for a formula, with or without the apostrophes that keep it from doing so
+// (https://owasp.org/www-community/attacks/CSV_Injection).
+var formula = regexp.MustCompile("^'*(\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 
 func cellOf(value any) string {
 	switch v := value.(type) {
@@ -57,50 +70,81 @@ func cellOf(value any) string {
 }
 
 // readCSV reads an item from each row below the header.
-func readCSV(from io.Reader) source {
-	rows := newRowReader(from, splitRow)
+func readCSV(rows *rowReader) source {
+	cells := &cellReader{rows: rows}
 	var header []items.Field
 	return func() (rec items.Record, line int, err error) {
 		if header == nil {
-			cells, line, err := readCells(rows)
+			row, line, err := cells.read()
 			if errors.Is(err, io.EOF) {
 				return rec, 1, errors.New("the file is empty; its first line must name the columns: " + strings.Join(headings(), ","))
 			}
 			if err == nil {
-				header, err = readHeader(cells)
+				header, err = readHeader(row)
 			}
 			if err != nil {
 				return rec, line, err
 			}
 		}
-		cells, line, err := readCells(rows)
+		row, line, err := cells.read()
 		switch {
 		case err != nil:
 			return rec, line, err
-		case len(cells) != len(header):
-			return rec, line, fmt.Errorf("%s, but the header has %s", amount(int64(len(cells)), "column"), amount(int64(len(header)), "column"))
+		case len(row) != len(header):
+			return rec, line, fmt.Errorf("%s, but the header has %s", amount(int64(len(row)), "column"), amount(int64(len(header)), "column"))
 		}
-		item, err := itemOf(header, cells)
+		item, err := itemOf(header, row, cells.separator != ',')
 		return items.Record{Item: &item}, line, err
 	}
 }
 
-// readCells reads the cells of the next row.
-func readCells(rows *rowReader) (cells []string, line int, err error) {
-	row, line, err := rows.read()
-	if err != nil {
-		return nil, line, err
+// cellReader reads the cells of a table.
+type cellReader struct {
+	rows      *rowReader
+	separator rune // 0 before the first row
+}
+
+// read returns the cells of the next row that is not empty. Spreadsheets also write rows of empty cells.
+func (r *cellReader) read() (cells []string, line int, err error) {
+	for strings.TrimSpace(strings.Join(cells, "")) == "" {
+		var row []byte
+		if row, line, err = r.rows.read(); err != nil {
+			return nil, line, err
+		}
+		if r.separator == 0 {
+			r.separator = separatorOf(row)
+		}
+		if cells, err = splitCells(row, r.separator); err != nil {
+			return nil, line, err
+		}
 	}
+	return cells, line, nil
+}
+
+// separatorOf returns the separator of a header. No name of a column contains one. Where numbers have a decimal comma, Excel
+// writes semicolons. It writes tabs into its "Unicode text".
+func separatorOf(header []byte) rune {
+	for _, separator := range ";\t" {
+		if bytes.ContainsRune(header, separator) && !bytes.ContainsRune(header, ',') {
+			return separator
+		}
+	}
+	return ','
+}
+
+func splitCells(row []byte, separator rune) ([]string, error) {
 	// encoding/csv removes the carriage return of a line break inside a value. The value has to be read as it was written.
 	row = bytes.ReplaceAll(bytes.TrimRight(row, "\r\n"), []byte("\r\n"), []byte("\r\r\n"))
-	cells, err = csv.NewReader(bytes.NewReader(row)).Read()
+	reader := csv.NewReader(bytes.NewReader(row))
+	reader.Comma = separator
+	cells, err := reader.Read()
 	switch {
 	case errors.Is(err, csv.ErrBareQuote):
 		err = errors.New(`a quotation mark is inside a value that is not quoted: write "say ""cheese""" for say "cheese"`)
 	case err != nil:
 		err = errors.New(`a quoted value does not end correctly: write "say ""cheese""" for say "cheese", and close every quotation mark`)
 	}
-	return cells, line, err
+	return cells, err
 }
 
 // splitRow is a bufio.SplitFunc. A row ends at the first line break outside quotation marks.
@@ -143,11 +187,29 @@ func readHeader(cells []string) ([]items.Field, error) {
 	return header, nil
 }
 
-// itemOf reads the item of a row. It converts the cells to JSON, so that the rules are those of every other item.
-func itemOf(header []items.Field, cells []string) (items.Item, error) {
+var (
+	// thousands matches a number that means a thousand times as much in some countries as in others.
+	thousands    = regexp.MustCompile(`^-?(\d+)[.,](\d{3})$`)
+	decimalComma = regexp.MustCompile(`^(-?\d+),(\d+)$`)
+)
+
+// itemOf reads the item of a row. It converts the cells to JSON, so that the rules are those of every other item. In a file
+// without commas between its cells, numbers can have a decimal comma.
+func itemOf(header []items.Field, cells []string, mayHaveComma bool) (items.Item, error) {
 	members := make(items.Object, len(header))
 	for i, column := range header {
-		value := jsontext.Value(strings.ToLower(strings.TrimSpace(cells[i]))) // spreadsheets write TRUE
+		text := cells[i]
+		if formula.MatchString(text) {
+			text = strings.TrimPrefix(text, "'") // see writeCSV
+		}
+		number := strings.ToLower(strings.TrimSpace(text)) // spreadsheets write TRUE
+		if mayHaveComma && !column.IsText {
+			if parts := thousands.FindStringSubmatch(number); parts != nil {
+				return items.Item{}, fmt.Errorf("%s %s is ambiguous: write %s or %s", column.Name, number, trimZeros(parts[1]+"."+parts[2]), parts[1]+parts[2])
+			}
+			number = decimalComma.ReplaceAllString(number, "$1.$2")
+		}
+		value := jsontext.Value(number)
 		isPlain := slices.Contains([]jsontext.Kind{jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse}, value.Kind())
 		switch {
 		case !column.IsText && len(value) == 0:
@@ -155,11 +217,13 @@ func itemOf(header []items.Field, cells []string) (items.Item, error) {
 		case column.IsText || !isPlain || !value.IsValid():
 			// A cell that is neither a number nor a boolean becomes a string, which the rules reject.
 			var err error
-			if value, err = jsontext.AppendQuote(nil, cells[i]); err != nil {
-				return items.Item{}, &items.ValidationError{Fields: []items.FieldError{{Field: column.Name, Message: "is not text in UTF-8: save the file in that encoding"}}}
+			if value, err = jsontext.AppendQuote(nil, text); err != nil {
+				return items.Item{}, err // checkText has rejected other text than UTF-8
 			}
 		}
 		members[i] = items.Member{Name: column.Name, Value: value}
 	}
 	return items.ParseItem(members)
 }
+
+func trimZeros(number string) string { return strings.TrimSuffix(strings.TrimRight(number, "0"), ".") }

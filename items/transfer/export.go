@@ -16,9 +16,9 @@ import (
 func Export(ctx context.Context, from items.Store, to io.Writer, format Format, history bool, moved func(Count)) (Count, error) {
 	buffer := bufio.NewWriterSize(to, 64<<10)
 	write, flush := writeJSONL(buffer, history), func() error { return nil }
-	if format == CSV {
+	if format == CSV || format == Spreadsheet {
 		history = false
-		write, flush = writeCSV(buffer)
+		write, flush = writeCSV(buffer, format == Spreadsheet)
 	}
 	var count Count
 	err := from.Export(ctx, history, func(rec items.Record) error {

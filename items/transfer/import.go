@@ -10,24 +10,12 @@ import (
 	"menu-api/items"
 )
 
-// File is what an import reads.
-type File struct {
-	// Name begins the messages about the file.
-	Name   string
-	Format Format
-	Reader io.Reader
-}
-
 // Import adds the records of the file: all of them, or none. With replace, the menu and its history are removed first,
 // unless the file has no items.
 //
 // An error about the file is one sentence that names the line and says what to write.
 func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File, replace bool) (Count, error) {
-	reader := readJSONL
-	if file.Format == CSV {
-		reader = readCSV
-	}
-	read := reader(file.Reader)
+	read := file.read()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	rows := make(chan row, ahead)
@@ -58,7 +46,7 @@ func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File
 }
 
 // source returns the next record and the line on which it begins, or an error and the line that is wrong. The error is
-// io.EOF after the last record.
+// io.EOF after the last record. Line 0 stands for the whole file.
 type source func() (rec items.Record, line int, err error)
 
 // errUnreadable says that reading the file failed, regardless of its content.
@@ -87,6 +75,8 @@ func (in *importer) record(r row) (items.Record, error) {
 		return rec, io.EOF
 	case err != nil:
 		return rec, in.at(line, err)
+	case rec.Item != nil && rec.Item.ID > maxID, rec.Change != nil && rec.Change.ItemID > maxID:
+		return rec, in.at(line, fmt.Errorf("id must be at most %d: JavaScript cannot represent a larger one exactly", maxID))
 	case rec.Item != nil && in.count.Changes > 0:
 		return rec, in.at(line, errors.New("an item comes after a change: put all items first"))
 	}
@@ -95,11 +85,14 @@ func (in *importer) record(r row) (items.Record, error) {
 	return rec, nil
 }
 
+// maxID is the largest integer that JavaScript represents exactly: Number.MAX_SAFE_INTEGER.
+const maxID = 1<<53 - 1
+
 // at adds the name of the file and the line to an error.
 func (in *importer) at(line int, err error) error {
 	var invalid *items.ValidationError
 	switch {
-	case errors.Is(err, errUnreadable):
+	case line == 0, errors.Is(err, errUnreadable):
 		return fmt.Errorf("%s %w", in.file.Name, err)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("%s line %d: %s", in.file.Name, line, sentence(invalid))

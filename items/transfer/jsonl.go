@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -18,20 +19,16 @@ const maxRow = 1 << 20
 
 // rowReader reads the rows of a file: lines of JSON, or rows of CSV, which may have several lines.
 type rowReader struct {
-	scanner *bufio.Scanner
-	next    int // the line on which the next row begins
+	scanner   *bufio.Scanner
+	next      int  // the line on which the next row begins
+	isDecoded bool // from another encoding, so that U+FFFD stands for bytes that the encoding does not have
 }
 
-func newRowReader(from io.Reader, split bufio.SplitFunc) *rowReader {
-	const mark = "\xef\xbb\xbf" // the byte order mark that some editors put before UTF-8 text
-	buffered := bufio.NewReaderSize(from, 64<<10)
-	if start, _ := buffered.Peek(len(mark)); string(start) == mark {
-		_, _ = buffered.Discard(len(mark)) // they are in the buffer
-	}
-	scanner := bufio.NewScanner(buffered)
+func newRowReader(from io.Reader, split bufio.SplitFunc, isDecoded bool) *rowReader {
+	scanner := bufio.NewScanner(from)
 	scanner.Buffer(nil, maxRow)
 	scanner.Split(split)
-	return &rowReader{scanner, 1}
+	return &rowReader{scanner, 1, isDecoded}
 }
 
 // read returns the next row that is not blank and the line on which it begins. The row is valid until
@@ -41,7 +38,8 @@ func (r *rowReader) read() (row []byte, line int, err error) {
 		row, line = r.scanner.Bytes(), r.next
 		r.next += max(1, bytes.Count(row, []byte("\n")))
 		if len(bytes.TrimSpace(row)) > 0 {
-			return row, line, nil
+			breaks, err := r.checkText(row)
+			return row, line + breaks, err
 		}
 	}
 	switch err = r.scanner.Err(); {
@@ -53,9 +51,22 @@ func (r *rowReader) read() (row []byte, line int, err error) {
 	return nil, r.next, fmt.Errorf("%w: %w", errUnreadable, err)
 }
 
+// checkText returns an error if the row has bytes that are not text, and after how many of the row's line breaks.
+func (r *rowReader) checkText(row []byte) (breaks int, err error) {
+	if utf8.Valid(row) && !(r.isDecoded && bytes.ContainsRune(row, utf8.RuneError)) {
+		return 0, nil
+	}
+	wrong := bytes.IndexFunc(row, func(c rune) bool { return c == utf8.RuneError })
+	if r.isDecoded {
+		err = errors.New("this has bytes that the encoding does not have: name another one in --encoding")
+	} else {
+		err = errors.New("this is not text in UTF-8: save the file as CSV UTF-8, or name its encoding, such as --encoding windows-1252")
+	}
+	return bytes.Count(row[:wrong], []byte("\n")), err
+}
+
 // readJSONL reads a record from each line that is not blank.
-func readJSONL(from io.Reader) source {
-	rows := newRowReader(from, bufio.ScanLines)
+func readJSONL(rows *rowReader) source {
 	return func() (rec items.Record, line int, err error) {
 		row, line, err := rows.read()
 		if err == nil {

@@ -21,18 +21,22 @@ const ahead = 256
 const (
 	// JSONL is JSON Lines: a line for each item, {"item":{...}}, and then one for each change, {"change":{...}}.
 	JSONL Format = "jsonl"
-	// CSV is RFC 4180: a table of the items, with the names of the columns in its first row, without their history. Values
-	// are written unchanged, so that they are read as they were. A spreadsheet takes a value that begins with an equals
-	// sign for a formula: open the menu of people whom you do not trust as text.
+	// CSV is RFC 4180: a table of the items, with the names of the columns in its first row, without their history. A
+	// spreadsheet takes a value that begins with an equals sign for a formula.
 	CSV Format = "csv"
+	// Spreadsheet is CSV for a spreadsheet: an apostrophe keeps text from being a formula. An import removes it.
+	Spreadsheet Format = "spreadsheet"
 )
 
-// FormatOf returns the format for the name of a file: CSV for .csv, otherwise JSON Lines.
+// FormatOf returns the format for the name of a file, or "" if the name does not say.
 func FormatOf(file string) Format {
-	if strings.EqualFold(filepath.Ext(file), ".csv") {
+	switch strings.ToLower(filepath.Ext(file)) {
+	case ".csv":
 		return CSV
+	case ".jsonl", ".ndjson", ".json":
+		return JSONL
 	}
-	return JSONL
+	return ""
 }
 
 // Count is how many records were moved.
