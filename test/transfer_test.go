@@ -100,7 +100,8 @@ func TestExportFiles(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want a file for its owner alone", info, err)
 	}
-	want := "id,name,price,description,image,tagline,category,calories\n1,\"\"\"Crème\"\", brûlée\",0.01,\"one\ntwo\",,,,12\n2,寿司,0,,,🍣,,\n"
+	want := "id,name,price,description,image,tagline,category,calories,soldOut,position\n" +
+		"1,\"\"\"Crème\"\", brûlée\",0.01,\"one\ntwo\",,,,12,,\n2,寿司,0,,,🍣,,,,\n"
 	if got, err := os.ReadFile(file); err != nil || string(got) != want {
 		t.Errorf("got %v\n%s\nwant\n%s", err, got, want)
 	}
