@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
@@ -15,6 +17,8 @@ import (
 type Principal struct {
 	// Subject is the sub claim.
 	Subject string
+	// Name is the name claim, empty if the token has none. It is for people: several subjects may have the same name.
+	Name string
 	// Permissions is the permissions claim. Requests with the same token share it, so it must not be changed.
 	Permissions []string
 }
@@ -36,6 +40,7 @@ func PrincipalOf(c *gin.Context) (Principal, bool) {
 // claims are the claims that the library does not check, or not strictly enough. It implements validator.CustomClaims.
 type claims struct {
 	Subject      string       `json:"sub"`
+	Name         displayName  `json:"name"`
 	Expiry       *numericDate `json:"exp"`
 	NotBefore    *numericDate `json:"nbf"`
 	IssuedAt     *numericDate `json:"iat"`
@@ -55,6 +60,26 @@ func (c *claims) Validate(context.Context) error {
 		// Such a token is for the holder of a key alone (RFC 7800, RFC 9449, RFC 8705). A bearer does not prove to have it.
 		return errors.New("the token has a cnf claim: DPoP and client certificates are not supported")
 	}
+	return nil
+}
+
+// displayName is the name claim. A name that is not a string counts as none.
+type displayName string
+
+// maxName is how many characters of a name count.
+const maxName = 200
+
+// UnmarshalJSON never fails: the name decides nothing. It leaves out characters that would garble the text around the name.
+func (n *displayName) UnmarshalJSON(literal []byte) error {
+	name, _ := text(literal)
+	visible := strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cc, unicode.Bidi_Control) {
+			return -1
+		}
+		return r
+	}, name)
+	runes := []rune(strings.TrimSpace(visible))
+	*n = displayName(runes[:min(len(runes), maxName)])
 	return nil
 }
 

@@ -113,7 +113,7 @@ func (g *Guard) check(ctx context.Context, token string) (*cachedToken, error) {
 	}
 	registered := v.RegisteredClaims
 	return &cachedToken{
-		principal: Principal{Subject: registered.Subject, Permissions: custom.Permissions},
+		principal: Principal{Subject: registered.Subject, Name: string(custom.Name), Permissions: custom.Permissions},
 		keyID:     kid,
 		key:       key,
 		from:      time.Unix(max(registered.NotBefore, registered.IssuedAt), 0), // a missing date is 0

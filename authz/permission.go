@@ -64,10 +64,20 @@ func (g *Guard) Require(permission string) gin.HandlerFunc {
 		switch {
 		case !ok:
 			abort(c, ErrMissing)
-		case g.requirePermissions && !principal.Has(permission):
+		case !g.allows(principal, permission):
 			abort(c, &ForbiddenError{Permission: permission})
 		}
 	}
+}
+
+// Allows reports whether the token of a request that Authenticate has passed grants the permission.
+func (g *Guard) Allows(c *gin.Context, permission string) bool {
+	principal, ok := PrincipalOf(c)
+	return ok && g.allows(principal, permission)
+}
+
+func (g *Guard) allows(principal Principal, permission string) bool {
+	return !g.requirePermissions || principal.Has(permission)
 }
 
 // RequiresPermissions reports whether Require checks permissions. Otherwise, any valid token is enough.

@@ -2,6 +2,7 @@ package items
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +15,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxBody is the maximum size of a request body, in bytes.
-const MaxBody = 64 << 10
+const (
+	// MaxBody is the maximum size of a request body, in bytes.
+	MaxBody = 64 << 10
+	// maxMenuPatch is that of a patch of the menu, which has at most maxPatchedItems entries.
+	maxMenuPatch    = 1 << 20
+	maxPatchedItems = 10_000
+)
 
 // The media types of request bodies.
 const (
@@ -46,13 +52,17 @@ func (e *MediaTypeError) Error() string {
 //
 // The error is a *MediaTypeError, a *http.MaxBytesError, or an ErrBody.
 func ReadBody(c *gin.Context, accepts ...string) ([]byte, error) {
+	return readBody(c, MaxBody, accepts...)
+}
+
+func readBody(c *gin.Context, limit int64, accepts ...string) ([]byte, error) {
 	if err := checkMediaType(c.Request, accepts); err != nil {
 		return nil, err
 	}
-	if c.Request.ContentLength > MaxBody {
-		return nil, &http.MaxBytesError{Limit: MaxBody} // known before the first byte is read
+	if c.Request.ContentLength > limit {
+		return nil, &http.MaxBytesError{Limit: limit} // known before the first byte is read
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -110,6 +120,62 @@ func DecodeInput(body []byte) (*Input, error) {
 		in.Add(m.Name, m.Value)
 	}
 	return in, nil
+}
+
+// MenuPatch is a merge patch of the menu (RFC 7396), by id in ascending order.
+type MenuPatch []ItemPatch
+
+// ItemPatch is one entry of a MenuPatch.
+type ItemPatch struct {
+	ID int64
+	// Input is nil if the entry deletes the item.
+	Input *Input
+}
+
+// DecodeMenuPatch reads a body such as {"1":{"price":6.5},"9":null}. What is wrong with single fields is kept in the inputs.
+//
+// The error is a *ValidationError.
+func DecodeMenuPatch(body []byte) (MenuPatch, error) {
+	object, err := ParseObject(body, "request body", `{"1":{...},"2":null}`)
+	if err != nil {
+		return nil, err
+	}
+	if len(object) > maxPatchedItems {
+		return nil, &ValidationError{Detail: fmt.Sprintf("The request body has more than %d entries. Send several requests.", maxPatchedItems)}
+	}
+	var invalid []FieldError
+	patch := make(MenuPatch, 0, len(object))
+	for _, m := range object {
+		id, ok := parseID(m.Name)
+		entry := ItemPatch{ID: id}
+		switch kind := m.Value.Kind(); {
+		case !ok:
+			invalid = append(invalid, FieldError{Field: shorten(m.Name), Message: "must be the id of an item: a positive integer, such as 1"})
+		case kind == jsontext.KindBeginObject:
+			entry.Input = NewInput(m.Name + ".")
+			for _, field := range membersOf(m.Value) {
+				entry.Input.Add(field.Name, field.Value)
+			}
+		case kind != jsontext.KindNull:
+			invalid = append(invalid, FieldError{Field: m.Name, Message: "must be an object with the fields to change, or null"})
+		}
+		patch = append(patch, entry)
+	}
+	if len(invalid) > 0 {
+		return nil, invalidPatch(invalid)
+	}
+	slices.SortFunc(patch, func(a, b ItemPatch) int { return cmp.Compare(a.ID, b.ID) })
+	return patch, nil
+}
+
+// maxPatchErrors is how many invalid fields of a menu patch are reported at most.
+const maxPatchErrors = 1000
+
+func invalidPatch(invalid []FieldError) error {
+	return &ValidationError{
+		Detail: "The changes are not valid. See errors for each invalid field.",
+		Fields: invalid[:min(len(invalid), maxPatchErrors)],
+	}
 }
 
 // Object is the members of a JSON object in their order, each name once.

@@ -27,8 +27,12 @@ type Change struct {
 	Action  Action `json:"action"`
 	// By is the subject of the token that the change was made with.
 	By string `json:"by"`
+	// ByName is the name in that token, "" if it has none.
+	ByName string `json:"byName,omitempty"`
 	// At is in UTC, to the millisecond.
 	At time.Time `json:"at"`
+	// Batch is the same for all changes of a request that changed several items, and "" for any other request.
+	Batch string `json:"batch,omitempty"`
 	// Before and After are the item before and after the change. Before is nil if the change created or restored the item,
 	// After if it deleted the item. Stores keep After only: Before is the After of the previous version.
 	Before *Item `json:"before"`
@@ -38,10 +42,22 @@ type Change struct {
 	Number int64 `json:"-"`
 }
 
+// ChangeKey is the place of a change in the history of the whole menu: changes are ordered by time, then by item and version.
+type ChangeKey struct {
+	At              time.Time // in milliseconds
+	ItemID, Version int64
+}
+
+// NewestChange is the key before which all changes are.
+var NewestChange = ChangeKey{At: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}
+
 // AuditInfo is recorded with a write: who made it, when, and under which idempotency key.
 type AuditInfo struct {
-	By string
-	At time.Time
+	By   string
+	Name string // of By, "" if it is not known
+	At   time.Time
+	// Batch marks the changes of a write of several items, see Change. Store.UpdateMany requires it.
+	Batch string
 	// Key makes a retried request count once. It may be nil.
 	Key *Key
 }

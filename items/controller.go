@@ -2,6 +2,7 @@ package items
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -165,6 +166,37 @@ func (ctl Controller) Patch(c *gin.Context) {
 	}
 }
 
+// patchMenu changes several items: the body is a merge patch (RFC 7396) of the menu as GET /items has it. It responds with
+// the changed items.
+func (ctl Controller) patchMenu(c *gin.Context) {
+	body, err := readBody(c, maxMenuPatch, MediaMergePatch, MediaJSON)
+	if err != nil {
+		Fail(c, err)
+		return
+	}
+	patch, err := DecodeMenuPatch(body)
+	if err != nil {
+		Fail(c, err)
+		return
+	}
+	author, err := ctl.authorWithKey(c, body)
+	if err != nil {
+		Fail(c, err)
+		return
+	}
+	condition, ok := ctl.menuCondition(c)
+	if !ok {
+		return
+	}
+	may := func(permission string) bool { return ctl.access.Has(c, permission) }
+	changed, err := ctl.Service.PatchMenu(c.Request.Context(), author, patch, may, condition)
+	if missing, ok := errors.AsType[*PermissionError](err); ok {
+		ctl.access.Require(missing.Permission)(c) // which responds with 403
+		return
+	}
+	Respond(c, http.StatusOK, menuByID(changed), err)
+}
+
 // Delete removes the item and responds with what it was.
 func (ctl Controller) Delete(c *gin.Context) {
 	id, ok := ctl.pathID(c)
@@ -212,13 +244,33 @@ func (ctl Controller) history(c *gin.Context) {
 	Respond(c, http.StatusOK, changes, err)
 }
 
+// recent responds with the newest changes of the whole menu.
+func (ctl Controller) recent(c *gin.Context) {
+	p := newParams(c.Request, "limit", "after")
+	limit, before := p.limit(), p.changeKey("after")
+	if err := p.problem(); err != nil {
+		Fail(c, err)
+		return
+	}
+	changes, next, err := ctl.Service.Recent(c.Request.Context(), before, limit)
+	if err == nil && next != nil {
+		c.Header("Link", nextLink(c.Request.URL.Path, url.Values{"limit": {strconv.Itoa(limit)}, "after": {formatChangeKey(*next)}}))
+	}
+	Respond(c, http.StatusOK, changes, err)
+}
+
 // Author returns who makes the request.
-func (ctl Controller) Author(c *gin.Context) Author { return Author{Subject: ctl.access.Subject(c)} }
+func (ctl Controller) Author(c *gin.Context) Author {
+	subject, name := ctl.access.Caller(c)
+	return Author{Subject: subject, Name: name}
+}
 
 // authorWithKey returns who makes a request that may have an idempotency key.
 func (ctl Controller) authorWithKey(c *gin.Context, body []byte) (Author, error) {
-	key, err := idempotencyKey(c.Request, body)
-	return Author{Subject: ctl.access.Subject(c), Key: key}, err
+	author := ctl.Author(c)
+	var err error
+	author.Key, err = idempotencyKey(c.Request, body)
+	return author, err
 }
 
 // pathID reads the id in the path. If it is not valid, it responds and returns false.

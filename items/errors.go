@@ -21,6 +21,8 @@ var (
 	ErrExists = errors.New("there is, or was, an item with this id")
 	// ErrBadHistory says that the history of imported items does not fit them. Nothing was changed.
 	ErrBadHistory = errors.New("the history does not fit the items")
+	// ErrMenuChanged says that the feed has moved on since a write of several items was prepared. Nothing was changed.
+	ErrMenuChanged = errors.New("the menu has changed")
 	// ErrUncertain says that the connection to the store was lost during a write, so that its outcome is unknown.
 	ErrUncertain = errors.New("the outcome of the write is unknown")
 	// ErrSearchTooSlow says that a search took longer than SearchTimeout, or had too many others before it.
@@ -51,6 +53,23 @@ func (e *ValidationError) Error() string {
 		b.WriteString("; " + f.Field + " " + f.Message)
 	}
 	return b.String()
+}
+
+// UnknownItemsError is an ErrNotFound that names the ids.
+type UnknownItemsError struct{ IDs []int64 }
+
+// Error names the ids.
+func (e *UnknownItemsError) Error() string { return fmt.Sprintf("%v: %v", ErrNotFound, e.IDs) }
+
+// Unwrap returns ErrNotFound.
+func (e *UnknownItemsError) Unwrap() error { return ErrNotFound }
+
+// PermissionError says that a request also needs this permission, because of what its body changes.
+type PermissionError struct{ Permission string }
+
+// Error names the permission.
+func (e *PermissionError) Error() string {
+	return "the request also needs the permission " + e.Permission
 }
 
 // RecordError is an error about one record of an import.

@@ -1,6 +1,7 @@
 package items
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 
@@ -47,24 +48,46 @@ func (m menuByID) MarshalJSONTo(enc *jsontext.Encoder) error {
 // store checks it inside the write, so that nothing comes between the check and the change. If a precondition is not valid,
 // condition responds and returns false.
 func (ctl Controller) condition(c *gin.Context) (may Condition, ok bool) {
+	check, ok := precondition(c)
+	return func(current Item) error {
+		if check == nil {
+			return nil
+		}
+		rep, err := ctl.represent(current)
+		return cmp.Or(err, check(rep.etag))
+	}, ok
+}
+
+// menuCondition is condition for a write of several items, about the menu as GET /items has it. may is nil if the request
+// has no precondition, so that the menu is not read.
+func (ctl Controller) menuCondition(c *gin.Context) (may func(menu []Item) error, ok bool) {
+	check, ok := precondition(c)
+	if check == nil {
+		return nil, ok
+	}
+	return func(menu []Item) error {
+		rep, err := represent(ctl.Menu(menu, false))
+		return cmp.Or(err, check(rep.etag))
+	}, ok
+}
+
+// precondition returns the check of what has the ETag, nil if the request has no precondition. If one is not valid,
+// precondition responds and returns false.
+func precondition(c *gin.Context) (check func(etag string) error, ok bool) {
 	ifMatch, ifNoneMatch := c.Request.Header.Values("If-Match"), c.Request.Header.Values("If-None-Match")
 	if len(ifMatch) == 0 && len(ifNoneMatch) == 0 {
-		return func(Item) error { return nil }, true
+		return nil, true
 	}
 	if err := checkIfMatch(ifMatch, ""); errors.Is(err, errUnquoted) {
 		Fail(c, err)
 		return nil, false
 	}
-	return func(current Item) error {
-		rep, err := ctl.represent(current)
-		if err != nil {
+	return func(etag string) error {
+		if err := checkIfMatch(ifMatch, etag); err != nil {
 			return err
 		}
-		if err := checkIfMatch(ifMatch, rep.etag); err != nil {
-			return err
-		}
-		if unchanged, _ := content.MatchTag(ifNoneMatch, rep.etag); unchanged {
-			return &StaleError{ETag: rep.etag}
+		if unchanged, _ := content.MatchTag(ifNoneMatch, etag); unchanged {
+			return &StaleError{ETag: etag}
 		}
 		return nil
 	}, true

@@ -84,6 +84,15 @@ func (s *instrumented) Restore(ctx context.Context, info AuditInfo, id int64) (i
 	return s.store.Restore(ctx, info, id)
 }
 
+// UpdateMany implements Store.
+func (s *instrumented) UpdateMany(
+	ctx context.Context, info AuditInfo, ids []int64, at *Feed, change func([]State) ([]*Item, error),
+) (list []Item, err error) {
+	ctx, end := s.write(ctx, "update_many")
+	defer func() { end(err) }()
+	return s.store.UpdateMany(ctx, info, ids, at, change)
+}
+
 // Reset implements Store.
 func (s *instrumented) Reset(ctx context.Context, info AuditInfo, menu []Item) (list []Item, err error) {
 	ctx, end := s.write(ctx, "reset")
@@ -117,6 +126,13 @@ func (s *instrumented) History(ctx context.Context, id, before int64, limit int)
 	ctx, end := s.observe(ctx, "history")
 	defer func() { end(err) }()
 	return s.store.History(ctx, id, before, limit)
+}
+
+// Recent implements Store.
+func (s *instrumented) Recent(ctx context.Context, before ChangeKey, limit int) (changes []Change, err error) {
+	ctx, end := s.observe(ctx, "recent")
+	defer func() { end(err) }()
+	return s.store.Recent(ctx, before, limit)
 }
 
 // Changes implements Store.

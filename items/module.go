@@ -14,8 +14,10 @@ type Module struct {
 type Access struct {
 	// Require returns the handler that lets a request pass only with all of the permissions.
 	Require func(permissions ...string) gin.HandlerFunc
-	// Subject returns the caller of a request that has passed.
-	Subject func(*gin.Context) string
+	// Caller returns the subject of the caller of a request that has passed, and the name, which may be empty.
+	Caller func(*gin.Context) (subject, name string)
+	// Has reports whether the caller has the permission.
+	Has func(c *gin.Context, permission string) bool
 	// BeginRead waits until the caller may read the store. CountRead counts a public read that reaches the store. An error is
 	// the response to the request.
 	BeginRead, CountRead func(*gin.Context) error
@@ -44,11 +46,13 @@ func (m *Module) Mount(public, guarded gin.IRouter) {
 		public.Handle(method, "/items", ctl.List)
 		public.Handle(method, "/items/:id", ctl.Get)
 		guarded.Handle(method, "/items/:id/history", require(UpdateItems), ctl.history)
+		guarded.Handle(method, "/history", require(UpdateItems), ctl.recent)
 	}
 
 	guarded.POST("/items", require(CreateItems), ctl.Create)
 	guarded.PUT("/items", require(UpdateItems), ctl.Replace)
 	guarded.PUT("/items/:id", require(UpdateItems), ctl.Replace)
+	guarded.PATCH("/items", require(UpdateItems), ctl.patchMenu) // and other permissions, see Service.PatchMenu
 	guarded.PATCH("/items/:id", require(UpdateItems), ctl.Patch)
 	guarded.DELETE("/items/:id", require(DeleteItems), ctl.Delete)
 	guarded.POST("/items/:id/restore", require(CreateItems), ctl.restore)

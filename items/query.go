@@ -2,6 +2,7 @@ package items
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -215,6 +216,26 @@ func (p *params) version(name string) int64 {
 		p.fail(name, "must be copied from the link to the next page")
 	}
 	return version
+}
+
+// changeKey reads the key of a change, NewestChange without the parameter.
+func (p *params) changeKey(name string) ChangeKey {
+	if !p.has(name) {
+		return NewestChange
+	}
+	var milliseconds int64
+	var key ChangeKey
+	_, err := fmt.Sscanf(p.get(name), "%d.%d.%d", &milliseconds, &key.ItemID, &key.Version)
+	key.At = TimeOf(milliseconds)
+	if err != nil || formatChangeKey(key) != p.get(name) || key.At.Year() < 0 || !key.At.Before(NewestChange.At) {
+		p.fail(name, "must be copied from the link to the next page")
+	}
+	return key
+}
+
+// formatChangeKey writes the key of a change for the after parameter.
+func formatChangeKey(key ChangeKey) string {
+	return fmt.Sprintf("%d.%d.%d", key.At.UnixMilli(), key.ItemID, key.Version)
 }
 
 // text reads text that a person typed, which may be empty.

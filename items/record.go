@@ -130,11 +130,12 @@ func (r *recordReader) change(value jsontext.Value) (c Change) {
 	c.Action = required(r, members, "action", decodeAction)
 	c.By = required(r, members, "by", decodeText)
 	c.At = required(r, members, "at", decodeTime)
+	c.ByName, c.Batch = r.optionalText(members, "byName"), r.optionalText(members, "batch")
 	if has, known := snapshots[c.Action]; known {
 		c.Before = r.snapshot(members, "before", c, has.before, c.Version-1)
 		c.After = r.snapshot(members, "after", c, has.after, c.Version)
 	}
-	r.only(members, "change.", "a change", "id", "version", "action", "by", "at", "before", "after")
+	r.only(members, "change.", "a change", "id", "version", "action", "by", "byName", "at", "batch", "before", "after")
 	return c
 }
 
@@ -148,6 +149,14 @@ func required[T any](r *recordReader, change Object, name string, decode func(js
 		r.reject("change."+name, problem)
 	}
 	return decoded
+}
+
+// optionalText decodes a text of a change that may be missing.
+func (r *recordReader) optionalText(change Object, name string) string {
+	if value, sent := change.Get(name); !sent || value.Kind() == jsontext.KindNull {
+		return ""
+	}
+	return required(r, change, name, decodeText)
 }
 
 func decodeAction(value jsontext.Value) (Action, string) {

@@ -1,7 +1,10 @@
 package items
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -32,12 +35,14 @@ func NewService(store Store) *Service {
 // Author is the caller who makes a change, and the idempotency key of the request, which may be nil.
 type Author struct {
 	Subject string
+	Name    string // may be empty
 	Key     *Key
 }
 
 // auditInfo returns what the history records about a write at this moment. PostgreSQL cannot store U+0000 in a text.
 func (a Author) auditInfo() AuditInfo {
-	return AuditInfo{By: strings.ReplaceAll(a.Subject, "\x00", "\uFFFD"), At: time.Now(), Key: a.Key}
+	storable := strings.NewReplacer("\x00", "\uFFFD")
+	return AuditInfo{By: storable.Replace(a.Subject), Name: storable.Replace(a.Name), At: time.Now(), Key: a.Key}
 }
 
 // Condition checks an item before a write. Its error is returned to the caller unchanged.
@@ -87,7 +92,7 @@ func (s *Service) Create(ctx context.Context, author Author, input *Input) (Item
 	if err != nil {
 		return Item{}, err
 	}
-	return s.once(author, func(info AuditInfo) (Item, error) { return s.store.Create(ctx, info, item) })
+	return once(s, author, func(info AuditInfo) (Item, error) { return s.store.Create(ctx, info, item) })
 }
 
 // Replace replaces the fields of an item. If pathID is noID, the input names the item.
@@ -119,6 +124,90 @@ func (s *Service) update(ctx context.Context, author Author, id int64, may Condi
 	})
 }
 
+// PatchMenu changes, deletes and restores the items that the patch names: all of them, or none. It returns the items that it
+// changed or restored. may reports whether the author has a permission: DeleteItems is necessary to delete an item, and
+// CreateItems to restore one. condition checks the menu as List returns it first; nil checks nothing.
+//
+// Returns a *PermissionError, a *ValidationError, an *UnknownItemsError, or the condition's error, in this order, and
+// ErrKeyReused or ErrKeyInFlight.
+func (s *Service) PatchMenu(
+	ctx context.Context, author Author, patch MenuPatch, may func(permission string) bool, condition func(menu []Item) error,
+) ([]Item, error) {
+	ids := make([]int64, len(patch))
+	for i, entry := range patch {
+		ids[i] = entry.ID
+		if entry.Input == nil && !may(DeleteItems) {
+			return nil, &PermissionError{Permission: DeleteItems}
+		}
+	}
+	return once(s, author, func(info AuditInfo) ([]Item, error) {
+		info.Batch = rand.Text()
+		for {
+			var at *Feed
+			var failed error // what the condition says about the menu at that moment
+			if condition != nil {
+				feed, err := s.store.Feed(ctx)
+				if err != nil {
+					return nil, err
+				}
+				menu, _, err := s.List(ctx, Query{Limit: MaxPage, Sort: ByID})
+				if err != nil {
+					return nil, err
+				}
+				at, failed = &feed, condition(menu)
+			}
+			changed, err := s.store.UpdateMany(ctx, info, ids, at, func(current []State) ([]*Item, error) {
+				after, err := patch.apply(current, may(CreateItems))
+				return after, cmp.Or(err, failed)
+			})
+			if !errors.Is(err, ErrMenuChanged) {
+				return changed, err
+			}
+		}
+	})
+}
+
+// apply returns what shall have the ids, given their current states.
+func (p MenuPatch) apply(current []State, mayRestore bool) ([]*Item, error) {
+	var invalid []FieldError
+	var unknown []int64
+	for i, entry := range p {
+		isDeleted := current[i].Item == nil && current[i].Version > 0
+		if entry.Input != nil && isDeleted && !mayRestore {
+			return nil, &PermissionError{Permission: CreateItems}
+		}
+		if current[i].Version == 0 {
+			unknown = append(unknown, entry.ID)
+		}
+		if entry.Input == nil {
+			continue
+		}
+		_, idProblem := entry.Input.target(entry.ID)
+		if problem, ok := errors.AsType[*ValidationError](entry.Input.validate(!isDeleted, idProblem)); ok {
+			invalid = append(invalid, problem.Fields...)
+		}
+	}
+	switch {
+	case len(invalid) > 0:
+		return nil, invalidPatch(invalid)
+	case len(unknown) > 0:
+		return nil, &UnknownItemsError{IDs: unknown}
+	}
+	after := make([]*Item, len(p))
+	for i, entry := range p {
+		if entry.Input == nil {
+			continue
+		}
+		var item Item
+		if current[i].Item != nil {
+			item = *current[i].Item
+		}
+		item = entry.Input.patch(item)
+		after[i] = &item
+	}
+	return after, nil
+}
+
 // Delete removes an item and returns what it was.
 // Returns ErrNotFound, or the condition's error, in this order.
 func (s *Service) Delete(ctx context.Context, author Author, id int64, may Condition) (Item, error) {
@@ -128,12 +217,14 @@ func (s *Service) Delete(ctx context.Context, author Author, id int64, may Condi
 // Restore brings a deleted item back as it last was.
 // Returns ErrNotFound, ErrNotDeleted, ErrKeyReused or ErrKeyInFlight.
 func (s *Service) Restore(ctx context.Context, author Author, id int64) (Item, error) {
-	return s.once(author, func(info AuditInfo) (Item, error) { return s.store.Restore(ctx, info, id) })
+	return once(s, author, func(info AuditInfo) (Item, error) { return s.store.Restore(ctx, info, id) })
 }
 
 // Reset removes every item and puts the menu in their place, in one step. It returns the new items.
 func (s *Service) Reset(ctx context.Context, author Author, menu []Item) ([]Item, error) {
-	return s.store.Reset(ctx, author.auditInfo(), menu)
+	info := author.auditInfo()
+	info.Batch = rand.Text()
+	return s.store.Reset(ctx, info, menu)
 }
 
 // History returns at most limit changes of an item, also of a deleted one, newest first, those with a version under
@@ -147,13 +238,25 @@ func (s *Service) History(ctx context.Context, id, before int64, limit int) (pag
 	return page, next, err
 }
 
+// Recent returns at most limit changes of all items before the key, newest first. next is the key of the next page, nil on the
+// last one.
+func (s *Service) Recent(ctx context.Context, before ChangeKey, limit int) (page []Change, next *ChangeKey, err error) {
+	page, err = s.store.Recent(ctx, before, limit+1)
+	if err == nil && len(page) > limit {
+		page = page[:limit]
+		last := page[limit-1]
+		next = &ChangeKey{At: last.At, ItemID: last.ItemID, Version: last.Version}
+	}
+	return page, next, err
+}
+
 // once refuses a request whose key is that of a request in progress. The store sees to those that are over. Two replicas
 // do not know of each other's requests: there the second waits in the store for the first, and has its answer.
-func (s *Service) once(author Author, write func(AuditInfo) (Item, error)) (Item, error) {
+func once[T any](s *Service, author Author, write func(AuditInfo) (T, error)) (result T, err error) {
 	if author.Key != nil {
 		key := [2]string{author.Subject, author.Key.Value}
 		if _, busy := s.inFlight.LoadOrStore(key, true); busy {
-			return Item{}, ErrKeyInFlight
+			return result, ErrKeyInFlight
 		}
 		defer s.inFlight.Delete(key)
 	}

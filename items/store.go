@@ -48,6 +48,15 @@ type Store interface {
 	// Restore returns ErrNotDeleted if the item exists, and ErrNotFound if there never was an item with the id.
 	Restore(ctx context.Context, info AuditInfo, id int64) (Item, error)
 
+	// UpdateMany changes the items with the ids, each once, in one step: all of them, or none. change receives the state of
+	// each id and returns what shall have the id, nil for nothing, in the order of ids; it follows the rules for change in
+	// Update. An item that did not exist is restored. change must return an error if there never was an item with an id.
+	//
+	// UpdateMany returns the items that change returned, as stored. The Key works as in Create, with all of these items. If at
+	// is not nil and is not the state of the feed, UpdateMany changes nothing and returns ErrMenuChanged, unless change
+	// returns an error.
+	UpdateMany(ctx context.Context, info AuditInfo, ids []int64, at *Feed, change func([]State) ([]*Item, error)) ([]Item, error)
+
 	// Reset deletes every item, as Delete does, and then adds the items of the menu, as Create does, in one step: no other
 	// write happens in between. It returns the new items as stored. In the feed it is one change, with the item id 0.
 	Reset(ctx context.Context, info AuditInfo, menu []Item) ([]Item, error)
@@ -55,6 +64,9 @@ type Store interface {
 	// History returns at most limit changes of the item with a version below before, newest first. If before is 0, it
 	// starts with the newest. History returns ErrNotFound if there never was an item with the id.
 	History(ctx context.Context, id, before int64, limit int) ([]Change, error)
+
+	// Recent returns at most limit changes of all items before the key, newest first.
+	Recent(ctx context.Context, before ChangeKey, limit int) ([]Change, error)
 
 	// Changes returns at most limit changes of any item whose number is above after, in ascending order. Numbers rise in
 	// the order of commits, so a reader that continues after the last number misses nothing. Numbers may have gaps.
@@ -99,6 +111,14 @@ type Feed struct {
 	ID string
 	// Newest is the number of the newest change.
 	Newest int64
+}
+
+// State is what an id stands for at one moment.
+type State struct {
+	// Item is nil if no item has the id.
+	Item *Item
+	// Version is that of the last change. It is 0 if there never was an item with the id.
+	Version int64
 }
 
 // PollInterval is how often Wait looks for the changes of other processes.

@@ -78,7 +78,7 @@ var problems = []struct {
 	{is(items.ErrBody), 400, "body-unreadable", "The request body could not be read to its end.", 0},
 	{as[*items.ValidationError], 400, "invalid-request", "", 0},
 	{is(items.ErrNotFound), 404, "no-such-item", "No item has this id.", 0},
-	{is(items.ErrConflict), 412, "precondition-failed", "The item does not match If-Match or If-None-Match. The ETag header has its current ETag; read the item again before you change it.", 0},
+	{is(items.ErrConflict), 412, "precondition-failed", "The item, or the menu, does not match If-Match or If-None-Match. The ETag header has the current ETag; read again before you change it.", 0},
 	{is(items.ErrNotDeleted), 409, "item-not-deleted", "The item is on the menu. Only a deleted item can be restored.", 0},
 	{is(items.ErrKeyReused), 422, "idempotency-key-reused", "This Idempotency-Key was used for another request. Use a new key for each request, and the same key for its retries.", 0},
 	{is(items.ErrKeyInFlight), 409, "idempotency-key-in-flight", "A request with this Idempotency-Key is still in progress. Try again to get its response.", time.Second},
@@ -120,6 +120,7 @@ func problemOf(err error) problem {
 	}
 	var (
 		invalid     *items.ValidationError
+		unknown     *items.UnknownItemsError
 		media       *items.MediaTypeError
 		tooLarge    *http.MaxBytesError
 		stale       *items.StaleError
@@ -140,10 +141,26 @@ func problemOf(err error) problem {
 		p.Detail = "The request body is larger than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes."
 	case errors.As(err, &invalid):
 		p.Detail, p.Errors = invalid.Detail, invalid.Fields
+	case errors.As(err, &unknown):
+		p.Detail = unknownDetail(unknown.IDs)
 	case errors.As(err, &stale):
 		p.etag = stale.ETag
 	}
 	return p
+}
+
+// unknownDetail names the ids in a request that no item ever had.
+func unknownDetail(ids []int64) string {
+	const most = 20
+	names := make([]string, 0, most)
+	for _, id := range ids[:min(len(ids), most)] {
+		names = append(names, strconv.FormatInt(id, 10))
+	}
+	detail := "There never was an item with the id " + strings.Join(names, ", ")
+	if more := len(ids) - len(names); more > 0 {
+		detail += " and " + strconv.Itoa(more) + " more"
+	}
+	return detail + ". Nothing was changed."
 }
 
 type problemKey struct{}

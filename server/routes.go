@@ -61,7 +61,8 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	reads := newReadLimits(o.ReadsPerMinute)
 	s.menu = items.NewModule(o.Store, o.Cache, items.Access{
 		Require:   requireWithin(o.Guard, o.WritesPerMinute),
-		Subject:   subject,
+		Caller:    caller,
+		Has:       o.Guard.Allows,
 		BeginRead: reads.beginUntilResponse,
 		CountRead: reads.count,
 	})
@@ -91,6 +92,12 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 func subject(c *gin.Context) string {
 	principal, _ := authz.PrincipalOf(c)
 	return principal.Subject
+}
+
+// caller is who makes a request that has passed the guard, for the history.
+func caller(c *gin.Context) (subject, name string) {
+	principal, _ := authz.PrincipalOf(c)
+	return principal.Subject, principal.Name
 }
 
 // requireWithin checks the permissions first and counts the write afterwards, so a rejected write costs its subject nothing.

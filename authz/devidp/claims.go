@@ -45,6 +45,7 @@ func (p *Provider) accessToken(g grant) string {
 	}
 	c := p.registered(g, audience, p.options.TokenLifetime)
 	c["azp"], c["scope"], c["permissions"] = p.options.ClientID, strings.Join(g.scope, " "), g.user.Permissions
+	c["name"] = g.user.Name // as the Action in docs/auth0 adds it
 	if g.kind != "" {
 		c["gty"] = g.kind
 	}

@@ -177,16 +177,17 @@ func checkAgainstDevelopment(t *testing.T, tenant *tenant) {
 	tests := map[string]struct {
 		event string
 		want  []string
+		name  any
 	}{
-		"an administrator": {`{"authorization":{"roles":["menu-admin"]}}`, texts(idToken[claim])},
-		"no role":          {`{"authorization":{"roles":[]}}`, nil},
-		"no authorization": {`{}`, nil},
+		"an administrator": {`{"user":{"name":"Avery Admin"},"authorization":{"roles":["menu-admin"]}}`, texts(idToken[claim]), accessToken["name"]},
+		"no role":          {`{"user":{"name":""},"authorization":{"roles":[]}}`, nil, nil},
+		"no authorization": {`{}`, nil, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := mustRunAction(t, action.Code, test.event)
-			if len(got.AccessToken) != 0 || len(got.IDToken) != 1 || !slices.Equal(texts(got.IDToken[claim]), test.want) {
-				t.Errorf("got %+v, want the claim %s of the ID token to be %q", got, claim, test.want)
+			if got.AccessToken["name"] != test.name || len(got.IDToken) != 1 || !slices.Equal(texts(got.IDToken[claim]), test.want) {
+				t.Errorf("got %+v, want the claim %s of the ID token to be %q, and the name %v in the access token", got, claim, test.want, test.name)
 			}
 		})
 	}

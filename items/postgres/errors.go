@@ -95,7 +95,7 @@ func outage(kind, err error) error {
 // isOurs reports whether an error comes from this program, and not from the engine or the network.
 func isOurs(err error) bool {
 	return slices.ContainsFunc([]error{
-		items.ErrNotFound, items.ErrNotDeleted, items.ErrKeyReused, items.ErrUncertain, items.ErrUnavailable, items.ErrExists, items.ErrBadHistory,
+		items.ErrNotFound, items.ErrNotDeleted, items.ErrKeyReused, items.ErrUncertain, items.ErrUnavailable, items.ErrExists, items.ErrBadHistory, items.ErrMenuChanged,
 	}, func(known error) bool { return errors.Is(err, known) })
 }
 

@@ -12,7 +12,7 @@ import (
 // Numbers rise in the order of commits, see lockWrites: once a reader has seen a number, no lower one appears.
 var (
 	selectChanges = `
-SELECT item_id, version, number, action, author, at, after_json
+SELECT item_id, version, number, action, author, author_name, at, batch, after_json
 FROM changes
 WHERE number > @after
 ORDER BY number

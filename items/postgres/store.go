@@ -42,11 +42,12 @@ type Store struct {
 
 var _ items.Store = (*Store)(nil)
 
-// expand inserts the lists of the item's columns, parameters, assignments and array parameters into a statement.
+// expand inserts the lists of the item's columns, parameters, assignments, array parameters and so on into a statement.
 func expand(statement string) string {
 	types := map[reflect.Kind]string{reflect.String: "text", reflect.Int64: "bigint", reflect.Bool: "boolean"}
 	columns := items.Columns()
 	assignments, arrays := make([]string, len(columns)), make([]string, len(columns))
+	typed, excluded := make([]string, len(columns)), make([]string, len(columns))
 	for i, value := range new(items.Item).Values() {
 		kind := reflect.TypeOf(value)
 		if kind.Kind() == reflect.Pointer {
@@ -54,12 +55,16 @@ func expand(statement string) string {
 		}
 		assignments[i] = columns[i] + " = @" + columns[i]
 		arrays[i] = "@" + columns[i] + "::" + types[kind.Kind()] + "[]"
+		typed[i] = columns[i] + " " + types[kind.Kind()]
+		excluded[i] = columns[i] + " = excluded." + columns[i]
 	}
 	return strings.NewReplacer(
 		"{columns}", strings.Join(columns, ", "),
 		"{values}", "@"+strings.Join(columns, ", @"),
 		"{assignments}", strings.Join(assignments, ", "),
 		"{arrays}", strings.Join(arrays, ", "),
+		"{typed}", strings.Join(typed, ", "),
+		"{excluded}", strings.Join(excluded, ", "),
 	).Replace(statement)
 }
 
@@ -70,11 +75,19 @@ var (
 
 	// The state before a change is the state after the previous version. A deletion has no state after it.
 	selectHistory = `
-SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json
+SELECT c.item_id, c.version, c.action, c.author, c.author_name, c.at, c.batch, c.after_json, previous.after_json AS before_json
 FROM changes c
 LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
 WHERE c.item_id = @id AND c.version < @before
 ORDER BY c.version DESC
+LIMIT @limit`
+
+	selectRecent = `
+SELECT c.item_id, c.version, c.action, c.author, c.author_name, c.at, c.batch, c.after_json, previous.after_json AS before_json
+FROM changes c
+LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
+WHERE c.item_id > 0 AND (c.at, c.item_id, c.version) < (@at, @id, @version)
+ORDER BY c.at DESC, c.item_id DESC, c.version DESC
 LIMIT @limit`
 
 	hasHistory = `SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id)`
@@ -169,16 +182,24 @@ func (s *Store) History(ctx context.Context, id, before int64, limit int) ([]ite
 	return changes, err
 }
 
+// Recent implements items.Store.
+func (s *Store) Recent(ctx context.Context, before items.ChangeKey, limit int) ([]items.Change, error) {
+	return read(ctx, s, rowToChange, selectRecent,
+		pgx.NamedArgs{"at": before.At, "id": before.ItemID, "version": before.Version, "limit": limit})
+}
+
 // changeRow is a row of the table changes, and the state before the change where the statement selects it.
 type changeRow struct {
-	ItemID  int64
-	Version int64
-	Number  int64
-	Action  items.Action
-	Author  string
-	At      time.Time
-	Before  *string `db:"before_json"`
-	After   *string `db:"after_json"`
+	ItemID     int64
+	Version    int64
+	Number     int64
+	Action     items.Action
+	Author     string
+	AuthorName string
+	At         time.Time
+	Batch      string
+	Before     *string `db:"before_json"`
+	After      *string `db:"after_json"`
 }
 
 func rowToChange(row pgx.CollectableRow) (items.Change, error) {
@@ -186,9 +207,9 @@ func rowToChange(row pgx.CollectableRow) (items.Change, error) {
 	if err != nil {
 		return items.Change{}, err
 	}
-	// The engine keeps microseconds.
 	change := items.Change{
-		ItemID: r.ItemID, Version: r.Version, Action: r.Action, By: r.Author, At: r.At.UTC().Truncate(time.Millisecond), Number: r.Number,
+		ItemID: r.ItemID, Version: r.Version, Action: r.Action, By: r.Author, ByName: r.AuthorName, At: r.At.UTC(), Batch: r.Batch,
+		Number: r.Number,
 	}
 	if change.Before, err = itemFrom(r.Before, r.ItemID, r.Version-1); err != nil {
 		return items.Change{}, err

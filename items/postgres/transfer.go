@@ -21,7 +21,7 @@ var (
 	exportItems = expand(`SELECT id, version, {columns} FROM items ORDER BY id`)
 
 	exportChanges = `
-SELECT item_id, version, action, author, at, after_json
+SELECT item_id, version, action, author, author_name, at, batch, after_json
 FROM changes
 WHERE item_id > 0
 ORDER BY item_id, version`
@@ -346,7 +346,10 @@ func (l *loader) complete(ctx context.Context) error {
 	for i, rec := range l.batch {
 		if item := rec.Item; item != nil && item.Version == 0 {
 			item.Version = 1
-			l.batch[i].Change = &items.Change{ItemID: item.ID, Version: 1, Action: items.Created, By: l.info.By, At: l.info.At, After: item}
+			l.batch[i].Change = &items.Change{
+				ItemID: item.ID, Version: 1, Action: items.Created, By: l.info.By, ByName: l.info.Name, At: l.info.At, Batch: l.info.Batch,
+				After: item,
+			}
 		}
 	}
 	return nil
@@ -358,7 +361,7 @@ func (l *loader) raise(ctx context.Context) error {
 		return nil
 	}
 	l.raised = l.highest
-	return l.store.transact(ctx, func(batch *pgx.Batch) {
+	return l.store.transact(ctx, "", func(batch *pgx.Batch) {
 		batch.Queue(raiseIDs, pgx.NamedArgs{"highest": l.highest})
 	})
 }
@@ -381,14 +384,16 @@ func (l *loader) copy(ctx context.Context, batch []items.Record) error {
 			if err != nil {
 				return err
 			}
-			changeRows = append(changeRows, []any{c.ItemID, c.Version, string(c.Action), c.By, c.At, after})
+			changeRows = append(changeRows, []any{
+				c.ItemID, c.Version, string(c.Action), c.By, c.ByName, c.At.Truncate(time.Millisecond), c.Batch, after,
+			})
 		}
 	}
 	columns := slices.Concat([]string{"id", "version", "search", "name_key", "group_key"}, items.Columns())
 	if _, err = tx.CopyFrom(ctx, pgx.Identifier{"import_items"}, columns, pgx.CopyFromRows(itemRows)); err != nil {
 		return err
 	}
-	columns = []string{"item_id", "version", "action", "author", "at", "after_json"}
+	columns = []string{"item_id", "version", "action", "author", "author_name", "at", "batch", "after_json"}
 	if _, err = tx.CopyFrom(ctx, pgx.Identifier{"import_changes"}, columns, pgx.CopyFromRows(changeRows)); err != nil {
 		return err
 	}
@@ -410,7 +415,7 @@ func (l *loader) finish(ctx context.Context) error {
 	if id > 0 {
 		return fmt.Errorf("item %d: %w", id, items.ErrBadHistory)
 	}
-	if _, err := l.tx.Exec(ctx, changeOfLoad, pgx.NamedArgs{"by": l.info.By, "at": l.info.At}); err != nil {
+	if _, err := l.tx.Exec(ctx, changeOfLoad, auditArgs(l.info)); err != nil {
 		return err
 	}
 	if l.swap {

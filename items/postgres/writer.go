@@ -2,12 +2,15 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/jackc/pgx/v5"
 
 	"menu-api/items"
@@ -38,8 +41,8 @@ WITH new AS (
 	ON CONFLICT (id) DO UPDATE
 	SET fingerprint = excluded.fingerprint, at = excluded.at, item_id = excluded.item_id, version = excluded.version
 )
-INSERT INTO changes (item_id, version, number, action, author, at, after_json)
-SELECT id, version, nextval('change_numbers'), @action, @by, @at, @after FROM item
+INSERT INTO changes (item_id, version, number, action, author, author_name, at, after_json)
+SELECT id, version, nextval('change_numbers'), @action, @by, @by_name, @at, @after FROM item
 RETURNING item_id`)
 
 	// createItems creates the items of several writes that have no idempotency key: this costs half as much as a statement for
@@ -47,16 +50,16 @@ RETURNING item_id`)
 	createItems = expand(`
 WITH new AS (
 	SELECT nextval('item_ids') AS new_id, given.*
-	FROM unnest({arrays}, @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @at::timestamptz[], @after::text[])
-		WITH ORDINALITY AS given ({columns}, search, name_key, group_key, author, at, after_json, place)
+	FROM unnest({arrays}, @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @by_name::text[], @at::timestamptz[], @after::text[])
+		WITH ORDINALITY AS given ({columns}, search, name_key, group_key, author, author_name, at, after_json, place)
 ), item AS (
 	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
 	SELECT new_id, 1, {columns}, search, name_key, group_key FROM new
 	ON CONFLICT DO NOTHING
 	RETURNING id AS item_id
 ), change AS (
-	INSERT INTO changes (item_id, version, number, action, author, at, after_json)
-	SELECT item_id, 1, nextval('change_numbers'), 'create', author, at, after_json FROM new JOIN item ON item_id = new_id
+	INSERT INTO changes (item_id, version, number, action, author, author_name, at, after_json)
+	SELECT item_id, 1, nextval('change_numbers'), 'create', author, author_name, at, after_json FROM new JOIN item ON item_id = new_id
 	RETURNING item_id
 )
 SELECT place, item_id FROM new JOIN change ON item_id = new_id`)
@@ -68,23 +71,29 @@ WITH item AS (
 	WHERE id = @id AND version = @version
 	RETURNING id, version
 )
-INSERT INTO changes (item_id, version, number, action, author, at, after_json)
-SELECT id, version, nextval('change_numbers'), @action, @by, @at, @after FROM item
+INSERT INTO changes (item_id, version, number, action, author, author_name, at, after_json)
+SELECT id, version, nextval('change_numbers'), @action, @by, @by_name, @at, @after FROM item
 RETURNING item_id`)
 
 	deleteItem = `
 WITH item AS (
 	DELETE FROM items WHERE id = @id AND version = @version RETURNING id, version + 1 AS version
 )
-INSERT INTO changes (item_id, version, number, action, author, at)
-SELECT id, version, nextval('change_numbers'), @action, @by, @at FROM item
+INSERT INTO changes (item_id, version, number, action, author, author_name, at)
+SELECT id, version, nextval('change_numbers'), @action, @by, @by_name, @at FROM item
 RETURNING item_id`
 
-	// selectReplay returns the item as the request with the same idempotency key left it.
+	// selectReplay returns the items as the request with the same idempotency key left them. A request that changed several
+	// items has their changes, and a row without a change if there are none.
 	selectReplay = `
-SELECT k.fingerprint, k.item_id, k.version, c.after_json
-FROM idempotency_keys k JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
-WHERE k.id = @key AND k.at > @expired`
+SELECT k.fingerprint, coalesce(c.item_id, 0) AS item_id, coalesce(c.version, 0) AS version, c.after_json
+FROM idempotency_keys k LEFT JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
+WHERE k.id = @key AND k.at > @expired AND k.batch = ''
+UNION ALL
+SELECT k.fingerprint, coalesce(c.item_id, 0), coalesce(c.version, 0), c.after_json
+FROM idempotency_keys k LEFT JOIN changes c ON c.batch = k.batch AND c.batch <> ''
+WHERE k.id = @key AND k.at > @expired AND k.batch <> ''
+ORDER BY 2`
 )
 
 // Create implements items.Store.
@@ -92,7 +101,7 @@ func (s *Store) Create(ctx context.Context, info items.AuditInfo, item items.Ite
 	item.ID, item.Version = 0, 1
 	for {
 		if used, known, err := s.replay(ctx, info); err != nil || known {
-			return used, err
+			return only(used), err
 		}
 		id, err := s.write(ctx, insertItem, info, items.Created, item)
 		if err != nil || id != 0 {
@@ -145,7 +154,7 @@ func (s *Store) Delete(ctx context.Context, info items.AuditInfo, id int64, allo
 func (s *Store) Restore(ctx context.Context, info items.AuditInfo, id int64) (items.Item, error) {
 	for {
 		if used, known, err := s.replay(ctx, info); err != nil || known {
-			return used, err
+			return only(used), err
 		}
 		last, err := s.History(ctx, id, 0, 1)
 		if err != nil {
@@ -163,11 +172,19 @@ func (s *Store) Restore(ctx context.Context, info items.AuditInfo, id int64) (it
 	}
 }
 
+// only returns the item of a request that changes one item.
+func only(list []items.Item) (item items.Item) {
+	if len(list) > 0 {
+		item = list[0]
+	}
+	return item
+}
+
 // replay returns what an earlier request with the same idempotency key returned. known is false if there was no such
 // request.
-func (s *Store) replay(ctx context.Context, info items.AuditInfo) (item items.Item, known bool, err error) {
+func (s *Store) replay(ctx context.Context, info items.AuditInfo) (list []items.Item, known bool, err error) {
 	if info.Key == nil {
-		return items.Item{}, false, nil
+		return nil, false, nil
 	}
 	type use struct {
 		Fingerprint []byte
@@ -175,21 +192,22 @@ func (s *Store) replay(ctx context.Context, info items.AuditInfo) (item items.It
 		Version     int64
 		After       *string `db:"after_json"`
 	}
-	used, err := readOne(ctx, s, pgx.RowToStructByName[use], selectReplay,
+	uses, err := read(ctx, s, pgx.RowToStructByName[use], selectReplay,
 		pgx.NamedArgs{"key": info.Key.ID(info.By), "expired": expiry(info.At)})
-	switch {
-	case errors.Is(err, items.ErrNotFound):
-		return items.Item{}, false, nil
-	case err != nil:
-		return items.Item{}, false, err
-	case !bytes.Equal(used.Fingerprint, info.Key.Fingerprint[:]):
-		return items.Item{}, true, items.ErrKeyReused
+	list = []items.Item{}
+	for _, used := range uses {
+		if !bytes.Equal(used.Fingerprint, info.Key.Fingerprint[:]) {
+			return nil, true, items.ErrKeyReused
+		}
+		after, err := itemFrom(used.After, used.ItemID, used.Version)
+		if err != nil {
+			return nil, true, err
+		}
+		if after != nil {
+			list = append(list, *after)
+		}
 	}
-	after, err := itemFrom(used.After, used.ItemID, used.Version)
-	if err != nil {
-		return items.Item{}, true, err
-	}
-	return *after, true, nil
+	return list, len(uses) > 0, err
 }
 
 // expiry is the time before which keys are forgotten.
@@ -237,7 +255,8 @@ func newWrite(statement string, info items.AuditInfo, action items.Action, item 
 		return nil, err
 	}
 	w := &write{statement: statement, args: args, size: 3 * len(args["after"].(string))} //nolint:forcetypeassert // see itemArgs
-	args["version"], args["action"], args["by"], args["at"] = item.Version-1, string(action), info.By, info.At
+	args["version"], args["action"] = item.Version-1, string(action)
+	maps.Copy(args, auditArgs(info))
 	if item.ID != 0 {
 		args["id"] = item.ID
 		w.subjects = append(w.subjects, item.ID)
@@ -248,6 +267,11 @@ func newWrite(statement string, info items.AuditInfo, action items.Action, item 
 		w.subjects = append(w.subjects, string(id))
 	}
 	return w, nil
+}
+
+// auditArgs returns the arguments for who made a change, and when. The history is ordered by milliseconds.
+func auditArgs(info items.AuditInfo) pgx.NamedArgs {
+	return pgx.NamedArgs{"by": info.By, "by_name": info.Name, "at": info.At.Truncate(time.Millisecond), "batch": info.Batch}
 }
 
 // itemArgs returns the arguments for the columns of an item, and its snapshot as "after".
@@ -323,7 +347,7 @@ next:
 func (s *Store) send(writes []*write) error {
 	ctx, cancel := context.WithTimeout(context.Background(), items.ReadTimeout)
 	defer cancel()
-	err := s.transact(ctx, func(batch *pgx.Batch) {
+	err := s.transact(ctx, "", func(batch *pgx.Batch) {
 		var creates []*write
 		for _, w := range writes {
 			w.id = 0
@@ -355,16 +379,20 @@ func (s *Store) send(writes []*write) error {
 }
 
 // transact runs the queued statements as one transaction under the lock. They reach the server in one message with the
-// COMMIT, so a process that stops or dies leaves no lock behind. If PostgreSQL undoes the transaction to keep it apart
+// COMMIT, so a process that stops or dies leaves no lock behind. A large payload for the statements comes first, so that no
+// lock is held while it is sent; the statements find it in the setting menu_api.payload. If PostgreSQL undoes the transaction to keep it apart
 // from another one, transact tries again until the context ends.
 //
 // The error is ErrUncertain if the connection was lost before the response arrived.
-func (s *Store) transact(ctx context.Context, queue func(*pgx.Batch)) error {
+func (s *Store) transact(ctx context.Context, payload string, queue func(*pgx.Batch)) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		sent, err := s.use(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 			batch := &pgx.Batch{}
 			// A statement sees what was committed before it began. So the writes see all that the lock waited for.
 			batch.Queue(`BEGIN ISOLATION LEVEL READ COMMITTED`)
+			if payload != "" {
+				batch.Queue(setPayload, payload)
+			}
 			batch.Queue(lockWrites)
 			queue(batch)
 			batch.Queue(`COMMIT`)
@@ -388,14 +416,158 @@ func (s *Store) transact(ctx context.Context, queue func(*pgx.Batch)) error {
 	}
 }
 
+// setPayload sets a value that ends with the transaction.
+const setPayload = `SELECT set_config('menu_api.payload', $1, true)`
+
+// The statements of a write of several items.
+var (
+	// selectVersions returns the version of the last change of each item.
+	selectVersions = `SELECT item_id, max(version) AS version FROM changes WHERE item_id = ANY(@ids) GROUP BY item_id`
+
+	selectStates = expand(`SELECT id, version, {columns} FROM items WHERE id = ANY(@ids)`)
+
+	// changeMany makes all changes in the payload, or none if an item, the feed or the idempotency key has changed since the
+	// caller read. It returns whether it has made them.
+	changeMany = expand(`
+WITH given AS MATERIALIZED (
+	SELECT id, version, action, after, {columns}, search, decode(name_key, 'base64') AS name_key, decode(group_key, 'base64') AS group_key
+	FROM json_to_recordset(current_setting('menu_api.payload')::json) AS given (
+		id bigint, version bigint, action text, after text, {typed}, search text, name_key text, group_key text
+	)
+), unchanged AS MATERIALIZED (
+	SELECT NOT EXISTS (SELECT 1 FROM given WHERE version IS DISTINCT FROM (SELECT max(c.version) FROM changes c WHERE item_id = given.id))
+		AND NOT EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.id = @key::bytea AND k.at > @expired)
+		AND (@newest::bigint IS NULL OR @newest::bigint = (SELECT coalesce(max(number), 0) FROM changes) AND @feed::text = (SELECT id FROM feed))
+		AS ok
+), allowed AS MATERIALIZED (
+	SELECT given.* FROM given, unchanged WHERE ok ORDER BY id
+), deleted AS (
+	DELETE FROM items USING allowed WHERE items.id = allowed.id AND action = 'delete'
+), stored AS (
+	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
+	SELECT id, version + 1, {columns}, search, name_key, group_key FROM allowed WHERE action <> 'delete'
+	ON CONFLICT (id) DO UPDATE
+	SET {excluded}, version = excluded.version, search = excluded.search, name_key = excluded.name_key, group_key = excluded.group_key
+), change AS (
+	INSERT INTO changes (item_id, version, number, action, author, author_name, at, batch, after_json)
+	SELECT id, version + 1, nextval('change_numbers'), action, @by, @by_name, @at, @batch, after FROM allowed
+), key AS (
+	INSERT INTO idempotency_keys (id, fingerprint, at, item_id, version, batch)
+	SELECT @key::bytea, @fingerprint, @at, 0, 0, @batch FROM unchanged WHERE ok AND @key::bytea IS NOT NULL
+	ON CONFLICT (id) DO UPDATE
+	SET fingerprint = excluded.fingerprint, at = excluded.at, item_id = 0, version = 0, batch = excluded.batch
+)
+SELECT ok FROM unchanged`)
+)
+
+// UpdateMany implements items.Store, in the same way as Update.
+func (s *Store) UpdateMany(
+	ctx context.Context, info items.AuditInfo, ids []int64, at *items.Feed, change func([]items.State) ([]*items.Item, error),
+) ([]items.Item, error) {
+	args := auditArgs(info)
+	args["key"], args["newest"] = []byte(nil), (*int64)(nil)
+	if key := info.Key; key != nil {
+		args["key"], args["fingerprint"], args["expired"] = key.ID(info.By), key.Fingerprint[:], expiry(info.At)
+	}
+	if at != nil {
+		args["newest"], args["feed"] = &at.Newest, at.ID
+	}
+	for {
+		if used, known, err := s.replay(ctx, info); err != nil || known {
+			return used, err
+		}
+		current, err := s.states(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		after, err := change(current)
+		if err != nil {
+			return nil, err
+		}
+		if at != nil {
+			if feed, err := s.Feed(ctx); err != nil || feed != *at {
+				return nil, cmp.Or(err, items.ErrMenuChanged)
+			}
+		}
+		changed, payload, err := manyChanges(ids, current, after)
+		if err != nil {
+			return nil, err
+		}
+		done := false
+		err = s.transact(ctx, payload, func(batch *pgx.Batch) {
+			batch.Queue(changeMany, args).QueryRow(func(row pgx.Row) error { return row.Scan(&done) })
+		})
+		if err != nil || done {
+			return changed, err
+		}
+	}
+}
+
+// states returns the states of the ids. It reads the versions first: if an item changes in between, its version is too old
+// for the write.
+func (s *Store) states(ctx context.Context, ids []int64) ([]items.State, error) {
+	type lastChange struct{ ItemID, Version int64 }
+	args := pgx.NamedArgs{"ids": ids}
+	changes, err := read(ctx, s, pgx.RowToStructByName[lastChange], selectVersions, args)
+	if err != nil {
+		return nil, err
+	}
+	menu, err := read(ctx, s, pgx.RowToStructByName[items.Item], selectStates, args)
+	if err != nil {
+		return nil, err
+	}
+	byID := map[int64]items.State{}
+	for _, c := range changes {
+		byID[c.ItemID] = items.State{Version: c.Version}
+	}
+	for _, item := range menu {
+		byID[item.ID] = items.State{Item: &item, Version: item.Version}
+	}
+	states := make([]items.State, len(ids))
+	for i, id := range ids {
+		states[i] = byID[id]
+	}
+	return states, nil
+}
+
+// manyChanges returns the items that will be stored, and the payload of changeMany.
+func manyChanges(ids []int64, current []items.State, after []*items.Item) (changed []items.Item, payload string, err error) {
+	changed, rows := []items.Item{}, []pgx.NamedArgs{}
+	for i, id := range ids {
+		row := pgx.NamedArgs{}
+		action := items.Updated
+		switch {
+		case after[i] == nil && current[i].Item == nil:
+			continue // it stays deleted
+		case after[i] == nil:
+			action = items.Deleted
+		case current[i].Item == nil:
+			action = items.Restored
+		}
+		if after[i] != nil {
+			item := *after[i]
+			item.ID, item.Version = id, current[i].Version+1
+			changed = append(changed, item)
+			if row, err = itemArgs(&item); err != nil {
+				return nil, "", err
+			}
+			row["price"] = int64(item.Price) // in cents
+		}
+		row["id"], row["version"], row["action"] = id, current[i].Version, action
+		rows = append(rows, row)
+	}
+	text, err := json.Marshal(rows)
+	return changed, string(text), err
+}
+
 // The statements of a reset and of the first menu. They give no numbers to their changes: in the feed, the reset is one change.
 var (
 	deleteItems = `
 WITH item AS (
 	DELETE FROM items RETURNING id, version + 1 AS version
 )
-INSERT INTO changes (item_id, version, action, author, at)
-SELECT id, version, 'delete', @by, @at FROM item`
+INSERT INTO changes (item_id, version, action, author, author_name, at, batch)
+SELECT id, version, 'delete', @by, @by_name, @at, @batch FROM item`
 
 	addItem = expand(`
 WITH item AS (
@@ -403,8 +575,8 @@ WITH item AS (
 	VALUES (nextval('item_ids'), 1, {values}, @search, @name_key, @group_key)
 	RETURNING id
 )
-INSERT INTO changes (item_id, version, action, author, at, after_json)
-SELECT id, 1, 'create', @by, @at, @after FROM item
+INSERT INTO changes (item_id, version, action, author, author_name, at, batch, after_json)
+SELECT id, 1, 'create', @by, @by_name, @at, @batch, @after FROM item
 RETURNING item_id`)
 
 	// changeOfAll is what the feed shows when many items have changed at once.
@@ -452,11 +624,11 @@ func (s *Store) addMenu(ctx context.Context, info items.AuditInfo, first string,
 		if args[i], err = itemArgs(&item); err != nil {
 			return nil, err
 		}
-		args[i]["by"], args[i]["at"] = info.By, info.At
+		maps.Copy(args[i], auditArgs(info))
 		added[i] = item
 	}
-	audit := pgx.NamedArgs{"by": info.By, "at": info.At}
-	err := s.transact(ctx, func(batch *pgx.Batch) {
+	audit := auditArgs(info)
+	err := s.transact(ctx, "", func(batch *pgx.Batch) {
 		batch.Queue(first, audit)
 		for i := range added {
 			batch.Queue(addItem, args[i]).QueryRow(func(row pgx.Row) error { return row.Scan(&added[i].ID) })

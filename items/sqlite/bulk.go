@@ -13,7 +13,7 @@ import (
 var (
 	exportItems   = statement(`SELECT id, version, {columns} FROM items ORDER BY id`)
 	exportChanges = statement(`
-SELECT 0, item_id, version, action, author, at, after_json, NULL
+SELECT 0, item_id, version, action, author, author_name, at, batch, after_json, NULL
 FROM changes WHERE item_id > 0 ORDER BY item_id, version`)
 )
 
@@ -79,16 +79,17 @@ func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, 
 }
 
 var deleteAndRecord = statement(`
-INSERT INTO changes (seq, item_id, version, action, author, at)
+INSERT INTO changes (seq, item_id, version, action, author, author_name, at, batch)
 SELECT (SELECT min(0, coalesce(min(seq), 0)) FROM changes) - @reserved + row_number() OVER (ORDER BY id),
-	id, version + 1, 'delete', @author, @at
+	id, version + 1, 'delete', @author, @author_name, @at, @batch
 FROM items`)
 
 // Reset implements items.Store. Other writes wait until it has ended. Its changes have no number in the feed, except
 // for the last one, which says that many items have changed.
 func (s *Store) Reset(ctx context.Context, info items.AuditInfo, menu []items.Item) (added []items.Item, err error) {
 	err = s.load(ctx, func(tx *conn) error {
-		_, err := tx.exec(ctx, deleteAndRecord, arg("reserved", reserved), arg("author", info.By), arg("at", info.At.UnixMilli()))
+		_, err := tx.exec(ctx, deleteAndRecord, arg("reserved", reserved), arg("author", info.By), arg("author_name", info.Name),
+			arg("at", info.At.UnixMilli()), arg("batch", info.Batch))
 		if err != nil {
 			return err
 		}
@@ -118,6 +119,67 @@ func (s *Store) Reset(ctx context.Context, info items.AuditInfo, menu []items.It
 		return nil, err
 	}
 	return added, nil
+}
+
+var lastVersion = statement(`SELECT coalesce(max(version), 0) FROM changes WHERE item_id = @id`)
+
+// UpdateMany implements items.Store. Other writes wait until it has ended.
+func (s *Store) UpdateMany(
+	ctx context.Context, info items.AuditInfo, ids []int64, at *items.Feed, change func([]items.State) ([]*items.Item, error),
+) (changed []items.Item, err error) {
+	err = s.load(ctx, func(tx *conn) error {
+		changed, err = onceForAll(ctx, tx, info, func() ([]items.Item, error) { return updateMany(ctx, tx, info, ids, at, change) })
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return changed, nil
+}
+
+func updateMany(
+	ctx context.Context, tx *conn, info items.AuditInfo, ids []int64, at *items.Feed, change func([]items.State) ([]*items.Item, error),
+) ([]items.Item, error) {
+	current := make([]items.State, len(ids))
+	for i, id := range ids {
+		item, err := one(ctx, tx, scanItem, getItem, arg("id", id))
+		switch {
+		case err == nil:
+			current[i] = items.State{Item: &item, Version: item.Version}
+		case errors.Is(err, sql.ErrNoRows):
+			current[i].Version, err = value[int64](ctx, tx, lastVersion, arg("id", id))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	after, err := change(current)
+	if err != nil {
+		return nil, err
+	}
+	if at != nil {
+		feed, err := one(ctx, tx, scanFeed, selectFeed)
+		if err != nil {
+			return nil, err
+		}
+		if feed != *at {
+			return nil, items.ErrMenuChanged
+		}
+	}
+	changed := []items.Item{}
+	for i, id := range ids {
+		if current[i].Item == nil && after[i] == nil {
+			continue // it stays deleted
+		}
+		item, err := save(ctx, tx, info, id, current[i], after[i])
+		if err != nil {
+			return nil, err
+		}
+		if after[i] != nil {
+			changed = append(changed, item)
+		}
+	}
+	return changed, nil
 }
 
 // load runs do in a transaction that it shares with no other write. Unlike those, do runs under the caller's context.
@@ -244,7 +306,10 @@ func (l *loader) add(ctx context.Context, rec items.Record) error {
 		l.lastID = max(l.lastID, item.ID)
 		if item.Version == 0 {
 			item.Version = 1
-			change = &items.Change{ItemID: item.ID, Version: 1, Action: items.Created, By: l.info.By, At: l.info.At, After: &item}
+			change = &items.Change{
+				ItemID: item.ID, Version: 1, Action: items.Created, By: l.info.By, ByName: l.info.Name, At: l.info.At, Batch: l.info.Batch,
+				After: &item,
+			}
 		}
 		if _, err := l.tx.exec(ctx, insertItem, itemArgs(item)...); err != nil {
 			return err

@@ -3,6 +3,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -176,11 +177,7 @@ func (s *Store) Update(ctx context.Context, info items.AuditInfo, id int64, chan
 		if err != nil {
 			return items.Item{}, err
 		}
-		item.ID, item.Version = id, current.Version+1
-		if _, err := tx.exec(ctx, updateItem, itemArgs(item)...); err != nil {
-			return items.Item{}, err
-		}
-		return item, record(ctx, tx, info, items.Updated, id, item.Version, &item)
+		return save(ctx, tx, info, id, items.State{Item: &current, Version: current.Version}, &item)
 	})
 }
 
@@ -196,11 +193,29 @@ func (s *Store) Delete(ctx context.Context, info items.AuditInfo, id int64, allo
 		if err := allow(current); err != nil {
 			return items.Item{}, err
 		}
+		return save(ctx, tx, info, id, items.State{Item: &current, Version: current.Version}, nil)
+	})
+}
+
+// save makes the item with the id what after says, nil for nothing, and adds the change. It returns the item as stored, or
+// as it was before it was deleted. An item that did not exist is restored.
+func save(ctx context.Context, tx *conn, info items.AuditInfo, id int64, current items.State, after *items.Item) (items.Item, error) {
+	version := current.Version + 1
+	if after == nil {
 		if _, err := tx.exec(ctx, deleteItem, arg("id", id)); err != nil {
 			return items.Item{}, err
 		}
-		return current, record(ctx, tx, info, items.Deleted, id, current.Version+1, nil)
-	})
+		return *current.Item, record(ctx, tx, info, items.Deleted, id, version, nil)
+	}
+	item := *after
+	item.ID, item.Version = id, version
+	if current.Item == nil {
+		return add(ctx, tx, info, items.Restored, item)
+	}
+	if _, err := tx.exec(ctx, updateItem, itemArgs(item)...); err != nil {
+		return items.Item{}, err
+	}
+	return item, record(ctx, tx, info, items.Updated, id, version, &item)
 }
 
 // Restore implements items.Store.
@@ -215,20 +230,20 @@ func (s *Store) Restore(ctx context.Context, info items.AuditInfo, id int64) (it
 			if last.Action != items.Deleted {
 				return items.Item{}, items.ErrNotDeleted
 			}
-			item := *last.Before
-			item.Version = last.Version + 1
-			return add(ctx, tx, info, items.Restored, item)
+			return save(ctx, tx, info, id, items.State{Version: last.Version}, last.Before)
 		})
 	})
 }
 
 var insertChange = statement(`
-INSERT INTO changes (seq, item_id, version, action, author, at, after_json)
-VALUES (@seq, @item_id, @version, @action, @author, @at, @after)`)
+INSERT INTO changes (seq, item_id, version, action, author, author_name, at, batch, after_json)
+VALUES (@seq, @item_id, @version, @action, @author, @author_name, @at, @batch, @after)`)
 
 // record adds a change to the history. SQLite gives it the next number of the feed.
 func record(ctx context.Context, tx *conn, info items.AuditInfo, action items.Action, id, version int64, after *items.Item) error {
-	return recordAs(ctx, tx, nil, items.Change{ItemID: id, Version: version, Action: action, By: info.By, At: info.At, After: after})
+	return recordAs(ctx, tx, nil, items.Change{
+		ItemID: id, Version: version, Action: action, By: info.By, ByName: info.Name, At: info.At, Batch: info.Batch, After: after,
+	})
 }
 
 func recordAs(ctx context.Context, tx *conn, seq any, change items.Change) error {
@@ -237,17 +252,19 @@ func recordAs(ctx context.Context, tx *conn, seq any, change items.Change) error
 		return err
 	}
 	_, err = tx.exec(ctx, insertChange, arg("seq", seq), arg("item_id", change.ItemID), arg("version", change.Version),
-		arg("action", change.Action), arg("author", change.By), arg("at", change.At.UnixMilli()), arg("after", after))
+		arg("action", change.Action), arg("author", change.By), arg("author_name", change.ByName),
+		arg("at", change.At.UnixMilli()), arg("batch", change.Batch), arg("after", after))
 	return err
 }
 
-// scanChange reads a row with the columns number, item_id, version, action, author, at, after and before.
+// scanChange reads a row with the columns number, item_id, version, action, author, author_name, at, batch, after and before.
 func scanChange(row *sql.Rows) (change items.Change, err error) {
 	var (
 		at            int64
 		after, before *string
 	)
-	err = row.Scan(&change.Number, &change.ItemID, &change.Version, &change.Action, &change.By, &at, &after, &before)
+	err = row.Scan(&change.Number, &change.ItemID, &change.Version, &change.Action, &change.By, &change.ByName, &at, &change.Batch,
+		&after, &before)
 	if err != nil {
 		return change, err
 	}
@@ -261,10 +278,16 @@ func scanChange(row *sql.Rows) (change items.Change, err error) {
 
 var (
 	selectHistory = statement(`
-SELECT 0, c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json
+SELECT 0, c.item_id, c.version, c.action, c.author, c.author_name, c.at, c.batch, c.after_json, previous.after_json
 FROM changes c LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
 WHERE c.item_id = @id AND c.version < @before
 ORDER BY c.version DESC LIMIT @limit`)
+
+	selectRecent = statement(`
+SELECT 0, c.item_id, c.version, c.action, c.author, c.author_name, c.at, c.batch, c.after_json, previous.after_json
+FROM changes c LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
+WHERE c.item_id > 0 AND (c.at, c.item_id, c.version) < (@at, @id, @version)
+ORDER BY c.at DESC, c.item_id DESC, c.version DESC LIMIT @limit`)
 
 	hasHistory = statement(`SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id)`)
 )
@@ -290,9 +313,16 @@ func history(ctx context.Context, q querier, id, before int64, limit int) ([]ite
 	return changes, err
 }
 
+// Recent implements items.Store.
+func (s *Store) Recent(ctx context.Context, before items.ChangeKey, limit int) ([]items.Change, error) {
+	changes, err := all(ctx, s.read, scanChange, selectRecent,
+		arg("at", before.At.UnixMilli()), arg("id", before.ItemID), arg("version", before.Version), arg("limit", limit))
+	return changes, translate(ctx, err)
+}
+
 var (
 	selectChanges = statement(`
-SELECT seq, item_id, version, action, author, at, after_json, NULL
+SELECT seq, item_id, version, action, author, author_name, at, batch, after_json, NULL
 FROM changes WHERE seq > @after ORDER BY seq LIMIT @limit`)
 
 	selectFeed = statement(`SELECT id, (SELECT max(0, coalesce(max(seq), 0)) FROM changes) FROM feed`)
@@ -306,63 +336,91 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]items.Ch
 
 // Feed implements items.Store.
 func (s *Store) Feed(ctx context.Context) (items.Feed, error) {
-	feed, err := one(ctx, s.read, func(row *sql.Rows) (feed items.Feed, err error) {
-		err = row.Scan(&feed.ID, &feed.Newest)
-		return feed, err
-	}, selectFeed)
+	feed, err := one(ctx, s.read, scanFeed, selectFeed)
 	return feed, translate(ctx, err)
+}
+
+func scanFeed(row *sql.Rows) (feed items.Feed, err error) {
+	err = row.Scan(&feed.ID, &feed.Newest)
+	return feed, err
 }
 
 // Wait implements items.Store. Writes of this process notify it; it finds those of other processes at the next poll.
 func (s *Store) Wait(ctx context.Context) error { return s.notifier.Wait(ctx) }
 
 var (
+	// A request that changed several items has their changes, and a row without a change if there are none.
 	selectKey = statement(`
-SELECT k.fingerprint, c.version, c.after_json
-FROM idempotency_keys k JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
-WHERE k.id = @id AND k.at > @expired`)
+SELECT k.fingerprint, c.item_id, c.version, c.after_json
+FROM idempotency_keys k LEFT JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
+WHERE k.id = @id AND k.at > @expired AND k.batch = ''
+UNION ALL
+SELECT k.fingerprint, c.item_id, c.version, c.after_json
+FROM idempotency_keys k LEFT JOIN changes c ON c.batch = k.batch AND c.batch <> ''
+WHERE k.id = @id AND k.at > @expired AND k.batch <> ''
+ORDER BY 2`)
 
 	deleteKeys = statement(`DELETE FROM idempotency_keys WHERE at <= @expired`)
 
 	insertKey = statement(`
-INSERT OR REPLACE INTO idempotency_keys (id, fingerprint, at, item_id, version)
-VALUES (@id, @fingerprint, @at, @item_id, @version)`)
+INSERT OR REPLACE INTO idempotency_keys (id, fingerprint, at, item_id, version, batch)
+VALUES (@id, @fingerprint, @at, @item_id, @version, @batch)`)
 )
 
-// once runs do, unless an earlier request had the same idempotency key: then it returns what that request returned.
+// once is onceForAll for a write of one item.
 func once(ctx context.Context, tx *conn, info items.AuditInfo, do func() (items.Item, error)) (items.Item, error) {
+	list, err := onceForAll(ctx, tx, info, func() ([]items.Item, error) {
+		item, err := do()
+		return []items.Item{item}, err
+	})
+	if err != nil || len(list) == 0 {
+		return items.Item{}, cmp.Or(err, items.ErrNotFound) // the history of the item was removed
+	}
+	return list[0], nil
+}
+
+// onceForAll runs do, unless an earlier request had the same idempotency key: then it returns what that request returned.
+func onceForAll(ctx context.Context, tx *conn, info items.AuditInfo, do func() ([]items.Item, error)) ([]items.Item, error) {
 	key := info.Key
 	if key == nil {
 		return do()
 	}
 	id, expired := arg("id", key.ID(info.By)), arg("expired", info.At.Add(-items.KeyLifetime).UnixMilli())
-	var fingerprint []byte
-	earlier, err := one(ctx, tx, func(row *sql.Rows) (*items.Item, error) {
-		var version int64
+	isUsed, earlier := false, []items.Item{}
+	err := each(ctx, tx, func(row *sql.Rows) error {
+		var fingerprint []byte
+		var itemID, version sql.NullInt64
 		var after *string
-		if err := row.Scan(&fingerprint, &version, &after); err != nil {
-			return nil, err
+		if err := row.Scan(&fingerprint, &itemID, &version, &after); err != nil {
+			return err
 		}
-		return items.FromSnapshot(after, version)
+		if !bytes.Equal(fingerprint, key.Fingerprint[:]) {
+			return items.ErrKeyReused
+		}
+		isUsed = true
+		item, err := items.FromSnapshot(after, version.Int64)
+		if item != nil {
+			earlier = append(earlier, *item)
+		}
+		return err
 	}, selectKey, id, expired)
-	switch {
-	case err == nil && !bytes.Equal(fingerprint, key.Fingerprint[:]):
-		return items.Item{}, items.ErrKeyReused
-	case err == nil:
-		return *earlier, nil
-	case !errors.Is(err, sql.ErrNoRows):
-		return items.Item{}, err
+	if err != nil || isUsed {
+		return earlier, err
 	}
-	item, err := do()
+	list, err := do()
 	if err != nil {
-		return items.Item{}, err
+		return nil, err
 	}
 	if _, err := tx.exec(ctx, deleteKeys, expired); err != nil {
-		return items.Item{}, err
+		return nil, err
+	}
+	var only items.Item // of a request that changes one item
+	if info.Batch == "" {
+		only = list[0]
 	}
 	_, err = tx.exec(ctx, insertKey, id, arg("fingerprint", key.Fingerprint[:]), arg("at", info.At.UnixMilli()),
-		arg("item_id", item.ID), arg("version", item.Version))
-	return item, err
+		arg("item_id", only.ID), arg("version", only.Version), arg("batch", info.Batch))
+	return list, err
 }
 
 var (

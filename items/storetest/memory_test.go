@@ -54,7 +54,7 @@ type state struct {
 type used struct {
 	fingerprint [32]byte
 	at          time.Time
-	result      items.Item
+	result      []items.Item
 }
 
 func newState() state {
@@ -97,8 +97,8 @@ func (s *state) put(info items.AuditInfo, action items.Action, before, after *it
 		delete(s.menu, item.ID)
 	}
 	s.log(items.Change{
-		ItemID: item.ID, Version: int64(len(s.history[item.ID]) + 1), Action: action, By: info.By,
-		At: items.TimeOf(info.At.UnixMilli()), Before: before, After: after,
+		ItemID: item.ID, Version: int64(len(s.history[item.ID]) + 1), Action: action, By: info.By, ByName: info.Name,
+		At: items.TimeOf(info.At.UnixMilli()), Batch: info.Batch, Before: before, After: after,
 	})
 	s.feed = append(s.feed, s.history[item.ID][len(s.history[item.ID])-1])
 	return *item
@@ -118,19 +118,30 @@ func (s *state) add(info items.AuditInfo, item items.Item) items.Item {
 }
 
 func (s *state) once(info items.AuditInfo, do func() (items.Item, error)) (items.Item, error) {
+	list, err := s.onceForAll(info, func() ([]items.Item, error) {
+		item, err := do()
+		return []items.Item{item}, err
+	})
+	if err != nil {
+		return items.Item{}, err
+	}
+	return list[0], nil
+}
+
+func (s *state) onceForAll(info items.AuditInfo, do func() ([]items.Item, error)) ([]items.Item, error) {
 	if info.Key == nil {
 		return do()
 	}
 	key := [2]string{info.By, info.Key.Value}
 	if u, ok := s.keys[key]; ok && info.At.Sub(u.at) < items.KeyLifetime {
 		if u.fingerprint != info.Key.Fingerprint {
-			return items.Item{}, items.ErrKeyReused
+			return nil, items.ErrKeyReused
 		}
 		return u.result, nil
 	}
-	item, err := do()
-	s.keys[key] = used{info.Key.Fingerprint, info.At, item}
-	return item, err
+	list, err := do()
+	s.keys[key] = used{info.Key.Fingerprint, info.At, list}
+	return list, err
 }
 
 func (m *memory) List(ctx context.Context, q items.Query) ([]items.Item, error) {
@@ -246,6 +257,52 @@ func (m *memory) Restore(ctx context.Context, info items.AuditInfo, id int64) (i
 	})
 }
 
+func (m *memory) UpdateMany(
+	ctx context.Context, info items.AuditInfo, ids []int64, at *items.Feed, change func([]items.State) ([]*items.Item, error),
+) (changed []items.Item, err error) {
+	_, err = m.write(ctx, func(s *state) (none items.Item, err error) {
+		changed, err = s.onceForAll(info, func() ([]items.Item, error) { return s.updateMany(info, ids, at, change) })
+		return none, err
+	})
+	return changed, err
+}
+
+func (s *state) updateMany(
+	info items.AuditInfo, ids []int64, at *items.Feed, change func([]items.State) ([]*items.Item, error),
+) ([]items.Item, error) {
+	current := make([]items.State, len(ids))
+	for i, id := range ids {
+		if item, ok := s.menu[id]; ok {
+			current[i].Item = &item
+		}
+		current[i].Version = int64(len(s.history[id]))
+	}
+	after, err := change(current)
+	if err != nil {
+		return nil, err
+	}
+	if at != nil && *at != (items.Feed{ID: s.feedID, Newest: int64(len(s.feed))}) {
+		return nil, items.ErrMenuChanged
+	}
+	changed := []items.Item{}
+	for i, id := range ids {
+		action := items.Updated
+		switch {
+		case after[i] == nil && current[i].Item == nil:
+			continue
+		case after[i] == nil:
+			s.put(info, items.Deleted, current[i].Item, nil)
+			continue
+		case current[i].Item == nil:
+			action = items.Restored
+		}
+		item := *after[i]
+		item.ID, item.Version = id, current[i].Version+1
+		changed = append(changed, s.put(info, action, current[i].Item, &item))
+	}
+	return changed, nil
+}
+
 func (m *memory) Reset(ctx context.Context, info items.AuditInfo, menu []items.Item) (added []items.Item, err error) {
 	_, err = m.write(ctx, func(s *state) (none items.Item, err error) {
 		feed := s.feed
@@ -276,6 +333,21 @@ func (m *memory) History(_ context.Context, id, before int64, limit int) ([]item
 		}
 	}
 	return changes, nil
+}
+
+func (m *memory) Recent(_ context.Context, before items.ChangeKey, limit int) ([]items.Change, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	order := func(a, b items.ChangeKey) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ItemID, b.ItemID), cmp.Compare(a.Version, b.Version))
+	}
+	key := func(c items.Change) items.ChangeKey {
+		return items.ChangeKey{At: c.At, ItemID: c.ItemID, Version: c.Version}
+	}
+	all := slices.Concat(slices.Collect(maps.Values(m.history))...)
+	all = slices.DeleteFunc(all, func(c items.Change) bool { return order(key(c), before) >= 0 })
+	slices.SortFunc(all, func(a, b items.Change) int { return order(key(b), key(a)) })
+	return all[:min(limit, len(all))], nil
 }
 
 func (m *memory) Changes(_ context.Context, after int64, limit int) ([]items.Change, error) {

@@ -52,6 +52,9 @@ func testMove(t *testing.T, engine Engine) {
 	if _, err := store.Restore(context.Background(), info, 3); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := store.UpdateMany(context.Background(), bulk("b"), []int64{1, 3}, nil, raise); err != nil {
+		t.Fatal(err)
+	}
 	mustCreate(t, store, items.Item{Name: "Last, and gone"})
 	mustDelete(t, store, 4)
 	records := mustExport(t, store)

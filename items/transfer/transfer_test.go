@@ -46,7 +46,9 @@ func fill(tb testing.TB, store items.Store) {
 		_, failed := store.Delete(ctx, info, id, func(items.Item) error { return nil })
 		err = errors.Join(err, failed)
 	}
-	_, failed := store.Restore(ctx, info, 4)
+	named := info
+	named.Name, named.Batch = `Charlie "Chef"`, "b1"
+	_, failed := store.Restore(ctx, named, 4)
 	if err = errors.Join(err, failed); err != nil {
 		tb.Fatal(err)
 	}

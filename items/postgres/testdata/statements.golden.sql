@@ -8,7 +8,7 @@ SELECT (SELECT category FROM items WHERE group_key = key AND group_key <> '' ORD
 
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id = @id;
 
-SELECT c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json AS before_json
+SELECT c.item_id, c.version, c.action, c.author, c.author_name, c.at, c.batch, c.after_json, previous.after_json AS before_json
 FROM changes c
 LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
 WHERE c.item_id = @id AND c.version < @before
@@ -19,16 +19,16 @@ SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id);
 
 WITH new AS (
 	SELECT nextval('item_ids') AS new_id, given.*
-	FROM unnest(@name::text[], @price::bigint[], @description::text[], @image::text[], @tagline::text[], @category::text[], @calories::bigint[], @sold_out::boolean[], @position::bigint[], @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @at::timestamptz[], @after::text[])
-		WITH ORDINALITY AS given (name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, author, at, after_json, place)
+	FROM unnest(@name::text[], @price::bigint[], @description::text[], @image::text[], @tagline::text[], @category::text[], @calories::bigint[], @sold_out::boolean[], @position::bigint[], @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @by_name::text[], @at::timestamptz[], @after::text[])
+		WITH ORDINALITY AS given (name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, author, author_name, at, after_json, place)
 ), item AS (
 	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
 	SELECT new_id, 1, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key FROM new
 	ON CONFLICT DO NOTHING
 	RETURNING id AS item_id
 ), change AS (
-	INSERT INTO changes (item_id, version, number, action, author, at, after_json)
-	SELECT item_id, 1, nextval('change_numbers'), 'create', author, at, after_json FROM new JOIN item ON item_id = new_id
+	INSERT INTO changes (item_id, version, number, action, author, author_name, at, after_json)
+	SELECT item_id, 1, nextval('change_numbers'), 'create', author, author_name, at, after_json FROM new JOIN item ON item_id = new_id
 	RETURNING item_id
 )
 SELECT place, item_id FROM new JOIN change ON item_id = new_id;
@@ -49,8 +49,8 @@ WITH new AS (
 	ON CONFLICT (id) DO UPDATE
 	SET fingerprint = excluded.fingerprint, at = excluded.at, item_id = excluded.item_id, version = excluded.version
 )
-INSERT INTO changes (item_id, version, number, action, author, at, after_json)
-SELECT id, version, nextval('change_numbers'), @action, @by, @at, @after FROM item
+INSERT INTO changes (item_id, version, number, action, author, author_name, at, after_json)
+SELECT id, version, nextval('change_numbers'), @action, @by, @by_name, @at, @after FROM item
 RETURNING item_id;
 
 WITH item AS (
@@ -59,36 +59,84 @@ WITH item AS (
 	WHERE id = @id AND version = @version
 	RETURNING id, version
 )
-INSERT INTO changes (item_id, version, number, action, author, at, after_json)
-SELECT id, version, nextval('change_numbers'), @action, @by, @at, @after FROM item
+INSERT INTO changes (item_id, version, number, action, author, author_name, at, after_json)
+SELECT id, version, nextval('change_numbers'), @action, @by, @by_name, @at, @after FROM item
 RETURNING item_id;
 
 WITH item AS (
 	DELETE FROM items WHERE id = @id AND version = @version RETURNING id, version + 1 AS version
 )
-INSERT INTO changes (item_id, version, number, action, author, at)
-SELECT id, version, nextval('change_numbers'), @action, @by, @at FROM item
+INSERT INTO changes (item_id, version, number, action, author, author_name, at)
+SELECT id, version, nextval('change_numbers'), @action, @by, @by_name, @at FROM item
 RETURNING item_id;
 
-SELECT k.fingerprint, k.item_id, k.version, c.after_json
-FROM idempotency_keys k JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
-WHERE k.id = @key AND k.at > @expired;
+SELECT k.fingerprint, coalesce(c.item_id, 0) AS item_id, coalesce(c.version, 0) AS version, c.after_json
+FROM idempotency_keys k LEFT JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
+WHERE k.id = @key AND k.at > @expired AND k.batch = ''
+UNION ALL
+SELECT k.fingerprint, coalesce(c.item_id, 0), coalesce(c.version, 0), c.after_json
+FROM idempotency_keys k LEFT JOIN changes c ON c.batch = k.batch AND c.batch <> ''
+WHERE k.id = @key AND k.at > @expired AND k.batch <> ''
+ORDER BY 2;
 
 SELECT pg_advisory_xact_lock(1835363958);
+
+SELECT c.item_id, c.version, c.action, c.author, c.author_name, c.at, c.batch, c.after_json, previous.after_json AS before_json
+FROM changes c
+LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
+WHERE c.item_id > 0 AND (c.at, c.item_id, c.version) < (@at, @id, @version)
+ORDER BY c.at DESC, c.item_id DESC, c.version DESC
+LIMIT @limit;
+
+SELECT item_id, max(version) AS version FROM changes WHERE item_id = ANY(@ids) GROUP BY item_id;
+
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id = ANY(@ids);
+
+WITH given AS MATERIALIZED (
+	SELECT id, version, action, after, name, price, description, image, tagline, category, calories, sold_out, position, search, decode(name_key, 'base64') AS name_key, decode(group_key, 'base64') AS group_key
+	FROM json_to_recordset(current_setting('menu_api.payload')::json) AS given (
+		id bigint, version bigint, action text, after text, name text, price bigint, description text, image text, tagline text, category text, calories bigint, sold_out boolean, position bigint, search text, name_key text, group_key text
+	)
+), unchanged AS MATERIALIZED (
+	SELECT NOT EXISTS (SELECT 1 FROM given WHERE version IS DISTINCT FROM (SELECT max(c.version) FROM changes c WHERE item_id = given.id))
+		AND NOT EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.id = @key::bytea AND k.at > @expired)
+		AND (@newest::bigint IS NULL OR @newest::bigint = (SELECT coalesce(max(number), 0) FROM changes) AND @feed::text = (SELECT id FROM feed))
+		AS ok
+), allowed AS MATERIALIZED (
+	SELECT given.* FROM given, unchanged WHERE ok ORDER BY id
+), deleted AS (
+	DELETE FROM items USING allowed WHERE items.id = allowed.id AND action = 'delete'
+), stored AS (
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
+	SELECT id, version + 1, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key FROM allowed WHERE action <> 'delete'
+	ON CONFLICT (id) DO UPDATE
+	SET name = excluded.name, price = excluded.price, description = excluded.description, image = excluded.image, tagline = excluded.tagline, category = excluded.category, calories = excluded.calories, sold_out = excluded.sold_out, position = excluded.position, version = excluded.version, search = excluded.search, name_key = excluded.name_key, group_key = excluded.group_key
+), change AS (
+	INSERT INTO changes (item_id, version, number, action, author, author_name, at, batch, after_json)
+	SELECT id, version + 1, nextval('change_numbers'), action, @by, @by_name, @at, @batch, after FROM allowed
+), key AS (
+	INSERT INTO idempotency_keys (id, fingerprint, at, item_id, version, batch)
+	SELECT @key::bytea, @fingerprint, @at, 0, 0, @batch FROM unchanged WHERE ok AND @key::bytea IS NOT NULL
+	ON CONFLICT (id) DO UPDATE
+	SET fingerprint = excluded.fingerprint, at = excluded.at, item_id = 0, version = 0, batch = excluded.batch
+)
+SELECT ok FROM unchanged;
+
+SELECT set_config('menu_api.payload', $1, true);
 
 WITH item AS (
 	DELETE FROM items RETURNING id, version + 1 AS version
 )
-INSERT INTO changes (item_id, version, action, author, at)
-SELECT id, version, 'delete', @by, @at FROM item;
+INSERT INTO changes (item_id, version, action, author, author_name, at, batch)
+SELECT id, version, 'delete', @by, @by_name, @at, @batch FROM item;
 
 WITH item AS (
 	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
 	VALUES (nextval('item_ids'), 1, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key)
 	RETURNING id
 )
-INSERT INTO changes (item_id, version, action, author, at, after_json)
-SELECT id, 1, 'create', @by, @at, @after FROM item
+INSERT INTO changes (item_id, version, action, author, author_name, at, batch, after_json)
+SELECT id, 1, 'create', @by, @by_name, @at, @batch, @after FROM item
 RETURNING item_id;
 
 INSERT INTO changes (item_id, version, number, action, author, at)
@@ -98,7 +146,7 @@ SELECT EXISTS (SELECT 1 FROM seeded);
 
 INSERT INTO seeded (once) VALUES (1);
 
-SELECT item_id, version, number, action, author, at, after_json
+SELECT item_id, version, number, action, author, author_name, at, batch, after_json
 FROM changes
 WHERE number > @after
 ORDER BY number
@@ -110,7 +158,7 @@ LOCK TABLE items, changes IN ACCESS SHARE MODE;
 
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items ORDER BY id;
 
-SELECT item_id, version, action, author, at, after_json
+SELECT item_id, version, action, author, author_name, at, batch, after_json
 FROM changes
 WHERE item_id > 0
 ORDER BY item_id, version;

@@ -1,6 +1,6 @@
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items ORDER BY id;
 
-SELECT 0, item_id, version, action, author, at, after_json, NULL
+SELECT 0, item_id, version, action, author, author_name, at, batch, after_json, NULL
 FROM changes WHERE item_id > 0 ORDER BY item_id, version;
 
 DELETE FROM items;
@@ -15,10 +15,12 @@ SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'items' 
 
 SELECT EXISTS (SELECT 1 FROM items);
 
-INSERT INTO changes (seq, item_id, version, action, author, at)
+INSERT INTO changes (seq, item_id, version, action, author, author_name, at, batch)
 SELECT (SELECT min(0, coalesce(min(seq), 0)) FROM changes) - @reserved + row_number() OVER (ORDER BY id),
-	id, version + 1, 'delete', @author, @at
+	id, version + 1, 'delete', @author, @author_name, @at, @batch
 FROM items;
+
+SELECT coalesce(max(version), 0) FROM changes WHERE item_id = @id;
 
 SELECT max(
 	coalesce((SELECT max(item_id) FROM changes), 0),
@@ -70,29 +72,39 @@ WHERE id = @id;
 
 DELETE FROM items WHERE id = @id;
 
-INSERT INTO changes (seq, item_id, version, action, author, at, after_json)
-VALUES (@seq, @item_id, @version, @action, @author, @at, @after);
+INSERT INTO changes (seq, item_id, version, action, author, author_name, at, batch, after_json)
+VALUES (@seq, @item_id, @version, @action, @author, @author_name, @at, @batch, @after);
 
-SELECT 0, c.item_id, c.version, c.action, c.author, c.at, c.after_json, previous.after_json
+SELECT 0, c.item_id, c.version, c.action, c.author, c.author_name, c.at, c.batch, c.after_json, previous.after_json
 FROM changes c LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
 WHERE c.item_id = @id AND c.version < @before
 ORDER BY c.version DESC LIMIT @limit;
 
+SELECT 0, c.item_id, c.version, c.action, c.author, c.author_name, c.at, c.batch, c.after_json, previous.after_json
+FROM changes c LEFT JOIN changes previous ON previous.item_id = c.item_id AND previous.version = c.version - 1
+WHERE c.item_id > 0 AND (c.at, c.item_id, c.version) < (@at, @id, @version)
+ORDER BY c.at DESC, c.item_id DESC, c.version DESC LIMIT @limit;
+
 SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id);
 
-SELECT seq, item_id, version, action, author, at, after_json, NULL
+SELECT seq, item_id, version, action, author, author_name, at, batch, after_json, NULL
 FROM changes WHERE seq > @after ORDER BY seq LIMIT @limit;
 
 SELECT id, (SELECT max(0, coalesce(max(seq), 0)) FROM changes) FROM feed;
 
-SELECT k.fingerprint, c.version, c.after_json
-FROM idempotency_keys k JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
-WHERE k.id = @id AND k.at > @expired;
+SELECT k.fingerprint, c.item_id, c.version, c.after_json
+FROM idempotency_keys k LEFT JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
+WHERE k.id = @id AND k.at > @expired AND k.batch = ''
+UNION ALL
+SELECT k.fingerprint, c.item_id, c.version, c.after_json
+FROM idempotency_keys k LEFT JOIN changes c ON c.batch = k.batch AND c.batch <> ''
+WHERE k.id = @id AND k.at > @expired AND k.batch <> ''
+ORDER BY 2;
 
 DELETE FROM idempotency_keys WHERE at <= @expired;
 
-INSERT OR REPLACE INTO idempotency_keys (id, fingerprint, at, item_id, version)
-VALUES (@id, @fingerprint, @at, @item_id, @version);
+INSERT OR REPLACE INTO idempotency_keys (id, fingerprint, at, item_id, version, batch)
+VALUES (@id, @fingerprint, @at, @item_id, @version, @batch);
 
 SELECT EXISTS (SELECT 1 FROM seeded);
 
