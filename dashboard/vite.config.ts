@@ -20,7 +20,7 @@ const bootstrapFromAPI: Plugin = {
 const withoutInlineWorker: Plugin = {
   name: 'without-inline-worker',
   transform(code, id) {
-    return id.includes('/@auth0/auth0-react/') ? code.replace(/"[A-Za-z0-9+/]{4000,}={0,2}"/, '""') : undefined
+    return id.includes('/@auth0/auth0-spa-js/') ? code.replace(/"[A-Za-z0-9+/]{4000,}={0,2}"/, '""') : undefined
   },
 }
 

@@ -1,4 +1,4 @@
-import type { Item } from './menu/item'
+import type { Item } from './api/types'
 
 /** The data that the server writes into the page, see page.go. */
 export interface Bootstrap {

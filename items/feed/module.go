@@ -82,7 +82,8 @@ func (m *Module) get(c *gin.Context) {
 	default:
 	}
 	var after *EventID
-	if text := c.GetHeader("Last-Event-ID"); text != "" {
+	// A browser repeats the parameter when it reconnects, and its header is newer.
+	if text := cmp.Or(c.GetHeader("Last-Event-ID"), c.Query("after")); text != "" {
 		id := parseEventID(text)
 		after = &id
 	}

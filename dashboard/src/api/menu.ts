@@ -1,10 +1,6 @@
-import createClient from 'openapi-fetch'
-
-import type { Change, Item, ItemInput, ItemPatch } from '../menu/item'
-import type { Query } from '../menu/query'
 import { Problem, problemOf, SessionEnded } from './problem'
 import { fetchWithRetry } from './retry'
-import type { paths } from './schema'
+import type { Change, Item, ItemInput, ItemPatch, Page, Query, Tagged } from './types'
 
 /** The number of items that the page requests at a time: dashboard.PageSize. */
 export const pageSize = 100
@@ -14,129 +10,83 @@ export const largestPage = 1000
 /** Returns an access token, a new one on `renew`. Throws SessionEnded. */
 export type TokenSource = (renew: boolean) => Promise<string>
 
-export interface Page {
-  items: Item[]
-  /** The page key that continues the list, empty on the last page. */
-  after: string
-  etag: string
-}
-
-/** An item and its entity tag. */
-export interface Tagged {
-  item: Item
-  etag: string
+interface Options extends Pick<RequestInit, 'cache'> {
+  query?: Record<string, string | number>
+  headers?: Record<string, string>
+  /** Sent as JSON. */
+  body?: unknown
+  signal?: AbortSignal | undefined
 }
 
 /** The requests of this page. They throw a Problem, Unreachable, or the reason of an aborted signal. */
 export function createAPI(token: TokenSource, onWait?: (seconds: number) => void) {
-  const client = createClient<paths>({
-    baseUrl: window.location.origin,
-    fetch: async (request: Request) => {
-      const response = await fetchWithRetry(request, onWait)
-      if (!response.ok && response.status !== 304) throw await problemOf(response)
-      return response
-    },
-  })
+  async function send(method: string, path: string, { query = {}, headers = {}, body, signal, cache }: Options = {}): Promise<Response> {
+    const url = new URL(path, window.location.origin)
+    for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, String(value))
+    const init: RequestInit = { method, headers }
+    if (body) Object.assign(init, { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', ...headers } })
+    if (signal) init.signal = signal
+    if (cache) init.cache = cache
+    const response = await fetchWithRetry(new Request(url, init), onWait)
+    if (!response.ok && response.status !== 304) throw await problemOf(response)
+    return response
+  }
 
   // Sends a request with a token. After a 401 it tries a new token once: the old one may be invalid early, for example
   // because the provider changed its keys.
-  async function authorized<T>(send: (headers: { Authorization: string }) => Promise<T>): Promise<T> {
+  async function sendWithToken(method: string, path: string, options: Options = {}): Promise<Response> {
+    const attempt = async (renew: boolean) =>
+      send(method, path, { ...options, headers: { ...options.headers, Authorization: `Bearer ${await token(renew)}` } })
     try {
-      return await send({ Authorization: `Bearer ${await token(false)}` })
+      return await attempt(false)
     } catch (error) {
       if (!isUnauthorized(error)) throw error
     }
     try {
-      return await send({ Authorization: `Bearer ${await token(true)}` })
+      return await attempt(true)
     } catch (error) {
       throw isUnauthorized(error) ? new SessionEnded(error) : error
     }
   }
 
+  const write = async (method: string, path: string, options: Options) => tagged(await sendWithToken(method, path, options))
+
   return {
     /** A page of the menu, or null if the one with this tag is current. */
     async list(query: Query, options: { after?: string; limit?: number; etag?: string; signal?: AbortSignal } = {}): Promise<Page | null> {
-      const { after, limit = pageSize, etag, signal } = options
-      const { data, response } = await client.GET('/items', {
-        params: {
-          query: {
-            limit,
-            ...(after && { after }),
-            ...(query.q.trim() && { q: query.q.trim() }),
-            ...(query.category && { category: query.category }),
-            ...(query.sort !== 'id' && { sort: query.sort }),
-          },
-          header: etag ? { 'If-None-Match': etag } : {},
-        },
-        cache: etag ? 'no-store' : 'default', // the browser's cache may have another version than the page
-        signal: signal ?? null,
+      const { after = '', limit = pageSize, etag, signal } = options
+      const response = await send('GET', '/items', {
+        query: { limit, after, q: query.q.trim(), category: query.category, sort: query.sort === 'id' ? '' : query.sort },
+        // The browser's cache may have another version than the page.
+        ...(etag && { headers: { 'If-None-Match': etag }, cache: 'no-store' }),
+        signal,
       })
       if (response.status === 304) return null
-      return { items: data as Item[], after: afterOf(response), etag: response.headers.get('ETag') ?? '' }
+      const items = (await response.json()) as Item[]
+      return { items, after: afterOf(response), etag: response.headers.get('ETag') ?? '' }
     },
 
-    async get(id: number, signal?: AbortSignal): Promise<Tagged> {
-      const { data, response } = await client.GET('/items/{id}', {
-        params: { path: { id } },
-        cache: 'no-store',
-        signal: signal ?? null,
-      })
-      return tagged(data, response)
-    },
+    get: async (id: number, signal?: AbortSignal): Promise<Tagged> => tagged(await send('GET', `/items/${id}`, { cache: 'no-store', signal })),
 
     /** Adds an item. A retry with the same key and item does not add it again. */
-    create: (item: ItemInput, key: string) =>
-      authorized(async (headers) => {
-        const { data, response } = await client.POST('/items', {
-          body: { item },
-          params: { header: { 'Idempotency-Key': key } },
-          headers,
-        })
-        return tagged(data, response)
-      }),
+    create: (item: ItemInput, key: string) => write('POST', '/items', { body: { item }, headers: { 'Idempotency-Key': key } }),
 
     /** Changes these fields of the item and no others. Throws a Problem with status 412 if the tag is not current. */
     update: (id: number, patch: ItemPatch, etag: string) =>
-      authorized(async (headers) => {
-        const { data, response } = await client.PATCH('/items/{id}', {
-          body: { item: patch },
-          params: { path: { id }, header: { 'If-Match': etag } },
-          headers,
-        })
-        return tagged(data, response)
-      }),
+      write('PATCH', `/items/${id}`, { body: { item: patch }, headers: { 'If-Match': etag } }),
 
-    remove: (id: number, etag: string) =>
-      authorized(async (headers) => {
-        await client.DELETE('/items/{id}', { params: { path: { id }, header: { 'If-Match': etag } }, headers })
-      }),
+    remove: (id: number, etag: string) => write('DELETE', `/items/${id}`, { headers: { 'If-Match': etag } }),
 
-    restore: (id: number, key: string) =>
-      authorized(async (headers) => {
-        const { data, response } = await client.POST('/items/{id}/restore', {
-          params: { path: { id }, header: { 'Idempotency-Key': key } },
-          headers,
-        })
-        return tagged(data, response)
-      }),
+    restore: (id: number, key: string) => write('POST', `/items/${id}/restore`, { headers: { 'Idempotency-Key': key } }),
 
     /** The changes of an item before the version `after`, newest first. `after` is 0 for the newest, and after the last. */
-    history: (id: number, after: number, signal?: AbortSignal) =>
-      authorized(async (headers): Promise<{ changes: Change[]; after: number }> => {
-        const { data, response } = await client.GET('/items/{id}/history', {
-          params: { path: { id }, query: { limit: 20, ...(after > 0 && { after }) } },
-          headers,
-          signal: signal ?? null,
-        })
-        return { changes: data ?? [], after: Number(afterOf(response)) }
-      }),
+    async history(id: number, after: number, signal?: AbortSignal): Promise<{ changes: Change[]; after: number }> {
+      const response = await sendWithToken('GET', `/items/${id}/history`, { query: { limit: 20, after }, signal })
+      return { changes: (await response.json()) as Change[], after: Number(afterOf(response)) }
+    },
 
     /** The subject and the permissions of the token. */
-    me: () =>
-      authorized(async (headers) => {
-        const { data } = await client.GET('/me', { headers })
-        return data ?? { sub: '', permissions: [] }
-      }),
+    me: async () => (await (await sendWithToken('GET', '/me')).json()) as { sub: string; permissions: string[] },
   }
 }
 
@@ -144,9 +94,8 @@ export type API = ReturnType<typeof createAPI>
 
 const isUnauthorized = (error: unknown) => error instanceof Problem && error.status === 401
 
-function tagged(item: Item | undefined, response: Response): Tagged {
-  if (!item) throw new Error('The server sent no item.') // the fetch above throws on errors, which openapi-fetch cannot know
-  return { item, etag: response.headers.get('ETag') ?? '' }
+async function tagged(response: Response): Promise<Tagged> {
+  return { item: (await response.json()) as Item, etag: response.headers.get('ETag') ?? '' }
 }
 
 /** The parameter that continues a list, from its Link header (RFC 8288). */

@@ -1,3 +1,5 @@
+import { text } from '../text'
+
 /** One invalid field of a request. */
 export interface FieldError {
   field: string
@@ -15,7 +17,7 @@ export class Problem extends Error {
   readonly retryAfter: number | undefined
 
   constructor(response: Response, document: Partial<ProblemDocument>) {
-    super(document.detail || document.title || `The server responded with status ${response.status}.`)
+    super(document.detail || document.title || text.status(response.status))
     this.name = 'Problem'
     this.status = response.status
     this.kind = (document.type ?? '').split(':').pop() ?? ''
@@ -33,8 +35,8 @@ interface ProblemDocument {
 
 /** There was no response, so the server may or may not have processed the request. */
 export class Unreachable extends Error {
-  constructor(cause: unknown) {
-    super('The server cannot be reached. Check the connection and try again.', { cause })
+  constructor(cause: unknown, message: string = text.unreachable) {
+    super(message, { cause })
     this.name = 'Unreachable'
   }
 }
@@ -42,7 +44,7 @@ export class Unreachable extends Error {
 /** The session has expired, and the user has to sign in again. */
 export class SessionEnded extends Error {
   constructor(cause?: unknown) {
-    super('Your session has ended.', { cause })
+    super(text.session.ended, { cause })
     this.name = 'SessionEnded'
   }
 }
@@ -66,6 +68,6 @@ export function retryAfterOf(response: Response): number | undefined {
 
 /** The message of an error, for the user. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Problem && error.retryAfter) return `${error.message} (in ${error.retryAfter} s)`
+  if (error instanceof Problem && error.retryAfter) return text.retryIn(error.message, error.retryAfter)
   return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react'
+import { useEffect, useLayoutEffect, useRef, type MouseEvent } from 'react'
 
 import { Profile } from '../auth/Profile'
 import { SessionProvider } from '../auth/SessionProvider'
@@ -6,12 +6,13 @@ import type { Bootstrap } from '../bootstrap'
 import { ItemRoute, NewItemRoute } from '../item/ItemRoute'
 import { MenuPage } from '../menu/MenuPage'
 import { MenuProvider, useMenu } from '../menu/MenuProvider'
-import { ToastsProvider } from '../ui/toasts'
+import { Link } from '../routing/Link'
+import { useAddress, type Route } from '../routing/route'
+import { text } from '../text'
+import { PageToasts, ToastsProvider } from '../ui/toasts'
 import { ErrorBoundary } from './ErrorBoundary'
 import { Footer } from './Footer'
 import { Header } from './Header'
-import { Link } from './Link'
-import { useAddress, type Route } from './route'
 
 /** The application. */
 export function App({ bootstrap }: { bootstrap: Bootstrap }) {
@@ -30,16 +31,40 @@ export function App({ bootstrap }: { bootstrap: Bootstrap }) {
 
 function Shell() {
   const { route } = useAddress()
+  const page = useRef<HTMLDivElement>(null)
   useTitle(route)
-  useFocusOnNewPage(pageOf(route))
+
+  // Move the focus to a new page, as a page load would, so that a screen reader starts there.
+  const name = pageOf(route)
+  const last = useRef(name)
+  useLayoutEffect(() => {
+    if (last.current === name) return
+    last.current = name
+    page.current?.scrollTo(0, 0)
+    document.getElementById('main')?.focus({ preventScroll: true }) // the header stays in view
+  }, [name])
+
+  // The keys that scroll a document also scroll the page before the user has clicked into it.
+  useEffect(() => {
+    const scrolls = ['PageDown', 'PageUp', 'ArrowDown', 'ArrowUp', 'Home', 'End', ' ']
+    const focus = (event: KeyboardEvent) => {
+      if (event.target === document.body && scrolls.includes(event.key)) page.current?.focus({ preventScroll: true })
+    }
+    document.addEventListener('keydown', focus)
+    return () => document.removeEventListener('keydown', focus)
+  }, [])
+
   return (
     <>
-      <a className="skip" href="#main" onClick={skip}>
-        Skip to the content
-      </a>
-      <Header />
-      <Page route={route} />
-      <Footer />
+      <div ref={page} className="page" tabIndex={-1}>
+        <a className="skip" href="#main" onClick={skip}>
+          {text.skip}
+        </a>
+        <Header />
+        <Page route={route} />
+        <Footer />
+      </div>
+      <PageToasts />
     </>
   )
 }
@@ -51,15 +76,15 @@ function Page({ route }: { route: Route }) {
     case 'callback':
       return (
         <main id="main" tabIndex={-1}>
-          <p role="status">Signing you in …</p>
+          <p role="status">{text.session.signingIn}</p>
         </main>
       )
     case 'unknown':
       return (
         <main id="main" tabIndex={-1}>
-          <h1>There is nothing here</h1>
+          <h1>{text.nothingHere}</h1>
           <p>
-            <Link href="/">See the menu</Link>
+            <Link href="/">{text.item.seeMenu}</Link>
           </p>
         </main>
       )
@@ -80,23 +105,12 @@ const pageOf = ({ name }: Route) => (name === 'item' || name === 'new' ? 'menu' 
 /** Sets the title of the tab and of the browser's history. */
 function useTitle(route: Route) {
   const { store } = useMenu()
-  const item = route.name === 'item' ? store.get(route.id) : undefined
-  const title = item ? `${item.name} · Menu` : route.name === 'profile' ? 'Your profile · Menu' : 'Menu'
+  const item = route.name === 'item' ? store.get(route.id)?.name : undefined
+  const title = [item ?? (route.name === 'profile' ? text.profile.title : ''), text.menu.name].filter(Boolean).join(' · ')
   useEffect(() => void (document.title = title), [title])
 }
 
-/** Moves the focus to a new page, as a page load would, so that a screen reader starts there. */
-function useFocusOnNewPage(page: string) {
-  const last = useRef(page)
-  useEffect(() => {
-    if (last.current === page) return
-    last.current = page
-    window.scrollTo(0, 0)
-    document.getElementById('main')?.focus({ preventScroll: true }) // the header stays in view
-  }, [page])
-}
-
-function skip(event: { preventDefault: () => void }) {
+function skip(event: MouseEvent) {
   event.preventDefault() // the fragment says which dialog is open
   document.getElementById('main')?.focus()
 }

@@ -1,4 +1,5 @@
 import { useSession } from '../auth/session'
+import { text } from '../text'
 
 /** The footer of every page. */
 export function Footer() {
@@ -6,8 +7,8 @@ export function Footer() {
   return (
     <footer className="bottom">
       <p>
-        <a href="/items">The menu as JSON</a>
-        <a href="/docs">API reference</a>
+        <a href="/items">{text.footer.json}</a>
+        <a href="/docs">{text.footer.docs}</a>
       </p>
       {reason && <p className="hint">{reason}</p>}
     </footer>

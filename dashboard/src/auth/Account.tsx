@@ -1,4 +1,5 @@
-import { Link } from '../app/Link'
+import { Link } from '../routing/Link'
+import { text } from '../text'
 import { useSession } from './session'
 
 /** The signed-in user, or a button to sign in. */
@@ -7,15 +8,21 @@ export function Account() {
   switch (state) {
     case 'off':
       return null
+    case 'blocked':
+      return (
+        <Link href="/profile" className="button">
+          {text.session.signIn}
+        </Link>
+      )
     case 'signedIn':
       return (
         <div className="account">
-          <Link href="/profile" className="me" aria-label={`Profile of ${user?.name ?? 'you'}`}>
+          <Link href="/profile" className="me" aria-label={text.session.profileOf(user?.name)}>
             {user?.picture && <img src={user.picture} alt="" width="32" height="32" referrerPolicy="no-referrer" />}
-            <span>{user?.name}</span>
+            <span dir="auto">{user?.name}</span>
           </Link>
           <button type="button" onClick={signOut}>
-            Sign out
+            {text.session.signOut}
           </button>
         </div>
       )
@@ -23,7 +30,7 @@ export function Account() {
       return (
         <div className="account">
           <button type="button" onClick={signIn} disabled={state === 'loading'}>
-            {state === 'ended' ? 'Sign in again' : 'Sign in'}
+            {state === 'ended' ? text.session.signInAgain : text.session.signIn}
           </button>
         </div>
       )

@@ -1,41 +1,41 @@
 import type { ReactNode } from 'react'
 
+import { text } from '../text'
+import { Notice } from '../ui/Notice'
 import { useSession, type Permission } from './session'
 
-const meanings: Record<Permission, string> = {
-  'create:items': 'Add items and restore deleted ones',
-  'update:items': 'Change items and see their history',
-  'delete:items': 'Delete items',
-}
+const known = Object.keys(text.profile.permissions) as Permission[]
 
 /** The page of the signed-in user and their permissions. */
 export function Profile() {
   const { state, user, me, problem, reason, signIn, signOut, refresh } = useSession()
-  if (state === 'loading') return <Page><p role="status">Loading …</p></Page>
-  if (state === 'off') return <Page><p>{reason}</p></Page>
+  const notice = problem && (
+    <Notice kind="error" action={user ? text.tryAgain : undefined} onAction={refresh}>
+      {problem}
+    </Notice>
+  )
+  if (state === 'loading') return <Page>{notice || <p role="status">{text.loading}</p>}</Page>
+  if (reason) return <Page><p>{reason} {text.profile.mayRead}</p></Page>
   if (!user) {
     return (
       <Page>
-        {problem && (
-          <p className="notice error" role="alert">
-            {problem}
-          </p>
-        )}
-        <p>You are not signed in. You can read the menu without signing in.</p>
+        {notice}
+        <p>{text.profile.mayRead}</p>
         <button type="button" className="primary" onClick={signIn}>
-          Sign in
+          {text.session.signIn}
         </button>
       </Page>
     )
   }
-  const known = Object.keys(meanings) as Permission[]
   const others = me?.permissions.filter((permission) => !known.includes(permission as Permission)) ?? []
   return (
     <Page>
       <section className="person">
         {user.picture && <img src={user.picture} alt="" width="72" height="72" referrerPolicy="no-referrer" />}
         <div>
-          <p className="name">{user.name}</p>
+          <p className="name" dir="auto">
+            {user.name}
+          </p>
           {user.email && <p>{user.email}</p>}
           {me && (
             <p className="subject">
@@ -45,19 +45,12 @@ export function Profile() {
         </div>
       </section>
       <section>
-        <h2>What you may do</h2>
-        {problem && (
-          <p className="notice error" role="alert">
-            {problem}{' '}
-            <button type="button" className="quiet" onClick={refresh}>
-              Try again
-            </button>
-          </p>
-        )}
-        {!me && !problem && <p role="status">Loading …</p>}
+        <h2>{text.profile.permissionsTitle}</h2>
+        {notice}
+        {!me && !problem && <p role="status">{text.loading}</p>}
         {me && (
           <ul className="permissions">
-            {known.map((permission) => {
+            {[...known, ...others].map((permission) => {
               const granted = me.permissions.includes(permission)
               return (
                 <li key={permission} className={granted ? 'granted' : 'refused'} data-permission={permission}>
@@ -65,27 +58,20 @@ export function Profile() {
                     {granted ? '✓' : '–'}
                   </span>
                   <span>
-                    {meanings[permission]} <span className="hidden">{granted ? 'Granted.' : 'Not granted.'}</span>
+                    {text.profile.permissions[permission as Permission]}{' '}
+                    <span className="hidden">{granted ? text.profile.granted : text.profile.notGranted}</span>
                     <code>{permission}</code>
                   </span>
                 </li>
               )
             })}
-            {others.map((permission) => (
-              <li key={permission} className="granted">
-                <span className="mark" aria-hidden="true">
-                  ✓
-                </span>
-                <code>{permission}</code>
-              </li>
-            ))}
           </ul>
         )}
-        {me?.permissions.length === 0 && <p>You may read the menu. The operator of this service can grant more permissions.</p>}
+        {me?.permissions.length === 0 && <p>{text.profile.noPermissions}</p>}
       </section>
       <p className="actions">
         <button type="button" onClick={state === 'ended' ? signIn : signOut}>
-          {state === 'ended' ? 'Sign in again' : 'Sign out'}
+          {state === 'ended' ? text.session.signInAgain : text.session.signOut}
         </button>
       </p>
     </Page>
@@ -95,7 +81,7 @@ export function Profile() {
 function Page({ children }: { children: ReactNode }) {
   return (
     <main id="main" tabIndex={-1} className="profile">
-      <h1>Your profile</h1>
+      <h1>{text.profile.title}</h1>
       {children}
     </main>
   )

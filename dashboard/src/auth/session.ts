@@ -6,10 +6,10 @@ export type Permission = 'create:items' | 'update:items' | 'delete:items'
 /** The session of the user. */
 export interface Session {
   /**
-   * `off`: sign-in is off for this `reason`. `loading`: not known yet. `anonymous`: signed out. `signedIn`: with a user.
-   * `ended`: the session of this user has expired.
+   * `off`: sign-in is not configured. `blocked`: this browser cannot sign in. Both have a `reason`. `loading`: not known yet.
+   * `anonymous`: signed out. `signedIn`: with a user. `ended`: the session of this user has expired.
    */
-  state: 'off' | 'loading' | 'anonymous' | 'signedIn' | 'ended'
+  state: 'off' | 'blocked' | 'loading' | 'anonymous' | 'signedIn' | 'ended'
   reason: string
   user: Person | null
   /** The response of GET /me, null until it arrives. */
@@ -18,7 +18,7 @@ export interface Session {
   problem: string
   signIn: () => void
   signOut: () => void
-  /** Requests the permissions again. */
+  /** Requests the session or the permissions again. */
   refresh: () => void
   /** Returns an access token, a new one on `renew`. Throws SessionEnded. */
   token: (renew: boolean) => Promise<string>
@@ -40,6 +40,6 @@ export function useSession(): Session {
 
 /** Whether the user has a permission. It is false until the API confirms it. */
 export function useMay(): (permission: Permission) => boolean {
-  const { state, me } = useSession()
-  return (permission) => state !== 'anonymous' && (me?.permissions.includes(permission) ?? false)
+  const { me } = useSession()
+  return (permission) => me?.permissions.includes(permission) ?? false
 }

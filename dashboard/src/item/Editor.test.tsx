@@ -1,8 +1,8 @@
-import { screen, waitFor, within } from '@testing-library/react'
+import { screen, waitFor } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { expect, test, vi } from 'vitest'
 
-import type { Item } from '../menu/item'
+import type { Item } from '../api/types'
 import { renderPage } from '../testing/render'
 import { bodyOf, serve } from '../testing/server'
 import Editor from './Editor'
@@ -45,10 +45,10 @@ test('each invalid field shows its error, and the first has the focus', async ()
   await waitFor(() => expect(document.activeElement).toBe(price))
   expect(price.getAttribute('aria-invalid')).toBe('true')
   const described = price.getAttribute('aria-describedby')?.split(' ').map((id) => document.getElementById(id)?.textContent)
-  expect(described).toContain('must be a number')
+  expect(described).toContain('Enter a price')
   expect((await field(/Picture/)).getAttribute('aria-invalid')).toBe('true')
   expect((await field('Name')).getAttribute('aria-invalid')).toBeNull()
-  expect(screen.getByRole('alert').textContent).toContain('Nothing is saved yet')
+  expect(screen.getByRole('alert').textContent).toBe('Not saved. Fix the fields marked in red.')
 })
 
 test('the same item has the same idempotency key, another one has not', async () => {
@@ -62,7 +62,7 @@ test('the same item has the same idempotency key, another one has not', async ()
   for (const more of ['', '', '!']) {
     if (more) await userEvent.type(await field('Name'), more)
     await press('Add to the menu')
-    await screen.findByText('Broken.')
+    await screen.findByText('Not saved. Broken.')
     await waitFor(() => expect(screen.getByRole('button', { name: 'Add to the menu' })).toBeTruthy())
   }
   expect(keys).toHaveLength(3)
@@ -70,31 +70,71 @@ test('the same item has the same idempotency key, another one has not', async ()
   expect(keys[0]).not.toBe(keys[2])
 })
 
-test('a conflict shows both versions, and "Keep mine" saves over theirs', async () => {
-  const theirs = { item: { ...tea, price: 3, tagline: 'Hot' }, etag: '"2-b"' }
+/** A server where another user has changed the tea since the page loaded it. */
+async function serveChanged(theirs: Partial<Item>) {
+  const changed = { ...tea, ...theirs }
   let now = { item: tea, etag: '"1-a"' }
-  const conditions: unknown[] = []
+  const bodies: unknown[] = []
   await serveItem(
     ({ item }, headers) => {
-      conditions.push(headers['if-match'])
-      if (headers['if-match'] === theirs.etag) return [200, { ...theirs.item, ...item }, '"3-c"']
-      now = theirs
-      return [412, { detail: 'Changed.' }]
+      if (headers['if-match'] !== '"2-b"') {
+        now = { item: changed, etag: '"2-b"' }
+        return [412, { detail: 'Changed.' }]
+      }
+      bodies.push(item)
+      return [200, { ...changed, ...item }, '"3-c"']
     },
     () => now,
   )
+  return bodies
+}
+
+test('changes of two users to different fields are saved together', async () => {
+  const bodies = await serveChanged({ price: 3, tagline: 'Hot' })
   renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
-  const price = await field('Price')
+  await userEvent.type(await field('Name'), ' of mine')
+  await press('Save')
+  await screen.findByText('Tea of mine is saved.')
+  expect(bodies).toEqual([{ name: 'Tea of mine' }])
+})
+
+test.each([
+  ['Keep mine', '2.50', [{ price: 2.5 }]],
+  ['Use theirs', '3.00', []],
+])('a field that both users changed waits for a choice: %s', async (choice, shown, sent) => {
+  const bodies = await serveChanged({ price: 3, tagline: 'Hot' })
+  renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
+  const price = (await field('Price')) as HTMLInputElement
   await userEvent.clear(price)
   await userEvent.type(price, '2.50')
   await press('Save')
-  const row = within(await screen.findByRole('row', { name: /Price/ }))
-  expect(row.getAllByRole('cell').map((cell) => cell.textContent)).toEqual(['$2.50', '$3.00'])
-  expect(screen.getByRole('row', { name: /Tagline/ }).className).toBe('different')
-  expect(screen.getByRole('row', { name: /Name/ }).className).toBe('same')
-  await press('Keep mine')
+  await screen.findByText('$3.00')
+  await waitFor(() => expect(document.activeElement?.textContent).toBe('Keep mine'))
+  expect(((await field(/Tagline/)) as HTMLInputElement).value).toBe('Hot')
+  await press('Save') // without a choice
+  await press(choice)
+  expect(price.value).toBe(shown)
+  await press('Save')
   await screen.findByText('Tea is saved.')
-  expect(conditions).toEqual(['"1-a"', '"2-b"'])
+  expect(bodies).toEqual(sent)
+})
+
+test('an ambiguous price has to be chosen', async () => {
+  const bodies: unknown[] = []
+  await serveItem(({ item }) => {
+    bodies.push(item.price)
+    return [201, { ...tea, ...item, id: 4 }]
+  })
+  renderPage(<Editor id={null} />, { permissions: editor })
+  await userEvent.type(await field('Name'), 'Feast')
+  await userEvent.type(await field('Price'), '1.000')
+  await press('Add to the menu')
+  await screen.findByText('1.000: one, or a thousand?')
+  expect(screen.getByRole('button', { name: '$1.00' })).toBeTruthy()
+  await press('$1,000.00')
+  await press('Add to the menu')
+  await screen.findByText('Feast is on the menu.')
+  expect(bodies).toEqual([1000])
 })
 
 test('a field that the page does not know keeps its value', async () => {
@@ -116,18 +156,6 @@ test('a field that the page does not know keeps its value', async () => {
   expect(stored).toEqual({ ...tea, name: 'Tea with milk', origin: 'Ceylon' })
 })
 
-test('"Continue editing" after a conflict merges both changes', async () => {
-  const theirs = { item: { ...tea, tagline: 'Hot' }, etag: '"2-b"' }
-  let now = { item: tea, etag: '"1-a"' }
-  await serveItem(() => ((now = theirs), [412, { detail: 'Changed.' }]), () => now)
-  renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
-  await userEvent.type(await field('Name'), ' of mine')
-  await press('Save')
-  await userEvent.click(await screen.findByRole('button', { name: 'Continue editing' }))
-  expect((await field('Name') as HTMLInputElement).value).toBe('Tea of mine')
-  expect((await field(/Tagline/) as HTMLInputElement).value).toBe('Hot')
-})
-
 test('an expired session asks to sign in again and keeps the draft', async () => {
   await serveItem(() => [401, { detail: 'The access token expired.' }])
   const signIn = vi.fn()
@@ -139,6 +167,6 @@ test('an expired session asks to sign in again and keeps the draft', async () =>
   unmount() // the redirect to the sign-in page
   renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
   expect((await field('Name') as HTMLInputElement).value).toBe('Tea with milk')
-  await press('Start over')
+  await press('Discard')
   await waitFor(async () => expect((await field('Name') as HTMLInputElement).value).toBe('Tea'))
 })

@@ -1,65 +1,63 @@
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useLayoutEffect, useState } from 'react'
 
-import type { Tagged } from '../api/menu'
 import { messageOf, Problem } from '../api/problem'
-import { closeToMenu, navigate } from '../app/route'
 import { useMenu } from '../menu/MenuProvider'
+import { close, closeToMenu, itemAddress } from '../routing/route'
+import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
-import { dropDraft, readDraft, type Draft } from './draft'
+import { Notice } from '../ui/Notice'
+import { keepDraft, readDraft, type Draft } from './draft'
 import { ItemForm } from './ItemForm'
+import { ItemNotFound } from './ItemNotFound'
 import { empty, valuesOf } from './values'
 
 /** Edits an item, or a new one without an id. It starts with the unsaved draft, if there is one. */
 export default function Editor({ id }: { id: number | null }) {
-  const { api } = useMenu()
-  const [round, setRound] = useState(0) // each round is a new form
-  const [start, setStart] = useState<Draft | null>(null)
-  const [restored, setRestored] = useState(false)
-  const [problem, setProblem] = useState('')
-  const title = id === null ? 'Add an item' : 'Edit'
+  const { api, store } = useMenu()
+  const [draft, setDraft] = useState(() => readDraft(id))
+  const [loaded, setLoaded] = useState<Draft | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const start = draft ?? loaded ?? (id === null ? { base: null, values: empty } : null)
 
   useEffect(() => {
-    const draft = readDraft(id)
-    setRestored(draft !== null)
-    if (draft || id === null) return setStart(draft ?? { base: null, values: empty })
+    if (id === null || draft) return
     const request = new AbortController()
     api
       .get(id, request.signal)
-      .then((base: Tagged) => setStart({ base, values: valuesOf(base.item) }))
-      .catch((error: unknown) => {
-        if (request.signal.aborted) return
-        if (error instanceof Problem && error.status === 404) navigate(`/menu/${id}`, { replace: true })
-        else setProblem(messageOf(error))
+      .then((base) => {
+        store.upsert(base.item)
+        setLoaded({ base, values: valuesOf(base.item) })
       })
+      .catch((cause: unknown) => request.signal.aborted || setError(cause))
     return () => request.abort()
-  }, [api, id, round])
+  }, [api, store, id, draft])
 
   // Escape keeps the draft, Cancel discards it.
-  const close = () => (id === null ? closeToMenu() : navigate(`/menu/${id}${window.location.search}`))
+  const leave = () => (id === null ? closeToMenu() : close(itemAddress(id)))
   const discard = () => {
-    dropDraft(id)
-    close()
+    keepDraft(id, null)
+    leave()
   }
   const startOver = () => {
-    dropDraft(id)
-    setStart(null)
-    setRound(round + 1)
+    keepDraft(id, null)
+    setDraft(null)
   }
 
-  const heading = useRef<HTMLDivElement>(null)
-  useEffect(() => heading.current?.closest('dialog')?.querySelector<HTMLElement>('[data-autofocus]')?.focus(), [start])
+  const ready = start !== null
+  useLayoutEffect(() => {
+    if (ready) document.querySelector<HTMLElement>('dialog [data-autofocus]')?.focus()
+  }, [ready])
 
+  if (id !== null && error instanceof Problem && error.status === 404) return <ItemNotFound id={id} />
   return (
-    <Dialog title={start?.base ? `Edit ${start.base.item.name}` : title} onClose={close} className="editor">
-      <div ref={heading}>
-        {start ? (
-          <ItemForm key={round} id={id} start={start} onDone={discard} onCancel={discard} onStartOver={restored ? startOver : null} />
-        ) : (
-          <p role={problem ? 'alert' : 'status'} className={problem ? 'notice error' : ''}>
-            {problem || 'Loading …'}
-          </p>
-        )}
-      </div>
+    <Dialog title={start?.base ? text.form.edit(start.base.item.name) : text.form.title(id)} onClose={leave} className="editor">
+      {start ? (
+        <ItemForm key={draft ? 'draft' : 'item'} id={id} start={start} onDone={discard} onCancel={discard} onDiscard={draft && startOver} />
+      ) : (
+        <div className="dialog-body">
+          {error ? <Notice kind="error">{messageOf(error)}</Notice> : <p role="status">{text.loading}</p>}
+        </div>
+      )}
     </Dialog>
   )
 }

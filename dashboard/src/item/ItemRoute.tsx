@@ -1,10 +1,12 @@
 import { lazy, Suspense, useEffect, useState } from 'react'
 
 import { messageOf, Problem } from '../api/problem'
-import { closeToMenu } from '../app/route'
 import { useMay, useSession } from '../auth/session'
 import { useMenu, useView } from '../menu/MenuProvider'
+import { closeToMenu } from '../routing/route'
+import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
+import { Notice } from '../ui/Notice'
 import { ItemNotFound } from './ItemNotFound'
 import { ItemView } from './ItemView'
 
@@ -12,54 +14,57 @@ import { ItemView } from './ItemView'
 const Editor = lazy(() => import('./Editor'))
 const History = lazy(() => import('./History'))
 
-/** The dialog over the menu for the address of an item. */
+/** The dialog over the menu for the address of an item. An open editor does not depend on the item in the store. */
 export function ItemRoute({ id, view }: { id: number; view: 'item' | 'edit' | 'history' }) {
-  const { item, state, error } = useItem(id)
-  const session = useSession()
   const may = useMay()
-  const undecided = session.state === 'loading' || (session.state === 'signedIn' && !session.me && !session.problem)
-
-  if (view !== 'item' && undecided) return <Waiting title="One moment" />
-  if (view === 'history' && may('update:items')) {
+  const waiting = usePermissionsUnknown()
+  if (view !== 'item' && waiting) return <Waiting title={text.oneMoment} />
+  if (view === 'edit' && may('update:items')) {
     return (
-      <Suspense fallback={<Waiting title="History" />}>
-        <History key={id} id={id} item={item} />
-      </Suspense>
-    )
-  }
-  if (view === 'edit' && may('update:items') && state !== 'loading') {
-    return (
-      <Suspense fallback={<Waiting title="Edit" />}>
+      <Suspense fallback={<Waiting title={text.item.edit} />}>
         <Editor key={id} id={id} />
       </Suspense>
     )
   }
-  if (item) return <ItemView item={item} />
-  if (state === 'missing') return <ItemNotFound id={id} />
-  return <Waiting title="Item" problem={state === 'failed' ? messageOf(error) : ''} />
+  return <LoadedItem id={id} withHistory={view === 'history' && may('update:items')} />
 }
 
 /** The editor of a new item. */
 export function NewItemRoute() {
-  const session = useSession()
   const may = useMay()
-  if (may('create:items')) {
+  const waiting = usePermissionsUnknown()
+  if (waiting) return <Waiting title={text.form.title(null)} />
+  if (!may('create:items')) return null
+  return (
+    <Suspense fallback={<Waiting title={text.form.title(null)} />}>
+      <Editor id={null} />
+    </Suspense>
+  )
+}
+
+function usePermissionsUnknown(): boolean {
+  const { state, me, problem } = useSession()
+  return !problem && (state === 'loading' || (state === 'signedIn' && !me))
+}
+
+function LoadedItem({ id, withHistory }: { id: number; withHistory: boolean }) {
+  const { item, error } = useItem(id)
+  if (withHistory) {
     return (
-      <Suspense fallback={<Waiting title="Add an item" />}>
-        <Editor id={null} />
+      <Suspense fallback={<Waiting title={text.item.history} />}>
+        <History key={id} id={id} item={item} />
       </Suspense>
     )
   }
-  if (session.state === 'loading' || session.state === 'signedIn') return session.me ? null : <Waiting title="Add an item" />
-  return null
+  if (item) return <ItemView item={item} />
+  if (error instanceof Problem && [400, 404].includes(error.status)) return <ItemNotFound id={id} />
+  return <Waiting title={text.oneMoment} problem={error ? messageOf(error) : ''} />
 }
 
 function Waiting({ title, problem = '' }: { title: string; problem?: string }) {
   return (
     <Dialog title={title} onClose={closeToMenu}>
-      <p role={problem ? 'alert' : 'status'} className={problem ? 'notice error' : ''}>
-        {problem || 'Loading …'}
-      </p>
+      <div className="dialog-body">{problem ? <Notice kind="error">{problem}</Notice> : <p role="status">{text.loading}</p>}</div>
     </Dialog>
   )
 }
@@ -82,8 +87,5 @@ function useItem(id: number) {
     return () => request.abort()
   }, [api, store, id, known])
 
-  if (item) return { item, state: 'ready' } as const
-  if (failure?.id !== id) return { state: 'loading' } as const
-  const missing = failure.error instanceof Problem && [400, 404].includes(failure.error.status)
-  return { state: missing ? 'missing' : 'failed', error: failure.error } as const
+  return { item, error: failure?.id === id ? failure.error : null }
 }

@@ -1,15 +1,16 @@
-import { closeToMenu } from '../app/route'
-import { Link } from '../app/Link'
+import type { Item } from '../api/types'
 import { useMay } from '../auth/session'
 import { fields, formatField } from '../menu/fields'
-import type { Item } from '../menu/item'
 import { Picture } from '../menu/Picture'
+import { Link } from '../routing/Link'
+import { closeToMenu, itemAddress } from '../routing/route'
+import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { formatPrice } from '../ui/format'
 import { useToasts } from '../ui/toasts'
 import { useActions } from './useActions'
 
-// The other fields follow the price, each with its label.
+// The other fields follow the description, each with its label.
 const placed = ['name', 'image', 'category', 'tagline', 'description', 'price']
 const otherFields = fields.filter(({ name }) => !placed.includes(name))
 
@@ -17,44 +18,40 @@ const otherFields = fields.filter(({ name }) => !placed.includes(name))
 export function ItemView({ item }: { item: Item }) {
   const may = useMay()
   const { remove } = useActions()
-  const here = `/menu/${item.id}${window.location.search}`
+  const facts = otherFields.filter((field) => formatField(field, item[field.name]))
   return (
-    <Dialog title={item.name} onClose={closeToMenu} className="item">
-      <Picture item={item} eager />
-      <div className="item-text">
-        {item.category && <p className="category">{item.category}</p>}
-        {item.tagline && <p className="tagline">{item.tagline}</p>}
-        {item.description && <p className="description">{item.description}</p>}
-        <p className="facts">
-          <span className="price">{formatPrice(item.price)}</span>
-          {otherFields.map(
-            (field) =>
-              formatField(field, item[field.name]) && (
-                <span key={field.name}>
-                  {field.label}: {formatField(field, item[field.name])}
-                </span>
-              ),
-          )}
-        </p>
-        <p className="actions">
-          <CopyLink path={`/menu/${item.id}`} />
-          {may('update:items') && (
-            <>
-              <Link className="button" href={`${here}#history`}>
-                History
-              </Link>
-              <Link className="button" href={`${here}#edit`}>
-                Edit
-              </Link>
-            </>
-          )}
-          {may('delete:items') && (
-            <button type="button" className="danger" onClick={() => void remove(item)}>
-              Delete
-            </button>
-          )}
-        </p>
+    <Dialog title={item.name} aside={<p className="price">{formatPrice(item.price)}</p>} onClose={closeToMenu} className="item">
+      <div className="dialog-body">
+        <Picture item={item} eager />
+        <div className="item-text">
+          {item.category && <p className="category" dir="auto">{item.category}</p>}
+          {item.tagline && <p className="tagline" dir="auto">{item.tagline}</p>}
+          {item.description && <p className="description" dir="auto">{item.description}</p>}
+          {facts.map((field) => (
+            <p key={field.name} className="fact">
+              {field.label}: <bdi>{formatField(field, item[field.name])}</bdi>
+            </p>
+          ))}
+        </div>
       </div>
+      <p className="actions dialog-foot">
+        <CopyLink path={`/menu/${item.id}`} />
+        {may('update:items') && (
+          <>
+            <Link className="button" href={itemAddress(item.id, '#history')}>
+              {text.item.history}
+            </Link>
+            <Link className="button" href={itemAddress(item.id, '#edit')}>
+              {text.item.edit}
+            </Link>
+          </>
+        )}
+        {may('delete:items') && (
+          <button type="button" className="danger" onClick={() => void remove(item)}>
+            {text.item.delete}
+          </button>
+        )}
+      </p>
     </Dialog>
   )
 }
@@ -66,14 +63,14 @@ function CopyLink({ path }: { path: string }) {
     const link = window.location.origin + path
     try {
       await navigator.clipboard.writeText(link)
-      show({ text: 'The link is copied.', id: 'copied' })
+      show({ text: text.toast.copied, id: 'copied' })
     } catch {
       show({ text: link, id: 'copied' })
     }
   }
   return (
     <button type="button" onClick={() => void copy()}>
-      Copy link
+      {text.item.copyLink}
     </button>
   )
 }

@@ -1,9 +1,10 @@
 import { messageOf, Problem, SessionEnded } from '../api/problem'
-import { closeToMenu, navigate } from '../app/route'
+import type { Item } from '../api/types'
 import { useMay, useSession } from '../auth/session'
 import { sameItem } from '../menu/fields'
-import type { Item } from '../menu/item'
 import { useMenu } from '../menu/MenuProvider'
+import { closeToMenu, itemAddress, navigate } from '../routing/route'
+import { text } from '../text'
 import { useToasts } from '../ui/toasts'
 import { patchOf, valuesOf } from './values'
 
@@ -15,16 +16,15 @@ export function useActions() {
   const may = useMay()
 
   function fail(what: string, error: unknown) {
-    if (error instanceof SessionEnded) {
-      show({ kind: 'error', text: `${what}: your session has ended.`, action: { label: 'Sign in again', run: session.signIn } })
-    } else {
-      show({ kind: 'error', text: `${what}. ${messageOf(error)}` })
-    }
+    const ended = error instanceof SessionEnded
+    const action = { label: text.session.signInAgain, run: session.signIn }
+    show({ kind: 'error', text: `${what} ${messageOf(error)}`, ...(ended && { action }) })
   }
 
   /** Deletes the item as the user sees it. If another user has changed it since, it stays. */
   async function remove(item: Item) {
     const { id, name } = item
+    const next = nextCard(id)
     closeToMenu()
     const rollback = store.applyOptimistic(id, null)
     try {
@@ -36,18 +36,22 @@ export function useActions() {
       await api.remove(id, current.etag)
       store.remove(id)
       show({
-        text: `${name} is off the menu.`,
+        text: text.toast.deleted(name),
         id: `item-${id}`,
-        ...(may('create:items') && { action: { label: 'Undo', run: () => void restore(id, name) } }),
+        // The focus is one key away from Undo. Afterwards it is where the user was.
+        ...(may('create:items') && {
+          action: { label: text.toast.undo, run: () => void restore(id, name).then(() => focusCard(id)) },
+          onFocusLost: () => focusCard(next),
+        }),
       })
     } catch (error) {
       if (error instanceof Problem && error.status === 404) {
         store.remove(id)
-        show({ text: `Somebody else has already deleted ${name}.` })
+        show({ text: text.toast.alreadyDeleted(name) })
       } else if (error instanceof Problem && error.status === 412) {
         reportChange(item)
       } else {
-        fail(`${name} was not deleted`, error)
+        fail(text.toast.notDeleted(name), error)
       }
     } finally {
       rollback()
@@ -55,11 +59,8 @@ export function useActions() {
   }
 
   function reportChange({ id, name }: Item) {
-    show({
-      kind: 'error',
-      text: `${name} was not deleted: somebody else has just changed it.`,
-      action: { label: 'Show it', run: () => navigate(`/menu/${id}${window.location.search}`) },
-    })
+    const action = { label: text.toast.show, run: () => navigate(itemAddress(id)) }
+    show({ kind: 'error', text: text.toast.changedMeanwhile(name), action })
   }
 
   /** Restores a deleted item. */
@@ -67,10 +68,10 @@ export function useActions() {
     try {
       const { item } = await api.restore(id, crypto.randomUUID())
       store.upsert(item)
-      show({ text: `${item.name} is back on the menu.`, id: `item-${id}` })
+      show({ text: text.toast.restored(item.name), id: `item-${id}` })
     } catch (error) {
-      if (error instanceof Problem && error.status === 409) show({ text: `${name} is on the menu already.` })
-      else fail(`${name} was not restored`, error)
+      if (error instanceof Problem && error.status === 409) show({ text: text.toast.notMissing(name) })
+      else fail(text.toast.notRestored(name), error)
     }
   }
 
@@ -80,11 +81,24 @@ export function useActions() {
       const current = await api.get(item.id)
       const saved = await api.update(item.id, patchOf(current.item, valuesOf(item)), current.etag)
       store.upsert(saved.item)
-      show({ text: `${saved.item.name} is as it was then.`, id: `item-${item.id}` })
+      show({ text: text.toast.reverted(saved.item.name), id: `item-${item.id}` })
     } catch (error) {
-      fail(`${item.name} was not changed`, error)
+      fail(text.toast.notChanged(item.name), error)
     }
   }
 
   return { remove, restore, revert }
+}
+
+const cardOf = (id: number) => document.querySelector<HTMLElement>(`[data-item="${id}"]`)
+
+/** The item whose card follows, or else precedes, the card of this one. 0 if there is none. */
+function nextCard(id: number): number {
+  const card = cardOf(id)
+  const neighbour = card?.nextElementSibling ?? card?.previousElementSibling
+  return Number((neighbour as HTMLElement | null | undefined)?.dataset.item ?? 0)
+}
+
+function focusCard(id: number) {
+  requestAnimationFrame(() => (cardOf(id)?.querySelector('a') ?? document.getElementById('main'))?.focus())
 }

@@ -1,18 +1,18 @@
 import { useRef, useState } from 'react'
 
-import type { Tagged } from '../api/menu'
 import { messageOf, Problem, SessionEnded, type FieldError } from '../api/problem'
-import { sameItem } from '../menu/fields'
+import type { Tagged } from '../api/types'
 import { useMenu } from '../menu/MenuProvider'
+import { itemAddress, navigate } from '../routing/route'
+import { text } from '../text'
 import { useToasts } from '../ui/toasts'
-import { inputOf, patchOf, previewOf, type Values } from './values'
+import { inputOf, merge, patchOf, previewOf, valuesOf, type Values } from './values'
 
-/** The outcome of a save. `theirs` is null if another user deleted the item. */
+/** The outcome of a save. A conflict has the version of the other user. */
 export type Outcome =
-  | { kind: 'saved' }
+  | { kind: 'saved' | 'deleted' | 'ended' }
   | { kind: 'invalid'; message: string; errors: readonly FieldError[] }
-  | { kind: 'conflict'; theirs: Tagged | null }
-  | { kind: 'ended' }
+  | { kind: 'conflict'; theirs: Tagged }
   | { kind: 'failed'; message: string }
 
 /**
@@ -30,12 +30,14 @@ export function useSave(id: number | null) {
     const preview = previewOf(id ?? -1, values)
     const rollback = preview ? store.applyOptimistic(preview.id, preview) : () => {}
     try {
-      const { item } = id === null || !base ? await create(values) : await api.update(id, patchOf(base.item, values), base.etag)
+      if (id !== null && base) return await update(id, values, base)
+      const { item } = await create(values)
       store.upsert(item)
-      show({ text: id === null ? `${item.name} is on the menu.` : `${item.name} is saved.`, id: `item-${item.id}` })
+      const action = { label: text.toast.show, run: () => navigate(itemAddress(item.id)) }
+      show({ text: text.toast.added(item.name), id: `item-${item.id}`, action })
       return { kind: 'saved' }
     } catch (error) {
-      return await outcomeOf(error, values)
+      return outcomeOf(error)
     } finally {
       rollback()
       setBusy(false)
@@ -49,41 +51,31 @@ export function useSave(id: number | null) {
     return api.create(inputOf(values), attempt.current.key)
   }
 
-  async function outcomeOf(error: unknown, values: Values): Promise<Outcome> {
-    if (error instanceof SessionEnded) return { kind: 'ended' }
-    if (!(error instanceof Problem)) return { kind: 'failed', message: messageOf(error) }
-    switch (error.status) {
-      case 400:
-        return { kind: 'invalid', message: error.message, errors: error.errors }
-      case 404:
-        return { kind: 'conflict', theirs: null }
-      case 412:
-        return id === null ? { kind: 'failed', message: messageOf(error) } : await compare(id, values)
-      default:
-        return { kind: 'failed', message: messageOf(error) }
-    }
-  }
-
-  /** Compares the form with the current version of the item. */
-  async function compare(id: number, values: Values): Promise<Outcome> {
+  // If another user has changed the item, this merges both changes and tries again, unless both changed the same field.
+  async function update(id: number, values: Values, base: Tagged): Promise<Outcome> {
+    const patch = patchOf(base.item, values)
+    let saved = base
     try {
+      if (Object.keys(patch).length > 0) saved = await api.update(id, patch, base.etag)
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 412) throw error
       const theirs = await api.get(id)
       store.upsert(theirs.item)
-      // Our write succeeded but its response was lost: the item already is what the form says.
-      if (sameItem(theirs.item, previewOf(id, values))) return { kind: 'saved' }
-      return { kind: 'conflict', theirs }
-    } catch (error) {
-      if (error instanceof Problem && error.status === 404) return { kind: 'conflict', theirs: null }
-      return { kind: 'failed', message: messageOf(error) }
+      const merged = merge(valuesOf(base.item), values, valuesOf(theirs.item))
+      if (Object.keys(merged.conflicts).length > 0) return { kind: 'conflict', theirs }
+      return update(id, merged.values, theirs)
     }
+    store.upsert(saved.item)
+    show({ text: text.toast.saved(saved.item.name), id: `item-${id}` })
+    return { kind: 'saved' }
   }
 
-  /** Restores the deleted item and returns it, as the base of the next save. */
-  async function restore(id: number): Promise<Tagged> {
-    const restored = await api.restore(id, crypto.randomUUID())
-    store.upsert(restored.item)
-    return restored
-  }
+  return { save, busy }
+}
 
-  return { save, compare, restore, busy }
+function outcomeOf(error: unknown): Outcome {
+  if (error instanceof SessionEnded) return { kind: 'ended' }
+  if (error instanceof Problem && error.status === 400) return { kind: 'invalid', message: error.message, errors: error.errors }
+  if (error instanceof Problem && error.status === 404) return { kind: 'deleted' }
+  return { kind: 'failed', message: messageOf(error) }
 }

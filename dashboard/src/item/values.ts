@@ -1,25 +1,31 @@
+import type { Item, ItemInput, ItemPatch } from '../api/types'
 import { fields, type Field, type FieldName } from '../menu/fields'
-import type { Item, ItemInput, ItemPatch } from '../menu/item'
+import { formatAmount } from '../ui/format'
+import { readPrice } from '../ui/readPrice'
 
 /** The text in each field of the form. */
 export type Values = Record<FieldName, string>
 
 export function valuesOf(item: Partial<Item>): Values {
-  return Object.fromEntries(fields.map(({ name }) => [name, String(item[name] ?? '')])) as Values
+  const textOf = ({ name, kind }: Field) => {
+    const value = item[name]
+    return kind === 'price' && typeof value === 'number' ? formatAmount(value) : String(value ?? '')
+  }
+  return Object.fromEntries(fields.map((field) => [field.name, textOf(field)])) as Values
 }
 
 export const empty = valuesOf({})
 
 /**
  * Reads the text of one field for a request. Empty text unsets an optional text field. Text that is not a number is sent as
- * it is, because the API has the better error message.
+ * it is, because the API rejects it together with all other invalid fields.
  */
 export function parse({ kind }: Field, typed: string): string | number | null {
-  const text = typed.trim()
-  if (kind !== 'price' && kind !== 'integer') return text
-  if (text === '') return null
-  const number = text.replace(/^(\d+),(\d{1,2})$/, '$1.$2') // half the world writes 4,50 for 4.50
-  return /^-?\d+(\.\d+)?$/.test(number) ? Number(number) : text
+  const trimmed = typed.trim()
+  if (kind !== 'price' && kind !== 'integer') return trimmed
+  if (trimmed === '') return null
+  const number = readPrice(trimmed).at(kind === 'integer' ? -1 : 0)
+  return number ?? trimmed
 }
 
 /** The body of a request that adds an item. */
@@ -43,12 +49,27 @@ export function previewOf(id: number, values: Values): Item | null {
   return { ...input, id, image: /^https?:\/\//i.test(input.image) ? input.image : '' } as Item
 }
 
-/** Combines two changes of the same base. Where both changed a field, mine wins. */
-export function merge(base: Values, mine: Values, theirs: Values): Values {
-  return Object.fromEntries(fields.map(({ name }) => [name, mine[name] === base[name] ? theirs[name] : mine[name]])) as Values
+/** What another user has entered in fields that this user changed too. */
+export type Conflicts = Partial<Values>
+
+/**
+ * Merges the changes that two users made to the same version. The result contains both, and a conflict for each field that
+ * they changed differently. `updated` are the fields that only the other user changed.
+ */
+export function merge(base: Values, mine: Values, theirs: Values): { values: Values; conflicts: Conflicts; updated: Field[] } {
+  const changedByMe = differing(base, mine)
+  const changedByThem = differing(base, theirs)
+  const values = { ...theirs }
+  const conflicts: Conflicts = {}
+  for (const field of changedByMe) {
+    const { name } = field
+    values[name] = mine[name]
+    if (changedByThem.includes(field) && parse(field, mine[name]) !== parse(field, theirs[name])) conflicts[name] = theirs[name]
+  }
+  return { values, conflicts, updated: changedByThem.filter((field) => !changedByMe.includes(field)) }
 }
 
-/** The fields in which the two differ. */
+/** The fields whose values differ. */
 export function differing(a: Values, b: Values): Field[] {
-  return fields.filter(({ name }) => a[name].trim() !== b[name].trim())
+  return fields.filter((field) => parse(field, a[field.name]) !== parse(field, b[field.name]))
 }

@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event'
 import { expect, test } from 'vitest'
 
 import { renderPage } from '../testing/render'
-import type { Item } from './item'
+import type { Item } from '../api/types'
 import { MenuPage } from './MenuPage'
 
 const item = (id: number, name: string, more: Partial<Item> = {}): Item => ({ id, name, price: id, description: '', image: '', ...more })

@@ -1,15 +1,15 @@
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useEffectEvent, useRef } from 'react'
 
 import { messageOf } from '../api/problem'
-import { navigate, useAddress } from '../app/route'
 import { useMay, useSession } from '../auth/session'
+import { navigate, useAddress } from '../routing/route'
+import { text } from '../text'
 import { formatNumber } from '../ui/format'
+import { Notice } from '../ui/Notice'
 import { Card } from './Card'
 import { useMenu, useView } from './MenuProvider'
-import { formatQuery } from './query'
 import { clearQuery, Toolbar } from './Toolbar'
-
-const step = 60 // cards to add at a time
+import { scroller, usePlace } from './usePlace'
 
 /** The menu. */
 export function MenuPage() {
@@ -20,53 +20,37 @@ export function MenuPage() {
   const may = useMay()
   const { items, query, status, error, more } = view
 
-  // The page renders cards as the reader scrolls, even if it has all items already.
-  const [shown, setShown] = useState(step)
-  const queryText = formatQuery(query)
-  useEffect(() => setShown(step), [queryText])
+  const { shown, showMore } = usePlace(search)
   const unseen = items.length > shown || more
-  function showMore() {
-    setShown((n) => Math.min(n, items.length) + step)
-    if (items.length <= shown + step) void store.loadMore()
-  }
 
   return (
     <main id="main" tabIndex={-1}>
       <div className="title">
         <div>
-          <h1>The menu</h1>
+          <h1>{text.menu.title}</h1>
           <p className="count" role="status" aria-live="polite">
             {count(items.length, more, status)}
           </p>
         </div>
         {may('create:items') && (
           <button type="button" className="primary" onClick={() => navigate(`/${search}#new`)}>
-            Add an item
+            {text.menu.add}
           </button>
         )}
       </div>
       <Toolbar query={query} categories={view.categories} />
       {session.problem && (
-        <p className="notice error" role="alert">
-          {session.problem}{' '}
-          <button type="button" className="quiet" onClick={session.refresh}>
-            Try again
-          </button>
-        </p>
+        <Notice kind="error" action={text.tryAgain} onAction={session.refresh}>
+          {session.problem}
+        </Notice>
       )}
       {status === 'failed' && (
-        <div className="notice error" role="alert">
-          <p>
-            {items.length > 0 ? 'The menu may be out of date. ' : ''}
-            {messageOf(error)}
-          </p>
-          <button type="button" onClick={() => void store.load()}>
-            Try again
-          </button>
-        </div>
+        <Notice kind="error" action={text.tryAgain} onAction={() => void store.load()}>
+          {items.length > 0 && text.menu.outOfDate} {messageOf(error)}
+        </Notice>
       )}
       {items.length > 0 && (
-        <ul className="cards" aria-label="Items" aria-busy={status === 'loading'}>
+        <ul className="cards" aria-label={text.menu.items} aria-busy={status === 'loading'}>
           {items.slice(0, shown).map((item, index) => (
             <Card
               key={item.id}
@@ -81,33 +65,32 @@ export function MenuPage() {
       )}
       {items.length === 0 && status === 'loading' && <Skeletons />}
       {items.length === 0 && status === 'ready' && <Nothing searching={query.q !== '' || query.category !== ''} />}
-      {unseen && status !== 'failed' && <More busy={status === 'loadingMore'} onMore={showMore} />}
+      {unseen && status !== 'failed' && <More busy={status === 'loadingMore'} shown={shown} onMore={showMore} />}
     </main>
   )
 }
 
 function count(n: number, more: boolean, status: string): string {
-  if (status === 'loading') return n === 0 ? 'Loading the menu …' : 'Searching …'
+  if (status === 'loading') return n === 0 ? text.menu.loading : text.menu.searching
   if (status === 'failed' && n === 0) return ''
-  if (more) return `More than ${formatNumber(n)} items`
-  return n === 1 ? '1 item' : `${formatNumber(n)} items`
+  return more ? text.menu.moreThan(formatNumber(n)) : text.menu.count(n, formatNumber(n))
 }
 
 /** Loads more when the reader scrolls near the end. The button does the same without scrolling. */
-function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
+function More({ busy, shown, onMore }: { busy: boolean; shown: number; onMore: () => void }) {
   const button = useRef<HTMLButtonElement>(null)
-  const latest = useRef(onMore)
-  useEffect(() => void (latest.current = onMore))
+  const reached = useEffectEvent(onMore)
   useEffect(() => {
     if (busy || !button.current) return
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && latest.current(), { rootMargin: '600px' })
+    const options = { root: scroller(), rootMargin: '600px' }
+    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && reached(), options)
     observer.observe(button.current)
     return () => observer.disconnect()
-  })
+  }, [busy, shown])
   return (
     <p className="more">
       <button ref={button} type="button" onClick={onMore} disabled={busy}>
-        {busy ? 'Loading …' : 'Show more'}
+        {busy ? text.loading : text.menu.showMore}
       </button>
     </p>
   )
@@ -121,15 +104,11 @@ function Nothing({ searching }: { searching: boolean }) {
         <path d="M16 62a44 44 0 0 1 88 0z" />
         <circle cx="60" cy="15" r="5" />
       </svg>
-      {searching ? (
-        <>
-          <p>Nothing on the menu matches.</p>
-          <button type="button" onClick={clearQuery}>
-            Show everything
-          </button>
-        </>
-      ) : (
-        <p>There is nothing on the menu yet.</p>
+      <p>{searching ? text.menu.noMatch : text.menu.empty}</p>
+      {searching && (
+        <button type="button" onClick={clearQuery}>
+          {text.menu.showAll}
+        </button>
       )}
     </div>
   )

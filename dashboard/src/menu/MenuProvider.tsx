@@ -1,9 +1,10 @@
 import { createContext, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
 
 import { createAPI, type API } from '../api/menu'
-import { useAddress } from '../app/route'
 import { useSession } from '../auth/session'
 import type { Bootstrap } from '../bootstrap'
+import { useAddress } from '../routing/route'
+import { text } from '../text'
 import { useToasts } from '../ui/toasts'
 import { follow, type Connection } from './live'
 import { parseQuery } from './query'
@@ -19,17 +20,17 @@ const MenuContext = createContext<Menu | null>(null)
 
 /** Provides the menu and keeps it up to date. */
 export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; children: ReactNode }) {
-  const session = useSession()
+  const { token } = useSession()
   const { search } = useAddress()
   const { show } = useToasts()
 
-  // The session arrives after the menu and changes, so each request reads the latest one.
-  const latest = useRef({ session, show })
-  useEffect(() => void (latest.current = { session, show }))
+  // The API lives as long as the page, so each request uses the latest functions.
+  const latest = useRef({ token, show })
+  useEffect(() => void (latest.current = { token, show }), [token, show])
   const [api] = useState(() =>
     createAPI(
-      (renew) => latest.current.session.token(renew),
-      (seconds) => latest.current.show({ text: `The server is busy. Trying again in ${Math.ceil(seconds)} s.`, id: 'busy' }),
+      (renew) => latest.current.token(renew),
+      (seconds) => latest.current.show({ text: text.toast.busy(Math.ceil(seconds)), id: 'busy' }),
     ),
   )
   const [store] = useState(() => {
@@ -43,10 +44,12 @@ export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; ch
   useEffect(
     () =>
       follow('/items/events', {
-        onState: setConnection,
-        onReady: () => void store.refresh(),
-        onChange: (change) => store.apply(change),
+        onState: (state) => {
+          setConnection(state)
+          if (state === 'live' && store.getView().status === 'failed') void store.refresh()
+        },
         onReset: () => void store.refresh(),
+        onChange: (change) => store.apply(change),
       }),
     [store],
   )

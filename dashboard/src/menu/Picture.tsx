@@ -1,6 +1,6 @@
 import { useState } from 'react'
 
-import type { Item } from './item'
+import type { Item } from '../api/types'
 import { PlaceholderImage } from './PlaceholderImage'
 
 /** The picture of an item. A placeholder shows until the picture has loaded, and stays if it never does. */

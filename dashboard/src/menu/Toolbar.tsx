@@ -1,7 +1,9 @@
 import { useEffect, useId, useRef, useState } from 'react'
 
-import { navigate } from '../app/route'
-import { everything, formatQuery, sorts, type Query, type Sort } from './query'
+import type { Query, Sort } from '../api/types'
+import { navigate } from '../routing/route'
+import { text } from '../text'
+import { everything, formatQuery, sorts } from './query'
 
 const debounce = 200 // milliseconds from the last key to the search
 
@@ -25,7 +27,7 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
   return (
     <search className="toolbar">
       <label className="search">
-        <span className="hidden">Search the menu</span>
+        <span className="hidden">{text.menu.search}</span>
         <svg viewBox="0 0 24 24" aria-hidden="true">
           <circle cx="10.5" cy="10.5" r="6.5" />
           <path d="M15.5 15.5L21 21" />
@@ -33,7 +35,8 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
         <input
           ref={input}
           type="search"
-          placeholder="Search the menu"
+          dir="auto"
+          placeholder={text.menu.search}
           autoComplete="off"
           enterKeyHint="search"
           maxLength={200}
@@ -42,7 +45,7 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
         />
       </label>
       <div className="sort">
-        <label htmlFor={sortId}>Sort by</label>
+        <label htmlFor={sortId}>{text.menu.sortBy}</label>
         <select id={sortId} value={query.sort} onChange={(event) => go({ ...query, sort: event.target.value as Sort })}>
           {Object.entries(sorts).map(([sort, label]) => (
             <option key={sort} value={sort}>
@@ -53,7 +56,7 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
       </div>
       {categories.length > 0 && (
         <fieldset className="categories">
-          <legend className="hidden">Category</legend>
+          <legend className="hidden">{text.fields.category}</legend>
           {['', ...categories].map((category) => (
             <label key={category} className="chip">
               <input
@@ -63,7 +66,7 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
                 checked={query.category === category}
                 onChange={() => go({ ...query, q: typed, category })}
               />
-              <span>{category || 'All'}</span>
+              <span dir="auto">{category || text.menu.allCategories}</span>
             </label>
           ))}
         </fieldset>

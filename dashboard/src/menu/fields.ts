@@ -1,5 +1,6 @@
+import type { Item, ItemInput } from '../api/types'
+import { text } from '../text'
 import { formatNumber, formatPrice } from '../ui/format'
-import type { Item, ItemInput } from './item'
 
 interface FieldSettings {
   /** The field's name in the API. */
@@ -16,13 +17,13 @@ interface FieldSettings {
 
 // The list has no limits: the API checks every value and names the invalid fields, so that each rule has one place.
 const list = [
-  { name: 'name', label: 'Name', kind: 'text', required: true },
-  { name: 'price', label: 'Price', kind: 'price', required: true, hint: 'For example 4.50' },
-  { name: 'category', label: 'Category', kind: 'text' },
-  { name: 'calories', label: 'Calories', kind: 'integer', unit: 'kcal' },
-  { name: 'tagline', label: 'Tagline', kind: 'text', hint: 'One line under the name' },
-  { name: 'description', label: 'Description', kind: 'multiline' },
-  { name: 'image', label: 'Picture (address)', kind: 'url', hint: 'Starts with https://. An item without a picture gets a placeholder.' },
+  { name: 'name', label: text.fields.name, kind: 'text', required: true },
+  { name: 'price', label: text.fields.price, kind: 'price', required: true, hint: text.hints.price(formatPrice(4.5)) },
+  { name: 'category', label: text.fields.category, kind: 'text' },
+  { name: 'calories', label: text.fields.calories, kind: 'integer', unit: 'kcal' },
+  { name: 'tagline', label: text.fields.tagline, kind: 'text', hint: text.hints.tagline },
+  { name: 'description', label: text.fields.description, kind: 'multiline' },
+  { name: 'image', label: text.fields.image, kind: 'url', hint: text.hints.image },
 ] as const satisfies readonly FieldSettings[]
 
 /** The name of a field that this page shows and edits. */
@@ -38,8 +39,8 @@ export const fields: readonly Field[] = list
 
 /** The value as a person reads it, or "" if there is none. */
 export function formatField({ kind, unit }: Field, value: string | number | null | undefined): string {
-  const text = typeof value !== 'number' ? (value ?? '') : kind === 'price' ? formatPrice(value) : formatNumber(value)
-  return text && unit ? `${text} ${unit}` : text
+  const formatted = typeof value !== 'number' ? (value ?? '') : kind === 'price' ? formatPrice(value) : formatNumber(value)
+  return formatted && unit ? `${formatted} ${unit}` : formatted
 }
 
 /** Whether two versions of an item have the same values. An optional field may be absent or empty. */

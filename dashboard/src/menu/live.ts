@@ -1,42 +1,43 @@
-import type { ChangeEvent } from './item'
+import type { ChangeEvent } from '../api/types'
 
 /** The state of the connection to the change feed. */
 export type Connection = 'connecting' | 'live' | 'waiting' | 'offline'
 
 interface Listeners {
   onState: (state: Connection) => void
-  /** Connected for the first time or again. The page may have missed earlier changes. */
-  onReady: () => void
-  onChange: (change: ChangeEvent) => void
-  /** The whole menu may have changed. */
+  /** The whole menu may have changed: at the first connection, or when the server cannot resume. */
   onReset: () => void
+  onChange: (change: ChangeEvent) => void
 }
 
 const firstRetry = 2_000 // milliseconds
 const lastRetry = 60_000
+const hideDelay = 3_000
 
 /**
- * Subscribes to GET /items/events until the caller calls the returned function. After a broken connection the browser
- * reconnects and sends the last event id. After an error response it gives up, so this function retries.
+ * Subscribes to GET /items/events until the caller calls the returned function. Only a visible page keeps a connection,
+ * because browsers allow six to a host over HTTP/1.1, for all tabs together. A new connection resumes after the last event.
+ * After an error response the browser gives up, so this function retries.
  */
-export function follow(url: string, { onState, onReady, onChange, onReset }: Listeners): () => void {
+export function follow(url: string, { onState, onReset, onChange }: Listeners): () => void {
   let source: EventSource | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
   let retry = firstRetry
+  let lastId = ''
 
   function connect() {
     clearTimeout(timer)
     source?.close()
     if (!navigator.onLine) return onState('offline')
     onState('connecting')
-    source = new EventSource(url)
-    source.addEventListener('ready', () => {
+    source = new EventSource(lastId ? `${url}?after=${encodeURIComponent(lastId)}` : url)
+    on('ready', () => {
+      if (!lastId) onReset()
       retry = firstRetry
       onState('live')
-      onReady()
     })
-    source.addEventListener('change', (event) => onChange(JSON.parse((event as MessageEvent<string>).data) as ChangeEvent))
-    source.addEventListener('reset', onReset)
+    on('change', (event) => onChange(JSON.parse(event.data) as ChangeEvent))
+    on('reset', onReset)
     source.addEventListener('error', () => {
       onState(navigator.onLine ? 'waiting' : 'offline')
       if (source?.readyState !== EventSource.CLOSED) return
@@ -44,18 +45,40 @@ export function follow(url: string, { onState, onReady, onChange, onReset }: Lis
       retry = Math.min(lastRetry, retry * 2)
     })
   }
+
+  function on(name: string, listener: (event: MessageEvent<string>) => void) {
+    source?.addEventListener(name, (event) => {
+      listener(event as MessageEvent<string>)
+      lastId = (event as MessageEvent<string>).lastEventId
+    })
+  }
+
   function disconnect() {
+    clearTimeout(timer)
     source?.close()
+    source = null
+  }
+
+  function showOrHide() {
+    clearTimeout(timer)
+    if (document.visibilityState === 'hidden') timer = setTimeout(disconnect, hideDelay)
+    else if (!source || source.readyState === EventSource.CLOSED) connect()
+  }
+
+  function offline() {
+    disconnect()
     onState('offline')
   }
 
-  connect()
-  window.addEventListener('online', connect)
-  window.addEventListener('offline', disconnect)
+  const online = () => document.visibilityState === 'visible' && connect()
+  online()
+  document.addEventListener('visibilitychange', showOrHide)
+  window.addEventListener('online', online)
+  window.addEventListener('offline', offline)
   return () => {
-    clearTimeout(timer)
-    source?.close()
-    window.removeEventListener('online', connect)
-    window.removeEventListener('offline', disconnect)
+    disconnect()
+    document.removeEventListener('visibilitychange', showOrHide)
+    window.removeEventListener('online', online)
+    window.removeEventListener('offline', offline)
   }
 }

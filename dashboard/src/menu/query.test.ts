@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import type { Item } from './item'
+import type { Item } from '../api/types'
 import { categoriesOf, everything, formatQuery, parseQuery, select } from './query'
 
 const item = (id: number, name: string, price: number, more: Partial<Item> = {}): Item => ({ id, name, price, description: '', image: '', ...more })

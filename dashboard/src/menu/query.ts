@@ -1,20 +1,9 @@
+import type { Item, Query, Sort } from '../api/types'
+import { text } from '../text'
 import { fold } from './fold'
-import type { Item } from './item'
 
-/** A search, filter and order of the menu. */
-export interface Query {
-  q: string
-  category: string
-  sort: Sort
-}
-
-export const sorts = {
-  id: 'As on the menu',
-  name: 'Name',
-  price: 'Price, low to high',
-  '-price': 'Price, high to low',
-} as const
-export type Sort = keyof typeof sorts
+/** The orders of the menu, with their labels. */
+export const sorts: Record<Sort, string> = text.sorts
 
 export const everything: Query = { q: '', category: '', sort: 'id' }
 
@@ -35,8 +24,8 @@ export function formatQuery({ q, category, sort }: Query): string {
   if (q.trim()) params.set('q', q.trim())
   if (category) params.set('category', category)
   if (sort !== 'id') params.set('sort', sort)
-  const text = params.toString()
-  return text && `?${text}`
+  const search = params.toString()
+  return search && `?${search}`
 }
 
 /** Returns a predicate for the query. Like on the server, every word must occur anywhere in the item's texts. */
@@ -46,8 +35,8 @@ export function matcher(query: Query): (item: Item) => boolean {
   return (item) => {
     if (category && fold(item.category ?? '').trim() !== category) return false
     if (words.length === 0) return true
-    const text = fold([item.name, item.description, item.tagline ?? '', item.category ?? ''].join('\n'))
-    return words.every((word) => text.includes(word))
+    const texts = fold([item.name, item.description, item.tagline ?? '', item.category ?? ''].join('\n'))
+    return words.every((word) => texts.includes(word))
   }
 }
 

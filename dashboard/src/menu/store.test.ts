@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import type { Page } from '../api/menu'
-import type { Item } from './item'
-import { everything, select, type Query } from './query'
+import type { Item, Page, Query } from '../api/types'
+import { everything, select } from './query'
 import { MenuStore } from './store'
 
 const item = (id: number, more: Partial<Item> = {}): Item => ({ id, name: `Item ${id}`, price: id, description: '', image: '', ...more })

@@ -1,8 +1,8 @@
 import { largestPage, pageSize, type API } from '../api/menu'
+import type { ChangeEvent, Item, Query } from '../api/types'
 import type { Overview } from '../bootstrap'
 import { sameItem } from './fields'
-import type { ChangeEvent, Item } from './item'
-import { categoriesOf, comparer, everything, formatQuery, matcher, select, type Query } from './query'
+import { categoriesOf, comparer, everything, formatQuery, matcher, select } from './query'
 
 /** A snapshot of what the page shows. */
 export interface View {

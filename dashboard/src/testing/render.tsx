@@ -4,7 +4,7 @@ import type { ReactNode } from 'react'
 import { SessionContext, type Session } from '../auth/session'
 import type { Bootstrap } from '../bootstrap'
 import { MenuProvider } from '../menu/MenuProvider'
-import type { Item } from '../menu/item'
+import type { Item } from '../api/types'
 import { ToastsProvider } from '../ui/toasts'
 
 /** An EventSource without events. The browser tests cover live changes. */

@@ -1,11 +1,15 @@
 import { useEffectEvent, useId, useLayoutEffect, useRef, type MouseEvent, type ReactNode } from 'react'
 
+import { text } from '../text'
 import { DialogToasts } from './toasts'
 
 interface Props {
   title: ReactNode
+  /** Stays in view beside the title. */
+  aside?: ReactNode
   /** Called on Escape, on the close button, and on a click outside. */
   onClose: () => void
+  /** An element with the class dialog-body scrolls. What comes after it, such as buttons, stays in view. */
   children: ReactNode
   className?: string
 }
@@ -14,7 +18,7 @@ interface Props {
  * A modal dialog. The browser keeps the focus inside and restores it afterwards. The first focus is on the element with
  * data-autofocus, or else on the heading, so that a screen reader starts at the top.
  */
-export function Dialog({ title, onClose, children, className = '' }: Props) {
+export function Dialog({ title, aside, onClose, children, className = '' }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()
   const fallback = useEffectEvent(focusAfterClose)
@@ -35,6 +39,7 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
   const isOutside = (event: MouseEvent) => event.target === dialog.current
 
   return (
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions, jsx-a11y/click-events-have-key-events -- Escape
     <dialog
       ref={dialog}
       className={className}
@@ -46,18 +51,19 @@ export function Dialog({ title, onClose, children, className = '' }: Props) {
       onMouseDown={(event) => (pressed.current = isOutside(event))}
       onClick={(event) => pressed.current && isOutside(event) && onClose()}
     >
-      <div className="dialog-body">
+      <div className="dialog-content">
         <div className="dialog-head">
-          <h2 id={titleId} tabIndex={-1}>
+          <h2 id={titleId} tabIndex={-1} dir="auto">
             {title}
           </h2>
-          <button type="button" className="icon" aria-label="Close" onClick={onClose}>
+          {aside}
+          <button type="button" className="icon" aria-label={text.close} onClick={onClose}>
             ×
           </button>
         </div>
         {children}
+        <DialogToasts />
       </div>
-      <DialogToasts />
     </dialog>
   )
 }

@@ -1,18 +1,24 @@
+/** The browser's first language decides how numbers look. The words of the page are English, and so are its dates. */
+export const language = navigator.languages?.[0] ?? navigator.language
+
 /** The currency of the menu. The API's prices are plain numbers. */
 const currency = 'USD'
 
-const money = new Intl.NumberFormat(undefined, { style: 'currency', currency })
-const whole = new Intl.NumberFormat()
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' })
+const money = new Intl.NumberFormat(language, { style: 'currency', currency })
+const decimals = money.resolvedOptions().maximumFractionDigits ?? 2
+const amount = new Intl.NumberFormat(language, { minimumFractionDigits: decimals, useGrouping: false })
+const whole = new Intl.NumberFormat(language)
+const moment = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 
-/** A price in the reader's locale. */
+/** A price with the currency. */
 export const formatPrice = (price: number) => money.format(price)
 
-/** A whole number in the reader's locale. */
+/** A price for a text field: without the currency and without grouping. */
+export const formatAmount = (price: number) => amount.format(price)
+
 export const formatNumber = (n: number) => whole.format(n)
 
-/** A time in the reader's locale. */
 export const formatMoment = (time: string) => moment.format(new Date(time))
 
 /** The age of a time, in the largest unit that fits. */

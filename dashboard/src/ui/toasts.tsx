@@ -1,4 +1,6 @@
-import { createContext, useCallback, useContext, useLayoutEffect, useMemo, useState, type ReactNode } from 'react'
+import { createContext, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+
+import { text } from '../text'
 
 let shownSoFar = 0
 
@@ -10,14 +12,19 @@ export interface Toast {
   /** A button in the toast. */
   action?: { label: string; run: () => void }
   kind?: 'error'
+  /** Moves the focus to the toast, so that its button is one key away. Called when the toast goes, to move the focus on. */
+  onFocusLost?: () => void
 }
+
+type Shown = Toast & { key: number }
 
 interface Toasts {
   show: (toast: Toast) => void
-  shown: (Toast & { key: number })[]
+  shown: readonly Shown[]
   dismiss: (key: number) => void
   /** Lets a dialog show the toasts until it calls the result. */
   host: () => () => void
+  hosted: boolean
 }
 
 const ToastsContext = createContext<Toasts | null>(null)
@@ -31,9 +38,8 @@ export function useToasts(): Toasts {
 const short = 6_000 // milliseconds
 const long = 20_000 // with an action
 
-/** Shows toasts, which a screen reader announces. A toast stays while the pointer or the focus is on it. */
 export function ToastsProvider({ children }: { children: ReactNode }) {
-  const [shown, setShown] = useState<(Toast & { key: number })[]>([])
+  const [shown, setShown] = useState<readonly Shown[]>([])
   const dismiss = useCallback((key: number) => setShown((toasts) => toasts.filter((toast) => toast.key !== key)), [])
   const show = useCallback(
     (toast: Toast) => {
@@ -53,13 +59,13 @@ export function ToastsProvider({ children }: { children: ReactNode }) {
     setDialogs((n) => n + 1)
     return () => setDialogs((n) => n - 1)
   }, [])
-  const toasts = useMemo(() => ({ show, shown, dismiss, host }), [show, shown, dismiss, host])
-  return (
-    <ToastsContext value={toasts}>
-      {children}
-      {dialogs === 0 && <ToastList />}
-    </ToastsContext>
-  )
+  const toasts = useMemo(() => ({ show, shown, dismiss, host, hosted: dialogs > 0 }), [show, shown, dismiss, host, dialogs])
+  return <ToastsContext value={toasts}>{children}</ToastsContext>
+}
+
+/** The toasts below the page. */
+export function PageToasts() {
+  return useToasts().hosted ? null : <ToastList />
 }
 
 /** The toasts inside a dialog. */
@@ -69,23 +75,45 @@ export function DialogToasts() {
   return <ToastList />
 }
 
+/**
+ * Shows the toasts, which a screen reader announces. They take up space instead of covering the page, so a tap that is meant
+ * for a button never hits a toast. A toast stays while the pointer or the focus is on it.
+ */
 function ToastList() {
   const { shown, dismiss } = useToasts()
   return (
     <div className="toasts" role="status" aria-live="polite">
-      {shown.map(({ key, text, action, kind }) => (
-        <div key={key} className={`toast ${kind ?? ''}`}>
-          <span>{text}</span>
-          {action && (
-            <button type="button" className="quiet" onClick={() => (dismiss(key), action.run())}>
-              {action.label}
-            </button>
-          )}
-          <button type="button" className="quiet icon" aria-label="Dismiss" onClick={() => dismiss(key)}>
-            ×
-          </button>
-        </div>
+      {shown.map((toast) => (
+        <ToastRow key={toast.key} toast={toast} dismiss={() => dismiss(toast.key)} />
       ))}
+    </div>
+  )
+}
+
+function ToastRow({ toast, dismiss }: { toast: Shown; dismiss: () => void }) {
+  const { action, kind, onFocusLost } = toast
+  const row = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    if (onFocusLost) row.current?.focus()
+  }, [onFocusLost])
+
+  function close(run?: () => void) {
+    const hadFocus = row.current?.contains(document.activeElement)
+    dismiss()
+    run?.()
+    if (hadFocus) onFocusLost?.()
+  }
+  return (
+    <div ref={row} className={`toast ${kind ?? ''}`} tabIndex={-1}>
+      <span dir="auto">{toast.text}</span>
+      {action && (
+        <button type="button" className="quiet" onClick={() => close(action.run)}>
+          {action.label}
+        </button>
+      )}
+      <button type="button" className="quiet icon" aria-label={text.dismiss} onClick={() => close()}>
+        ×
+      </button>
     </div>
   )
 }

@@ -69,7 +69,20 @@ export class Dashboard {
   async expectSignedIn(person: Person): Promise<void> {
     await expect(this.page.getByRole('link', { name: `Profile of ${person}` })).toBeVisible()
     if (person === 'Avery Admin') await expect(this.button('Add an item')).toBeVisible()
-    expect(await this.page.evaluate(() => window.scrollY), 'scrolled, after signing in').toBe(0)
+    expect(await this.scrollTop(), 'scrolled, after signing in').toBe(0)
+  }
+
+  /** How far the page is scrolled. */
+  async scrollTop(): Promise<number> {
+    return this.page.locator('.page').evaluate((page) => page.scrollTop)
+  }
+
+  /** Hides or shows the tab. Playwright's pages are always visible. */
+  async setVisible(visible: boolean): Promise<void> {
+    await this.page.evaluate((visibilityState) => {
+      Object.defineProperty(document, 'visibilityState', { value: visibilityState, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, visible ? 'visible' : 'hidden')
   }
 
   /** Waits until the page receives live changes. */

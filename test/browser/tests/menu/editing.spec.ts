@@ -20,7 +20,7 @@ test('an administrator adds, edits, deletes, undoes and restores a version', { t
 
   await test.step('edit', async () => {
     await dashboard.openItem('Tomato soup', 'Edit')
-    await expect(dashboard.field('Price')).toHaveValue('4.5')
+    await expect(dashboard.field('Price')).toHaveValue('4.50')
     await dashboard.field('Name').fill('Gazpacho')
     await dashboard.field('Price').fill('5.25')
     await dashboard.button('Save').click()
@@ -74,6 +74,16 @@ test('a deleted item is restored from its address', async ({ dashboard, page, pr
   await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
 })
 
+test('an address that never had an item offers no restore', async ({ dashboard, page, expected }) => {
+  expected.push(/404 \(Not Found\)/)
+  await dashboard.openAs('Avery Admin', '/menu/99999')
+  const history = page.waitForResponse(/\/items\/99999\/history/)
+  await expect(page.getByRole('dialog', { name: 'Not on the menu' })).toContainText('There is no item with the number 99999.')
+  expect((await history.catch(() => null))?.status() ?? 404).toBe(404)
+  await expect(dashboard.button('See the menu')).toBeVisible()
+  await expect(dashboard.button('Restore it')).toBeHidden()
+})
+
 test('each invalid field shows its error', async ({ dashboard, page, expected }) => {
   await dashboard.openAs('Avery Admin')
   await dashboard.button('Add an item').click()
@@ -83,10 +93,16 @@ test('each invalid field shows its error', async ({ dashboard, page, expected })
   expected.push(/400 \(Bad Request\)/)
   await dashboard.button('Add to the menu').click()
 
-  for (const label of ['Name', 'Price', 'Calories', 'Picture']) {
+  await expect(dashboard.dialog.getByRole('alert')).toHaveText('Not saved. Fix the fields marked in red.')
+  for (const [label, words] of Object.entries({
+    Name: 'Enter a name',
+    Price: 'Price must be a number from 0 to 1,000,000',
+    Calories: 'Enter a whole number',
+    'Picture link': 'Enter a link that starts with https://',
+  })) {
     const field = dashboard.field(label)
     await expect(field).toHaveAttribute('aria-invalid', 'true')
-    await expect(field).toHaveAccessibleDescription(/./)
+    await expect(field).toHaveAccessibleDescription(new RegExp(words))
   }
   await expect(dashboard.field('Description')).not.toHaveAttribute('aria-invalid')
   await expect(dashboard.field('Name')).toBeFocused()
@@ -96,7 +112,7 @@ test('each invalid field shows its error', async ({ dashboard, page, expected })
   await dashboard.field('Name').fill('Soup')
   await expect(dashboard.field('Name')).not.toHaveAttribute('aria-invalid') // while the user edits it
   await expect(dashboard.field('Price')).toHaveAttribute('aria-invalid', 'true')
-  await dashboard.field('Price').fill('1.999')
+  await dashboard.field('Price').fill('19.999')
   await dashboard.field('Calories').fill('')
   await dashboard.field('Picture').fill('')
   await dashboard.button('Add to the menu').click()

@@ -1,6 +1,5 @@
 // Several users at once, and broken connections.
 import { test, type Dashboard } from '../../support/dashboard.ts'
-import type { Program } from '../../support/program.ts'
 import { expect } from '../../support/test.ts'
 
 test('another user sees each change without a reload', { tag: '@engine' }, async ({ dashboard, another, page }) => {
@@ -23,63 +22,77 @@ test('another user sees each change without a reload', { tag: '@engine' }, async
   await expect(reader.names).toHaveText(['Burger', 'Pizza', 'Tea'])
 })
 
-test.describe('a conflict', () => {
-  /** Saves the burger after another user has changed it. */
-  async function collide(dashboard: Dashboard, program: Program) {
+test.describe('another user changes the item that is being edited', () => {
+  /** Starts to edit the burger. Its live changes do not arrive, so that the page learns of them when it saves. */
+  async function edit(dashboard: Dashboard, changes: Record<string, string>) {
+    await dashboard.page.route('**/items/events*', (route) => route.fulfill({ status: 204 }))
     await dashboard.openAs('Avery Admin')
     await dashboard.openItem('Burger', 'Edit')
-    await dashboard.field('Name').fill('My burger')
-    await program.change('Burger', { price: 9.99, tagline: 'Theirs' })
-    await dashboard.button('Save').click()
-    await expect(dashboard.dialog.getByRole('heading', { name: /^Somebody else has changed/ })).toBeFocused()
-    const row = (field: string) => dashboard.dialog.getByRole('row').filter({ hasText: field })
-    await expect(row('Name').getByRole('cell')).toHaveText(['My burger', 'Burger'])
-    await expect(row('Price').getByRole('cell')).toHaveText([/5\.99/, /9\.99/])
-    await expect(row('Tagline').getByRole('cell')).toHaveText(['none', 'Theirs'])
+    for (const [label, text] of Object.entries(changes)) await dashboard.field(label).fill(text)
   }
 
-  test.beforeEach(({ expected }) => void expected.push(/412 \(Precondition Failed\)/))
+  test.beforeEach(({ expected }) => void expected.push(/412 \(Precondition Failed\)/, /204/))
 
-  test('keep mine', { tag: '@engine' }, async ({ dashboard, program }) => {
-    await collide(dashboard, program)
-    await dashboard.button('Keep mine').click()
-    await expect(dashboard.page.getByText('My burger is saved.')).toBeVisible()
-    const saved = await program.item('My burger')
-    expect(saved.price).toBe(5.99)
-    expect(saved).not.toHaveProperty('tagline')
-  })
-
-  test('use theirs', async ({ dashboard, program }) => {
-    await collide(dashboard, program)
-    await dashboard.button('Use theirs').click()
-    await expect(dashboard.page.getByRole('dialog', { name: 'Burger', exact: true })).toContainText('9.99')
-    expect(await program.item('Burger')).toMatchObject({ price: 9.99, tagline: 'Theirs' })
-    await dashboard.dialog.getByRole('link', { name: 'Edit' }).click()
-    await expect(dashboard.field('Name')).toHaveValue('Burger') // the draft is gone
-  })
-
-  test('continue with both changes', async ({ dashboard, program }) => {
-    await collide(dashboard, program)
-    await dashboard.button('Continue editing').click()
-    await expect(dashboard.field('Name')).toHaveValue('My burger')
-    await expect(dashboard.field('Price')).toHaveValue('9.99')
+  test('other fields: both changes are saved', { tag: '@engine' }, async ({ dashboard, program, page }) => {
+    await edit(dashboard, { Name: 'My burger' })
+    await program.change('Burger', { price: 9.99, tagline: 'Theirs' })
     await dashboard.button('Save').click()
-    await expect(dashboard.page.getByText('My burger is saved.')).toBeVisible()
+    await expect(page.getByText('My burger is saved.')).toBeVisible()
     expect(await program.item('My burger')).toMatchObject({ price: 9.99, tagline: 'Theirs' })
   })
 
-  test('the other user deleted the item', async ({ dashboard, program, expected }) => {
+  for (const [choice, name] of [
+    ['Keep mine', 'My burger'],
+    ['Use theirs', 'Their burger'],
+  ]) {
+    test(`the same field: ${choice}`, async ({ dashboard, program, page }) => {
+      await edit(dashboard, { Name: 'My burger', Tagline: 'Mine' })
+      await program.change('Burger', { name: 'Their burger', price: 9.99 })
+      await dashboard.button('Save').click()
+      await expect(dashboard.dialog.getByText('Not saved. Choose a version')).toBeVisible()
+      await expect(dashboard.button('Keep mine')).toBeFocused()
+      await expect(dashboard.dialog.getByText('Someone else changed this to Their burger')).toBeVisible()
+      await expect(dashboard.field('Price')).toHaveValue('9.99') // only the other user changed it
+
+      // The primary button never discards anything.
+      await dashboard.button('Save').click()
+      await expect(dashboard.button('Keep mine')).toBeFocused()
+      expect(await program.item('Their burger')).toMatchObject({ price: 9.99 })
+
+      await dashboard.button(choice).click()
+      await dashboard.button('Save').click()
+      await expect(page.getByText(`${name} is saved.`)).toBeVisible()
+      expect(await program.item(name)).toMatchObject({ price: 9.99, tagline: 'Mine' })
+    })
+  }
+
+  test('live: the form merges while it is open', async ({ dashboard, program }) => {
+    await dashboard.openAs('Avery Admin')
+    await dashboard.expectLive()
+    await dashboard.openItem('Burger', 'Edit')
+    await dashboard.field('Name').pressSequentially(' of mine')
+    await program.change('Burger', { price: 9.99 })
+    await expect(dashboard.dialog.getByText('Someone else changed: Price.')).toBeVisible()
+    await expect(dashboard.field('Price')).toHaveValue('9.99')
+    await expect(dashboard.field('Name')).toHaveValue('Burger of mine')
+    await expect(dashboard.field('Name')).toBeFocused()
+  })
+
+  test('deleted: the editor stays, and restores it with the changes', async ({ dashboard, program, page, expected }) => {
     expected.push(/404 \(Not Found\)/)
     await dashboard.openAs('Avery Admin')
+    await dashboard.expectLive()
     await dashboard.openItem('Burger', 'Edit')
-    await dashboard.field('Name').fill('My burger')
+    const description = dashboard.field('Description')
+    await description.fill('Typed ')
     const { id } = await program.item('Burger')
     await program.call('DELETE', `/items/${id}`)
-    await dashboard.button('Save').click()
-    await expect(dashboard.dialog.getByRole('heading', { name: /^Somebody else has deleted/ })).toBeFocused()
-    await dashboard.button('Restore it with my changes').click()
-    await expect(dashboard.page.getByText('My burger is saved.')).toBeVisible()
-    expect(await program.item('My burger')).toMatchObject({ id })
+    await expect(dashboard.dialog.getByText('Someone deleted this item while you were editing.')).toBeVisible()
+    await page.keyboard.type('with care') // in the field that had the focus
+    await expect(description).toHaveValue('Typed with care')
+    await dashboard.button('Restore with my changes').click()
+    await expect(page.getByText('Burger is saved.')).toBeVisible()
+    expect(await program.item('Burger')).toMatchObject({ id, description: 'Typed with care' })
   })
 })
 

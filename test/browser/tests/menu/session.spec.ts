@@ -1,5 +1,5 @@
 // Sessions that end while a user works.
-import { test } from '../../support/dashboard.ts'
+import { Dashboard, test } from '../../support/dashboard.ts'
 import { expect } from '../../support/test.ts'
 
 test.describe('a short-lived access token', () => {
@@ -41,4 +41,74 @@ test('an expired session loses no typed text', async ({ dashboard, page, program
   await dashboard.button('Save').click()
   await expect(page.getByText('Precious burger is saved.')).toBeVisible()
   await expect(page.getByRole('dialog', { name: 'Precious burger', exact: true })).toContainText('Typed with care')
+})
+
+test('signing out signs out every tab', async ({ dashboard, context, program, page }) => {
+  await dashboard.open()
+  await dashboard.signIn('Avery Admin')
+  const second = new Dashboard(await context.newPage(), program)
+  await second.open()
+  await second.expectSignedIn('Avery Admin')
+  await dashboard.button('Sign out').click()
+  await expect(page.getByRole('button', { name: 'Sign in', exact: true })).toBeVisible()
+  await expect(second.page.getByRole('button', { name: 'Sign in', exact: true })).toBeVisible()
+  await expect(second.button('Add an item')).toBeHidden()
+})
+
+test.describe('an expired token', () => {
+  test.use({ settings: { DEV_TOKEN_LIFETIME: '2s', AUTHZ_CLOCK_SKEW: '0s' } })
+
+  test('offline, the page says so in words, and recovers', async ({ dashboard, context, page, expected }) => {
+    expected.push(/net::ERR_INTERNET_DISCONNECTED/)
+    await dashboard.open()
+    await dashboard.signIn('Avery Admin')
+    await dashboard.openItem('Burger', 'Edit')
+    await dashboard.field('Name').fill('Late burger')
+    await context.setOffline(true)
+    await page.waitForTimeout(2_500) // the token expires
+    await dashboard.button('Save').click()
+    await expect(dashboard.dialog.getByRole('alert')).toHaveText(/^Not saved\. The sign-in service cannot be reached\./)
+    await context.setOffline(false)
+    await dashboard.button('Save').click()
+    await expect(page.getByText('Late burger is saved.')).toBeVisible()
+  })
+
+  test('when permissions cannot be checked, the page says so and tries again', async ({ dashboard, context, page, expected }) => {
+    expected.push(/net::ERR_FAILED/)
+    await dashboard.open()
+    await dashboard.signIn('Avery Admin')
+    await context.route('**/me', (route) => route.abort())
+    await page.reload()
+    await expect(page.getByText('We could not check your permissions.')).toBeVisible()
+    await expect(dashboard.names.first()).toBeVisible()
+    await context.unroute('**/me')
+    await expect(dashboard.button('Add an item')).toBeVisible()
+    await expect(page.getByText('We could not check your permissions.')).toBeHidden()
+  })
+})
+
+test('signing in returns to the filter, and Back does not fail', async ({ dashboard, page }) => {
+  await dashboard.open('/?q=te')
+  await dashboard.signIn('Avery Admin')
+  await expect(page).toHaveURL(/\/\?q=te$/)
+  await page.goBack()
+  await expect(page).toHaveURL(/\/\?q=te$/)
+  await dashboard.expectSignedIn('Avery Admin')
+  await expect(page.getByText('Signing in failed')).toBeHidden()
+})
+
+test('with cookies and site data blocked, the menu shows and sign-in explains itself', async ({ dashboard, page }) => {
+  await page.addInitScript(() => {
+    const blocked = {
+      get() {
+        throw new DOMException('Access is denied for this document.', 'SecurityError')
+      },
+    }
+    for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, blocked)
+    Object.defineProperty(document, 'cookie', blocked)
+  })
+  await dashboard.open()
+  await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
+  await page.getByRole('link', { name: 'Sign in' }).click()
+  await expect(page.getByRole('main')).toContainText('Signing in needs cookies and site data')
 })

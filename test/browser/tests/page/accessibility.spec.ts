@@ -72,15 +72,16 @@ test('the pages of an administrator', async ({ dashboard, page, program, expecte
   })
   await test.step('a conflict', async () => {
     await dashboard.field('Price').fill('3')
-    await program.change('Burger', {
-      name: 'A rather long name for a burger, given by somebody else in the meantime',
-    })
-    await expect(dashboard.dialog.getByText('while you were editing')).toBeVisible()
-    await check(dashboard)
-    await dashboard.button('Save').click()
+    await program.change('Burger', { price: 4, tagline: 'A rather long line, given by somebody else in the meantime' })
     await expect(dashboard.button('Keep mine')).toBeVisible()
     await check(dashboard)
     await dashboard.button('Keep mine').click()
+    await dashboard.field('Price').fill('1.000')
+    await dashboard.button('Save').click()
+    await expect(dashboard.button('US$1,000.00')).toBeVisible()
+    await check(dashboard)
+    await dashboard.field('Price').fill('3')
+    await dashboard.button('Save').click()
     await expect(page.getByText('Burger is saved.')).toBeVisible()
   })
   await test.step('history', async () => {

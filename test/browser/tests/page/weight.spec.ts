@@ -12,6 +12,19 @@ test('the page shows the menu without another request', async ({ dashboard, page
   await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
 })
 
+test('the scripts of a guest are under 90 KB, without the SDK', async ({ dashboard, page }) => {
+  let total = 0
+  page.on('requestfinished', async (request) => {
+    if (request.url().endsWith('.js')) total += (await request.sizes()).responseBodySize
+  })
+  await dashboard.open()
+  await dashboard.expectLive()
+  await dashboard.openItem('Burger')
+  console.log(`scripts of a guest: ${(total / 1000).toFixed(1)} KB compressed`)
+  expect(total).toBeGreaterThan(0)
+  expect(total).toBeLessThan(90_000)
+})
+
 test('all scripts together are under 150 KiB and cached for a year', async ({ dashboard, page }) => {
   const scripts = new Map<string, number>()
   page.context().on('requestfinished', async (request) => {

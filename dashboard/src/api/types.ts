@@ -1,4 +1,4 @@
-import type { components } from '../api/schema'
+import type { components } from './schema'
 
 export type Item = components['schemas']['Item']
 
@@ -13,3 +13,25 @@ export type Change = components['schemas']['Change']
 
 /** One event of the change feed. */
 export type ChangeEvent = components['schemas']['ChangeEvent']
+
+/** An item and its entity tag. */
+export interface Tagged {
+  item: Item
+  etag: string
+}
+
+/** A search, filter and order of the menu. */
+export interface Query {
+  q: string
+  category: string
+  sort: Sort
+}
+
+export type Sort = 'id' | 'name' | 'price' | '-price'
+
+/** A page of the menu. `after` is the page key that continues the list, empty on the last page. */
+export interface Page {
+  items: Item[]
+  after: string
+  etag: string
+}

@@ -28,21 +28,44 @@ export function parseRoute(path: string, hash = ''): Route {
   }
 }
 
+/** The address of the menu with the current search, and the address of an item over it. */
+export const menuAddress = () => `/${window.location.search}`
+export const itemAddress = (id: number, view = '') => `/menu/${id}${window.location.search}${view}`
+
 const listeners = new Set<() => void>()
 const notify = () => listeners.forEach((listener) => listener())
-window.addEventListener('popstate', notify)
+let goingBack = false
+window.addEventListener('popstate', () => {
+  goingBack = false
+  notify()
+})
 
 /** Goes to an address of this application. `replace` adds no entry to the browser's history. */
 export function navigate(to: string, { replace = false } = {}) {
-  if (to === currentAddress()) return
-  window.history[replace ? 'replaceState' : 'pushState']({ inside: true }, '', to)
+  const from = currentAddress()
+  if (to === from) return
+  if (replace) window.history.replaceState(window.history.state, '', to)
+  else window.history.pushState({ from }, '', to)
   notify()
 }
 
-/** Closes a dialog over the menu. */
-export function closeToMenu() {
-  navigate(`/${window.location.search}`)
+/**
+ * Closes what the current address shows, and returns to `to`. If the user came from there, this goes back, so that the
+ * browser's Back button never opens it again. Otherwise `to` replaces the entry.
+ */
+export function close(to: string) {
+  const state = window.history.state as { from?: string } | null
+  if (goingBack) return
+  if (state?.from === to) {
+    goingBack = true
+    window.history.back()
+  } else {
+    navigate(to, { replace: true })
+  }
 }
+
+/** Closes a dialog over the menu. */
+export const closeToMenu = () => close(menuAddress())
 
 const currentAddress = () => window.location.pathname + window.location.search + window.location.hash
 
