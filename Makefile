@@ -94,12 +94,14 @@ bench: build ## Measure against a bare server, PocketBase and pgbench, and draw 
 	cd test/bench && go build -o ../../bin/bench/ ./pocketbase || echo "PocketBase is left out" >&2
 	cd test/bench && ../../bin/bench/bench $(BENCH)
 
-lint: ## Check style and likely bugs
+lint: dashboard/node_modules/.package-lock.json ## Check style and likely bugs
 	go mod tidy -diff
 	go run $(GOLANGCI_LINT) run
+	cd dashboard && npm run --silent lint
 
-fmt: ## Format the Go code
+fmt: dashboard/node_modules/.package-lock.json ## Format the code
 	go run $(GOLANGCI_LINT) fmt
+	cd dashboard && npm run --silent format -- --log-level warn
 
 vuln: ## Look for known vulnerabilities in the code that the program calls (asks vuln.go.dev)
 	go run $(GOVULNCHECK) ./...

@@ -36,6 +36,7 @@ export default defineConfig({
   },
   test: {
     environment: 'happy-dom',
+    testTimeout: 30_000, // generous, for busy machines
     isolate: false, // a DOM for each file takes longer than its tests
     silent: 'passed-only',
     include: ['src/**/*.test.{ts,tsx}'],

@@ -10,10 +10,17 @@ test('a list request has the query and returns the next page key', async () => {
   let asked = ''
   await serve((request, response) => {
     asked = request.url ?? ''
-    response.writeHead(200, { 'Content-Type': 'application/json', ETag: '"x"', Link: '</items?limit=100&after=ab.7>; rel="next"' }).end('[]')
+    response
+      .writeHead(200, { 'Content-Type': 'application/json', ETag: '"x"', Link: '</items?limit=100&after=ab.7>; rel="next"' })
+      .end('[]')
   })
   const page = await createAPI(async () => '').list({ q: ' crème ', category: 'A & B', sort: '-price' })
-  expect(Object.fromEntries(new URLSearchParams(asked.split('?')[1]))).toEqual({ limit: '100', q: 'crème', category: 'A & B', sort: '-price' })
+  expect(Object.fromEntries(new URLSearchParams(asked.split('?')[1]))).toEqual({
+    limit: '100',
+    q: 'crème',
+    category: 'A & B',
+    sort: '-price',
+  })
   expect(page).toEqual({ items: [], after: 'ab.7', etag: '"x"' })
 })
 
@@ -24,7 +31,13 @@ test('a write sends its token, its condition and its body', async () => {
     response.writeHead(200, { 'Content-Type': 'application/json', ETag: '"2-b"' }).end(JSON.stringify({ id: 3, ...soup }))
   })
   const saved = await createAPI(async () => 'token').update(3, { price: 4.5 }, '"1-a"')
-  expect(seen).toEqual({ method: 'PATCH', url: '/items/3', authorization: 'Bearer token', 'if-match': '"1-a"', body: { item: { price: 4.5 } } })
+  expect(seen).toEqual({
+    method: 'PATCH',
+    url: '/items/3',
+    authorization: 'Bearer token',
+    'if-match': '"1-a"',
+    body: { item: { price: 4.5 } },
+  })
   expect(saved).toEqual({ item: { id: 3, ...soup }, etag: '"2-b"' })
 })
 

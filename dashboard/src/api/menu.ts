@@ -66,7 +66,8 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
       return { items, after: afterOf(response), etag: response.headers.get('ETag') ?? '' }
     },
 
-    get: async (id: number, signal?: AbortSignal): Promise<Tagged> => tagged(await send('GET', `/items/${id}`, { cache: 'no-store', signal })),
+    get: async (id: number, signal?: AbortSignal): Promise<Tagged> =>
+      tagged(await send('GET', `/items/${id}`, { cache: 'no-store', signal })),
 
     /** Adds an item. A retry with the same key and item does not add it again. */
     create: (item: ItemInput, key: string) => write('POST', '/items', { body: { item }, headers: { 'Idempotency-Key': key } }),

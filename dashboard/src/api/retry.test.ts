@@ -52,15 +52,27 @@ test('a missing server throws Unreachable', async () => {
 })
 
 test('a problem document becomes a Problem', async () => {
-  const body = { type: 'urn:problem-type:menu-api:invalid-request', detail: 'Wrong.', errors: [{ field: 'item.price', message: 'is required' }] }
+  const body = {
+    type: 'urn:problem-type:menu-api:invalid-request',
+    detail: 'Wrong.',
+    errors: [{ field: 'item.price', message: 'is required' }],
+  }
   const response = new Response(JSON.stringify(body), { status: 400, headers: { 'Content-Type': 'application/problem+json' } })
   const problem = await problemOf(response)
   expect(problem).toBeInstanceOf(Problem)
-  expect(problem).toMatchObject({ status: 400, kind: 'invalid-request', message: 'Wrong.', errors: [{ field: 'price', message: 'is required' }] })
+  expect(problem).toMatchObject({
+    status: 400,
+    kind: 'invalid-request',
+    message: 'Wrong.',
+    errors: [{ field: 'price', message: 'is required' }],
+  })
 })
 
 test('an error page of a proxy becomes a Problem', async () => {
-  expect(await problemOf(new Response('<html>', { status: 502 }))).toMatchObject({ status: 502, message: 'The server responded with status 502.' })
+  expect(await problemOf(new Response('<html>', { status: 502 }))).toMatchObject({
+    status: 502,
+    message: 'The server responded with status 502.',
+  })
 })
 
 test.each([

@@ -15,7 +15,14 @@ export function Profile() {
     </Notice>
   )
   if (state === 'loading') return <Page>{notice || <p role="status">{text.loading}</p>}</Page>
-  if (reason) return <Page><p>{reason} {text.profile.mayRead}</p></Page>
+  if (reason)
+    return (
+      <Page>
+        <p>
+          {reason} {text.profile.mayRead}
+        </p>
+      </Page>
+    )
   if (!user) {
     return (
       <Page>

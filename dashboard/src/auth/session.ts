@@ -20,7 +20,7 @@ export interface Session {
   signOut: () => void
   /** Requests the session or the permissions again. */
   refresh: () => void
-  /** Returns an access token, a new one on `renew`. Throws SessionEnded. */
+  /** Returns an access token, a new one on `renew`. Throws SessionEnded. The function stays the same. */
   token: (renew: boolean) => Promise<string>
 }
 

@@ -36,7 +36,11 @@ export class SessionStore {
             ? (['blocked', text.session.needsHttps] as const)
             : ([this.mayHaveSession() ? 'loading' : 'anonymous', ''] as const)
     this.session = {
-      state, reason, user: null, me: null, problem: '',
+      state,
+      reason,
+      user: null,
+      me: null,
+      problem: '',
       signIn: () => void this.signIn(),
       signOut: () => void this.signOut(),
       refresh: () => void this.refresh(),
@@ -193,5 +197,7 @@ function personOf(user: User | undefined): Person {
 /** Whether the SDK's error means that the user has to sign in again, not that the provider is unreachable. */
 function needsSignIn(error: unknown): boolean {
   const code = (error as { error?: string }).error ?? ''
-  return ['login_required', 'consent_required', 'interaction_required', 'invalid_grant', 'missing_refresh_token', 'mfa_required'].includes(code)
+  return ['login_required', 'consent_required', 'interaction_required', 'invalid_grant', 'missing_refresh_token', 'mfa_required'].includes(
+    code,
+  )
 }

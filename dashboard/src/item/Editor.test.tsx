@@ -11,7 +11,10 @@ const tea: Item = { id: 3, name: 'Tea', price: 1.99, description: 'Informative',
 const editor = ['create:items', 'update:items']
 
 /** A server with one item. The test decides the responses to writes. */
-async function serveItem(write: (body: { item: Item }, headers: NodeJS.Dict<string | string[]>) => [status: number, body: unknown, etag?: string], now = () => ({ item: tea, etag: '"1-a"' })) {
+async function serveItem(
+  write: (body: { item: Item }, headers: NodeJS.Dict<string | string[]>) => [status: number, body: unknown, etag?: string],
+  now = () => ({ item: tea, etag: '"1-a"' }),
+) {
   await serve(async (request, response) => {
     const send = (status: number, body: unknown, etag = '') =>
       response
@@ -44,7 +47,10 @@ test('each invalid field shows its error, and the first has the focus', async ()
   const price = await field('Price')
   await waitFor(() => expect(document.activeElement).toBe(price))
   expect(price.getAttribute('aria-invalid')).toBe('true')
-  const described = price.getAttribute('aria-describedby')?.split(' ').map((id) => document.getElementById(id)?.textContent)
+  const described = price
+    .getAttribute('aria-describedby')
+    ?.split(' ')
+    .map((id) => document.getElementById(id)?.textContent)
   expect(described).toContain('Enter a price')
   expect((await field(/Picture/)).getAttribute('aria-invalid')).toBe('true')
   expect((await field('Name')).getAttribute('aria-invalid')).toBeNull()
@@ -166,7 +172,7 @@ test('an expired session asks to sign in again and keeps the draft', async () =>
   expect(signIn).toHaveBeenCalledOnce()
   unmount() // the redirect to the sign-in page
   renderPage(<Editor id={3} />, { items: [tea], permissions: editor })
-  expect((await field('Name') as HTMLInputElement).value).toBe('Tea with milk')
+  expect(((await field('Name')) as HTMLInputElement).value).toBe('Tea with milk')
   await press('Discard')
-  await waitFor(async () => expect((await field('Name') as HTMLInputElement).value).toBe('Tea'))
+  await waitFor(async () => expect(((await field('Name')) as HTMLInputElement).value).toBe('Tea'))
 })

@@ -54,9 +54,7 @@ export default function Editor({ id }: { id: number | null }) {
       {start ? (
         <ItemForm key={draft ? 'draft' : 'item'} id={id} start={start} onDone={discard} onCancel={discard} onDiscard={draft && startOver} />
       ) : (
-        <div className="dialog-body">
-          {error ? <Notice kind="error">{messageOf(error)}</Notice> : <p role="status">{text.loading}</p>}
-        </div>
+        <div className="dialog-body">{error ? <Notice kind="error">{messageOf(error)}</Notice> : <p role="status">{text.loading}</p>}</div>
       )}
     </Dialog>
   )

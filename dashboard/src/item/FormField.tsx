@@ -21,13 +21,14 @@ interface Props {
   /** The choice between this user's text and the other one. */
   onChoose: (value: string) => void
   suggestions: readonly string[]
-  autoFocus: boolean
+  /** Whether the field has the focus when the form opens. */
+  first: boolean
 }
 
 const inputModes = { price: 'decimal', integer: 'numeric', url: 'url', text: undefined, multiline: undefined } as const
 
 /** A labelled input with its error, its conflict and its hint. */
-export function FormField({ field, value, onChange, problem, theirs, onChoose, suggestions, autoFocus }: Props) {
+export function FormField({ field, value, onChange, problem, theirs, onChoose, suggestions, first }: Props) {
   const { name, label, kind, required, hint } = field
   const id = useId()
   const Input = kind === 'multiline' ? 'textarea' : 'input'
@@ -50,7 +51,7 @@ export function FormField({ field, value, onChange, problem, theirs, onChoose, s
         aria-required={required}
         aria-invalid={problem ? true : undefined}
         aria-describedby={described || undefined}
-        data-autofocus={autoFocus || undefined}
+        data-autofocus={first || undefined}
         onChange={(event) => onChange(event.target.value)}
       />
       <datalist id={`${id}-list`}>

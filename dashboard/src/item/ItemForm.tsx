@@ -128,12 +128,12 @@ export function ItemForm({ id, start, onDone, onCancel, onDiscard }: Props) {
 
   function change(name: FieldName, value: string) {
     setValues((values) => ({ ...values, [name]: value }))
-    setProblems(({ [name]: _, ...others }) => others)
+    setProblems((problems) => without(problems, name))
   }
 
   function choose(name: FieldName, value: string) {
     change(name, value)
-    setConflicts(({ [name]: _, ...others }) => others)
+    setConflicts((conflicts) => without(conflicts, name))
     setMessage('')
     form.current?.querySelector<HTMLElement>(`[name="${name}"]`)?.focus()
   }
@@ -159,7 +159,7 @@ export function ItemForm({ id, start, onDone, onCancel, onDiscard }: Props) {
               theirs={conflicts[field.name]}
               onChoose={(value) => choose(field.name, value)}
               suggestions={field.name === 'category' ? categories : []}
-              autoFocus={index === 0}
+              first={index === 0}
             />
           ))}
         </div>
@@ -185,6 +185,10 @@ export function ItemForm({ id, start, onDone, onCancel, onDiscard }: Props) {
       </div>
     </form>
   )
+}
+
+function without<T>(fields: Partial<Record<FieldName, T>>, name: FieldName) {
+  return Object.fromEntries(Object.entries(fields).filter(([other]) => other !== name)) as Partial<Record<FieldName, T>>
 }
 
 /** The prices that can mean two things, such as "1.000". */

@@ -24,9 +24,21 @@ export function ItemView({ item }: { item: Item }) {
       <div className="dialog-body">
         <Picture item={item} eager />
         <div className="item-text">
-          {item.category && <p className="category" dir="auto">{item.category}</p>}
-          {item.tagline && <p className="tagline" dir="auto">{item.tagline}</p>}
-          {item.description && <p className="description" dir="auto">{item.description}</p>}
+          {item.category && (
+            <p className="category" dir="auto">
+              {item.category}
+            </p>
+          )}
+          {item.tagline && (
+            <p className="tagline" dir="auto">
+              {item.tagline}
+            </p>
+          )}
+          {item.description && (
+            <p className="description" dir="auto">
+              {item.description}
+            </p>
+          )}
           {facts.map((field) => (
             <p key={field.name} className="fact">
               {field.label}: <bdi>{formatField(field, item[field.name])}</bdi>

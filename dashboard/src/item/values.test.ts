@@ -17,7 +17,12 @@ test('the form shows prices with all decimals', () => {
 
 test('a new item has no value for an empty field', () => {
   expect(inputOf({ ...empty, name: 'Tea', price: '1', tagline: ' ' })).toEqual({
-    name: 'Tea', price: 1, category: '', tagline: '', description: '', image: '',
+    name: 'Tea',
+    price: 1,
+    category: '',
+    tagline: '',
+    description: '',
+    image: '',
   })
 })
 

@@ -12,11 +12,19 @@ export const Card = memo(function Card(props: { item: Item; search: string; fres
     <li className={`card ${fresh ? 'fresh' : ''} ${pending ? 'pending' : ''}`} data-item={item.id} aria-busy={pending || undefined}>
       <Picture item={item} eager={eager} />
       <div className="card-text">
-        {item.category && <p className="category" dir="auto">{item.category}</p>}
+        {item.category && (
+          <p className="category" dir="auto">
+            {item.category}
+          </p>
+        )}
         <h2 dir="auto">
           <Link href={`/menu/${item.id}${search}`}>{item.name}</Link>
         </h2>
-        {(item.tagline || item.description) && <p className="about" dir="auto">{item.tagline || item.description}</p>}
+        {(item.tagline || item.description) && (
+          <p className="about" dir="auto">
+            {item.tagline || item.description}
+          </p>
+        )}
         <p className="price">{formatPrice(item.price)}</p>
       </div>
     </li>

@@ -1,4 +1,4 @@
-import { createContext, useContext, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { createContext, useContext, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react'
 
 import { createAPI, type API } from '../api/menu'
 import { useSession } from '../auth/session'
@@ -24,15 +24,7 @@ export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; ch
   const { search } = useAddress()
   const { show } = useToasts()
 
-  // The API lives as long as the page, so each request uses the latest functions.
-  const latest = useRef({ token, show })
-  useEffect(() => void (latest.current = { token, show }), [token, show])
-  const [api] = useState(() =>
-    createAPI(
-      (renew) => latest.current.token(renew),
-      (seconds) => latest.current.show({ text: text.toast.busy(Math.ceil(seconds)), id: 'busy' }),
-    ),
-  )
+  const [api] = useState(() => createAPI(token, (seconds) => show({ text: text.toast.busy(Math.ceil(seconds)), id: 'busy' })))
   const [store] = useState(() => {
     const menu = new MenuStore(api, bootstrap.menu, parseQuery(search))
     if (bootstrap.item) menu.upsert(bootstrap.item)

@@ -3,7 +3,14 @@ import { describe, expect, test } from 'vitest'
 import type { Item } from '../api/types'
 import { categoriesOf, everything, formatQuery, parseQuery, select } from './query'
 
-const item = (id: number, name: string, price: number, more: Partial<Item> = {}): Item => ({ id, name, price, description: '', image: '', ...more })
+const item = (id: number, name: string, price: number, more: Partial<Item> = {}): Item => ({
+  id,
+  name,
+  price,
+  description: '',
+  image: '',
+  ...more,
+})
 
 const menu = [
   item(3, 'Crème brûlée', 6.5, { category: 'Dessert', description: 'Burnt sugar' }),

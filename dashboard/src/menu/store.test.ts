@@ -79,7 +79,11 @@ test('an event of our own change marks nothing', () => {
 })
 
 test('in a large menu an event inserts the item only into a loaded page', () => {
-  const store = new MenuStore(serverWith([]), { items: many(100).filter(({ id }) => id !== 50), after: '100', etag: '', categories: [] }, everything)
+  const store = new MenuStore(
+    serverWith([]),
+    { items: many(100).filter(({ id }) => id !== 50), after: '100', etag: '', categories: [] },
+    everything,
+  )
   store.apply({ id: 50, version: 3, action: 'restore', item: item(50) })
   expect(ids(store)[49]).toBe(50)
   store.apply({ id: 500, version: 1, action: 'create', item: item(500) })

@@ -1,4 +1,4 @@
-import { useEffect, useEffectEvent, useLayoutEffect, useState } from 'react'
+import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react'
 
 import { storage } from '../ui/storage'
 import { useMenu, useView } from './MenuProvider'
@@ -24,10 +24,11 @@ export const scroller = () => document.querySelector('.page')
 export function usePlace(search: string): { shown: number; showMore: () => void } {
   const { store } = useMenu()
   const { items, more, status } = useView()
-  const [place, setPlace] = useState(() => {
+  const [place] = useState(() => {
     const place = storage.read<Place>(key)
     return place?.search === search ? place : null
   })
+  const restored = useRef(place === null)
   const [rendered, setRendered] = useState({ search, count: place?.shown ?? step })
   const shown = rendered.search === search ? rendered.count : step
 
@@ -37,15 +38,15 @@ export function usePlace(search: string): { shown: number; showMore: () => void 
   }
 
   useEffect(() => {
-    if (!place || status !== 'ready') return
+    if (restored.current || !place || status !== 'ready') return
     if (items.length < place.shown && more) return void store.loadMore()
     const card = document.querySelector(`[data-item="${place.id}"]`)
     if (card) scroller()?.scrollBy(0, card.getBoundingClientRect().top - place.top)
-    setPlace(null)
+    restored.current = true
   }, [place, store, items, more, status])
 
   const save = useEffectEvent(() => {
-    if (place) return // not restored yet
+    if (!restored.current) return
     const card = [...document.querySelectorAll<HTMLElement>('[data-item]')].find((card) => card.getBoundingClientRect().bottom > 0)
     const id = Number(card?.dataset.item)
     storage.write(key, card && scroller()?.scrollTop ? { search, shown, id, top: card.getBoundingClientRect().top } : null)

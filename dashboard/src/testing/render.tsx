@@ -15,14 +15,20 @@ class SilentEventSource extends EventTarget {
 }
 
 /** Renders a part of the page with this menu for a user with these permissions. */
-export function renderPage(children: ReactNode, { items = [], permissions, signIn = () => {} }: { items?: Item[]; permissions?: string[]; signIn?: () => void }) {
+export function renderPage(
+  children: ReactNode,
+  { items = [], permissions, signIn = () => {} }: { items?: Item[]; permissions?: string[]; signIn?: () => void },
+) {
   Object.assign(globalThis, { EventSource: SilentEventSource })
   const session: Session = {
     state: permissions ? 'signedIn' : 'anonymous',
-    reason: '', problem: '',
+    reason: '',
+    problem: '',
     user: permissions ? { name: 'Avery', email: '', picture: '' } : null,
     me: permissions ? { sub: 'auth0|avery', permissions } : null,
-    signIn, signOut() {}, refresh() {},
+    signIn,
+    signOut() {},
+    refresh() {},
     token: async () => 'token',
   }
   const bootstrap: Bootstrap = {

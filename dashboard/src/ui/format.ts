@@ -24,7 +24,11 @@ export const formatMoment = (time: string) => moment.format(new Date(time))
 /** The age of a time, in the largest unit that fits. */
 export function formatAgo(time: string, now = Date.now()): string {
   const seconds = (Date.parse(time) - now) / 1000
-  const units = [['day', 86_400], ['hour', 3_600], ['minute', 60]] as const
+  const units = [
+    ['day', 86_400],
+    ['hour', 3_600],
+    ['minute', 60],
+  ] as const
   for (const [unit, length] of units) {
     if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit)
   }
