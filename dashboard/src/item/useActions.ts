@@ -92,7 +92,7 @@ export function useActions() {
 
 const cardOf = (id: number) => document.querySelector<HTMLElement>(`[data-item="${id}"]`)
 
-/** The item whose card follows, or else precedes, the card of this one. 0 if there is none. */
+/** The id of the next card, or of the previous one after the last. 0 without another card. */
 function nextCard(id: number): number {
   const card = cardOf(id)
   const neighbour = card?.nextElementSibling ?? card?.previousElementSibling

@@ -9,7 +9,7 @@ interface Props {
   aside?: ReactNode
   /** Called on Escape, on the close button, and on a click outside. */
   onClose: () => void
-  /** An element with the class dialog-body scrolls. What comes after it, such as buttons, stays in view. */
+  /** An element with the class dialog-body scrolls. Buttons after it stay in view. */
   children: ReactNode
   className?: string
 }
