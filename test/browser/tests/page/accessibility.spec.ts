@@ -39,7 +39,7 @@ test('the pages of an anonymous user', async ({ dashboard, page, expected }) => 
   })
   await test.step('the profile', async () => {
     await dashboard.open('/profile')
-    await expect(page.getByText('You are not signed in.')).toBeVisible()
+    await expect(page.getByText('You can read the menu without signing in.')).toBeVisible()
     await check(dashboard)
   })
   await test.step('no such item', async () => {

@@ -39,8 +39,6 @@ test('an item has an address', async ({ dashboard, page, program, expected }) =>
   await page.keyboard.press('Escape')
   await expect(pizza).toBeHidden()
   await expect(page).toHaveURL(/\/$/)
-  await page.goBack()
-  await expect(pizza).toBeVisible()
 
   expected.push(/404 \(Not Found\)/)
   await dashboard.open('/menu/999999')
