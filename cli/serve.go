@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net"
-	"runtime/debug"
 	"sync"
 	"syscall"
 
-	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/spf13/cobra"
 
 	"menu-api/authz"
@@ -35,25 +32,6 @@ func (a *app) serveCommand() *cobra.Command {
 		return serve(ctx, cfg, c.OutOrStdout())
 	})
 	return c
-}
-
-// tuneGC lets the heap grow to five times its live size before a collection, unless GOGC is set: the live heap is a few
-// megabytes, and Go would collect it dozens of times a second under load. Unless GOMEMLIMIT is set, Go's memory limit is
-// 70 % of the smallest limit of the container's cgroups. The rest is for the memory that Go does not count.
-func (a *app) tuneGC() {
-	if a.getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-	if a.getenv("GOMEMLIMIT") == "" {
-		limitMemory(memlimit.FromCgroup)
-	}
-}
-
-// limitMemory leaves Go without a limit if the container has none, or if the system has no cgroups.
-func limitMemory(container memlimit.Provider) {
-	if limit, err := memlimit.ApplyRatio(container, 0.7)(); err == nil && limit <= math.MaxInt64 {
-		debug.SetMemoryLimit(int64(limit))
-	}
 }
 
 // serve runs the API until the context ends.
@@ -106,6 +84,8 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	var running sync.WaitGroup
 	running.Go(func() { changes.Run(background) })
 	defer func() { stopBackground(); running.Wait() }()
+	memory := newMemoryWatch(memoryLimit())
+	running.Go(func() { memory.run(background) })
 	server.WatchKeys(metrics, guard.KeyStats)
 	api, err := server.New(server.Options{
 		Store: store, Cache: cache, Feed: changes, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
@@ -119,6 +99,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 		MaxConcurrent:            cfg.MaxConcurrent,
 		MaxConnectionsPerAddress: cfg.MaxConnectionsPerAddress,
 		MaxEventClients:          cfg.MaxEventClients,
+		MemoryScarce:             memory.isScarce,
 		HideErrorDetails:         cfg.HideErrorDetails,
 		ShutdownGrace:            cfg.ShutdownGrace,
 	})

@@ -366,3 +366,39 @@ func TestResumedEventsCountAsReads(t *testing.T) {
 	})
 	a.follow() // reads nothing from the store
 }
+
+// While memory is scarce, the requests that do not need much of it still work.
+func TestScarceMemory(t *testing.T) {
+	t.Parallel()
+	var scarce atomic.Bool
+	r := serve(t, func(o *server.Options) {
+		o.MemoryScarce = scarce.Load
+	}, nil)
+	scarce.Store(true)
+	for _, test := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/items", 503},
+		{"GET", "/items/1", 503},
+		{"GET", "/api/menu/items", 503},
+		{"GET", "/items/events", 503},
+		{"GET", "/", 503},
+		{"GET", "/healthz", 200},
+		{"GET", "/readyz", 200},
+		{"GET", "/openapi.json", 200},
+		{"POST", "/items", 201},
+	} {
+		got := r.do(test.method, test.path, soup, r.admin()...)
+		got.assertStatus(t, test.want)
+		if test.want == 503 {
+			assertHeader(t, got, "Retry-After", "1")
+		}
+	}
+	waitFor(t, func() bool { // a response from the cache, which lasts for a second
+		scarce.Store(false)
+		r.do("GET", "/items", "").assertStatus(t, 200)
+		scarce.Store(true)
+		return r.do("GET", "/items", "").status == 200
+	})
+}

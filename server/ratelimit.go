@@ -91,23 +91,37 @@ func limitWrites(perMinute int) gin.HandlerFunc {
 
 // readLimits bounds the reads of the store for each client address: how many are in progress, and how many start per minute.
 type readLimits struct {
-	turns   *turns
-	limiter *rateLimiter
+	turns        *turns
+	limiter      *rateLimiter
+	memoryScarce func() bool
 }
 
 // newReadLimits returns the limits. 0 is no bound.
-func newReadLimits(perMinute int) *readLimits {
-	if perMinute == 0 {
-		return &readLimits{}
+func newReadLimits(perMinute int, memoryScarce func() bool) *readLimits {
+	l := &readLimits{memoryScarce: memoryScarce}
+	if l.memoryScarce == nil {
+		l.memoryScarce = func() bool { return false }
 	}
-	return &readLimits{
-		turns:   newTurns(max(2, runtime.GOMAXPROCS(0))),
-		limiter: newRateLimiter("reads", perMinute, "This address sends too many different reads. See Retry-After."),
+	if perMinute > 0 {
+		l.turns = newTurns(max(2, runtime.GOMAXPROCS(0)))
+		l.limiter = newRateLimiter("reads", perMinute, "This address sends too many different reads. See Retry-After.")
+	}
+	return l
+}
+
+// requireMemory aborts the requests that take memory for a long time while there is little left.
+func (l *readLimits) requireMemory(c *gin.Context) {
+	if l.memoryScarce() {
+		fail(c, errBusy)
 	}
 }
 
-// begin waits for the other reads of the address. The read ends when end is called.
+// begin waits for the other reads of the address. The read ends when end is called. If there is little memory left, begin
+// returns errBusy.
 func (l *readLimits) begin(c *gin.Context) (end func(), err error) {
+	if l.memoryScarce() {
+		return nil, errBusy
+	}
 	if l.turns == nil {
 		return func() {}, nil
 	}

@@ -58,7 +58,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		bounded.Handle(method, "/readyz", s.readyz)
 		guarded.Handle(method, "/me", me(o.Guard))
 	}
-	reads := newReadLimits(o.ReadsPerMinute)
+	reads := newReadLimits(o.ReadsPerMinute, o.MemoryScarce)
 	s.menu = items.NewModule(o.Store, o.Cache, items.Access{
 		Require:   requireWithin(o.Guard, o.WritesPerMinute),
 		Caller:    caller,
@@ -71,7 +71,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	changes := cmp.Or(o.Feed, feed.New(o.Store, o.Logger))
 	changes.OnChange(o.Cache.Changed)
 	s.events = feed.NewModule(changes, feed.Options{MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, BeginRead: reads.beginCounted, Closing: s.draining})
-	s.events.Mount(public)
+	s.events.Mount(public.Group("/", reads.requireMemory))
 
 	page, err := dashboard.New(dashboard.Options{
 		Settings: o.Dashboard,

@@ -51,6 +51,8 @@ type Options struct {
 	MaxConnectionsPerAddress int
 	// MaxEventClients bounds the event streams at the same time, which MaxConcurrent does not count. 0 is no bound.
 	MaxEventClients int
+	// MemoryScarce reports whether reads that need memory must fail. It may be nil.
+	MemoryScarce func() bool
 	// Heartbeat is how often an event stream says that it is alive. 0 is items.DefaultHeartbeat.
 	Heartbeat time.Duration
 	// HideErrorDetails leaves out what is wrong with which field.

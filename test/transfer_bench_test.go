@@ -68,7 +68,7 @@ func measureCommand(b *testing.B, database string, args ...string) {
 	b.ReportMetric(float64(usage.Maxrss)/1024, "MiB")
 }
 
-func writeTable(b *testing.B, name string, rows int) {
+func writeTable(b testing.TB, name string, rows int) {
 	b.Helper()
 	file, err := os.Create(name)
 	if err != nil {
