@@ -61,7 +61,7 @@ var (
 func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, next func() (items.Record, error)) error {
 	return s.load(ctx, func(tx *conn) error {
 		if replace {
-			if err := tx.run(ctx, deleteItems, deleteChanges, deleteAllKeys, replaceFeed); err != nil {
+			if err := tx.run(ctx, deleteItems, clearIndex, deleteChanges, deleteAllKeys, replaceFeed); err != nil {
 				return err
 			}
 		}
@@ -93,7 +93,7 @@ func (s *Store) Reset(ctx context.Context, info items.AuditInfo, menu []items.It
 		if err != nil {
 			return err
 		}
-		if err := tx.run(ctx, deleteItems); err != nil {
+		if err := tx.run(ctx, deleteItems, clearIndex); err != nil {
 			return err
 		}
 		l := loader{tx: tx, info: info}
@@ -182,11 +182,16 @@ func updateMany(
 	return changed, nil
 }
 
-// load runs do in a transaction that it shares with no other write. Unlike those, do runs under the caller's context.
+// load runs do in a transaction that it shares with no other write. Unlike those, do runs under the caller's context. The
+// background indexes the items that do imports.
 func (s *Store) load(ctx context.Context, do func(*conn) error) error {
 	err := s.writer.runAlone(ctx, func(_ context.Context, tx *conn) error { return do(tx) })
 	if err == nil {
 		s.notifier.Notify()
+		select {
+		case s.notIndexed <- struct{}{}:
+		default: // the background has not seen the last one yet
+		}
 	}
 	return translate(ctx, err)
 }
@@ -311,7 +316,7 @@ func (l *loader) add(ctx context.Context, rec items.Record) error {
 				After: &item,
 			}
 		}
-		if _, err := l.tx.exec(ctx, insertItem, itemArgs(item)...); err != nil {
+		if _, err := l.tx.exec(ctx, insertItem, append(itemArgs(item), arg("indexed", 0))...); err != nil {
 			return err
 		}
 	}

@@ -102,7 +102,9 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{file: opened, writer: writer, read: read, scan: scan}
+	background, stop := context.WithCancel(context.Background())
+	s := &Store{file: opened, writer: writer, read: read, scan: scan, notIndexed: make(chan struct{}, 1), stopBackground: stop}
+	s.background.Go(func() { s.indexInBackground(background) }) //nolint:contextcheck // it lives until Close
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

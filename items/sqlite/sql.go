@@ -108,6 +108,8 @@ func value[T any](ctx context.Context, q querier, text string, args ...any) (T, 
 type conn struct {
 	*sql.Conn
 	prepared map[string]*sql.Stmt
+	// written are the items that the transaction has written, whose entries in the search index it replaces before it commits.
+	written []int64
 }
 
 func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {

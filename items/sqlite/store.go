@@ -7,9 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math"
-	"strings"
 	"sync"
 
 	"menu-api/items"
@@ -26,18 +24,23 @@ type Store struct {
 	scan     *sql.DB
 	notifier items.Notifier
 	closed   sync.Once
+
+	// notIndexed holds a value if an import has left items to indexInBackground.
+	notIndexed     chan struct{}
+	stopBackground context.CancelFunc
+	background     sync.WaitGroup
 }
 
 var _ items.Store = (*Store)(nil)
 
 // List implements items.Store.
-func (s *Store) List(ctx context.Context, query items.Query) ([]items.Item, error) {
-	pool := s.read
+func (s *Store) List(ctx context.Context, query items.Query) (menu []items.Item, err error) {
 	if len(query.Words) > 0 {
-		pool = s.scan
+		menu, err = s.search(ctx, query)
+	} else {
+		text, args := listStatement(query)
+		menu, err = all(ctx, s.read, scanItem, text, args...)
 	}
-	text, args := listStatement(query)
-	menu, err := all(ctx, pool, scanItem, text, args...)
 	return menu, translate(ctx, err)
 }
 
@@ -50,47 +53,37 @@ var orders = map[items.Sort]struct{ columns, after string }{
 	items.ByMenu:      {`menu_key, id`, `(menu_key, id) > (@after_menu, @after_id)`},
 }
 
-var (
-	listItems = statement(`SELECT id, version, {columns} FROM items`)
-	// The driver stops a statement only before its first row. This one finds all rows of the page before it returns one.
-	searchItems = statement(`
-WITH page AS MATERIALIZED (SELECT id, version, {columns}, name_key, price_down, menu_key FROM items {search})
-SELECT id, version, {columns} FROM page ORDER BY {order}`)
-)
+var listItems = statement(`SELECT id, version, {columns} FROM items`)
 
-// listStatement returns the statement for a query. It joins fixed text only; every value is a parameter.
+// listStatement returns the statement for a query without words.
 func listStatement(query items.Query) (text string, args []any) {
-	order, ok := orders[query.Sort]
-	if !ok {
-		order = orders[items.ByID]
-	}
-	var conditions []string
-	if query.Category != "" {
-		conditions = append(conditions, `group_key = @category AND group_key <> ''`) // so that SQLite uses the partial index
-		args = append(args, arg("category", query.Category))
-	}
-	for i, word := range query.Words {
-		name := fmt.Sprint("word", i)
-		conditions = append(conditions, `instr(search, @`+name+`) > 0`)
-		args = append(args, arg(name, word))
-	}
-	if after := query.After; after != nil {
-		conditions = append(conditions, order.after)
-		args = append(args, arg("after_id", after.ID), arg("after_name", after.Name), arg("after_price", after.Price),
-			arg("after_menu", after.Menu))
-	}
-	if len(conditions) > 0 {
-		text += ` WHERE ` + strings.Join(conditions, ` AND `)
-	}
-	text += ` ORDER BY ` + order.columns
+	where, order, args := listConditions(query)
+	text = listItems + ` ` + where + ` ORDER BY ` + order
 	if query.Limit > 0 {
 		text += ` LIMIT @limit`
 		args = append(args, arg("limit", query.Limit))
 	}
-	if len(query.Words) == 0 {
-		return listItems + text, args
+	return text, args
+}
+
+// listConditions returns the conditions of a query, except for its words, and its order. It joins fixed text only; every
+// value is a parameter.
+func listConditions(query items.Query) (where, columns string, args []any) {
+	order, ok := orders[query.Sort]
+	if !ok {
+		order = orders[items.ByID]
 	}
-	return strings.NewReplacer(`{search}`, text, `{order}`, order.columns).Replace(searchItems), args
+	where = `WHERE true`
+	if query.Category != "" {
+		where += ` AND group_key = @category AND group_key <> ''` // so that SQLite uses the partial index
+		args = append(args, arg("category", query.Category))
+	}
+	if after := query.After; after != nil {
+		where += ` AND ` + order.after
+		args = append(args, arg("after_id", after.ID), arg("after_name", after.Name), arg("after_price", after.Price),
+			arg("after_menu", after.Menu))
+	}
+	return where, order.columns, args
 }
 
 // Each step finds the next category in the index, so no step reads the items of a category.
@@ -147,23 +140,25 @@ func (s *Store) Create(ctx context.Context, info items.AuditInfo, item items.Ite
 
 // An item with the id 0 gets the next id.
 var insertItem = statement(`
-INSERT INTO items (id, version, {columns}, search, name_key, group_key)
-VALUES (nullif(@id, 0), @version, {values}, @search, @name_key, @group_key)`)
+INSERT INTO items (id, version, {columns}, search, name_key, group_key, indexed)
+VALUES (nullif(@id, 0), @version, {values}, @search, @name_key, @group_key, @indexed)`)
 
 // add stores an item that is not there, and the change that adds it.
 func add(ctx context.Context, tx *conn, info items.AuditInfo, action items.Action, item items.Item) (items.Item, error) {
-	inserted, err := tx.exec(ctx, insertItem, itemArgs(item)...)
+	inserted, err := tx.exec(ctx, insertItem, append(itemArgs(item), arg("indexed", item.Version))...)
 	if err != nil {
 		return items.Item{}, err
 	}
 	if item.ID, err = inserted.LastInsertId(); err != nil {
 		return items.Item{}, err
 	}
+	tx.written = append(tx.written, item.ID)
 	return item, record(ctx, tx, info, action, item.ID, item.Version, &item)
 }
 
 var updateItem = statement(`
-UPDATE items SET version = @version, {assignments}, search = @search, name_key = @name_key, group_key = @group_key
+UPDATE items
+SET version = @version, {assignments}, search = @search, name_key = @name_key, group_key = @group_key, indexed = @version
 WHERE id = @id`)
 
 // Update implements items.Store.
@@ -202,8 +197,10 @@ func (s *Store) Delete(ctx context.Context, info items.AuditInfo, id int64, allo
 func save(ctx context.Context, tx *conn, info items.AuditInfo, id int64, current items.State, after *items.Item) (items.Item, error) {
 	version := current.Version + 1
 	if after == nil {
-		if _, err := tx.exec(ctx, deleteItem, arg("id", id)); err != nil {
-			return items.Item{}, err
+		for _, statement := range []string{deleteItem, deleteIndexed} {
+			if _, err := tx.exec(ctx, statement, arg("id", id)); err != nil {
+				return items.Item{}, err
+			}
 		}
 		return *current.Item, record(ctx, tx, info, items.Deleted, id, version, nil)
 	}
@@ -215,6 +212,7 @@ func save(ctx context.Context, tx *conn, info items.AuditInfo, id int64, current
 	if _, err := tx.exec(ctx, updateItem, itemArgs(item)...); err != nil {
 		return items.Item{}, err
 	}
+	tx.written = append(tx.written, id)
 	return item, record(ctx, tx, info, items.Updated, id, version, &item)
 }
 
@@ -458,6 +456,10 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements items.Store. It closes the writer last, which checkpoints the WAL.
 func (s *Store) Close() (err error) {
-	s.closed.Do(func() { err = errors.Join(s.scan.Close(), s.read.Close(), s.writer.close()) })
+	s.closed.Do(func() {
+		s.stopBackground()
+		s.background.Wait()
+		err = errors.Join(s.scan.Close(), s.read.Close(), s.writer.close())
+	})
 	return err
 }

@@ -40,7 +40,7 @@ func newWriter(ctx context.Context, file *openFile, db *sql.DB) (*writer, error)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{file: file, db: db, conn: &conn{c, map[string]*sql.Stmt{}}, walLimit: maxWAL}
+	w := &writer{file: file, db: db, conn: &conn{Conn: c, prepared: map[string]*sql.Stmt{}}, walLimit: maxWAL}
 	w.batcher = items.NewBatcher(maxBatch, w.writeBatch)
 	return w, nil
 }
@@ -127,6 +127,7 @@ func (w *writer) commit(batch []*job, savepoints bool) (done bool) {
 		}
 	}()
 	alone, succeeded := len(batch) == 1, 0
+	w.conn.written = nil
 	for _, j := range batch {
 		err := w.call(ctx, j, savepoints)
 		if err != nil && !alone {
@@ -140,7 +141,11 @@ func (w *writer) commit(batch []*job, savepoints bool) (done bool) {
 	if succeeded == 0 {
 		return true
 	}
-	if err := w.conn.run(ctx, `COMMIT`); err != nil {
+	err = index(ctx, w.conn, w.conn.written)
+	if err == nil {
+		err = w.conn.run(ctx, `COMMIT`)
+	}
+	if err != nil {
 		fail(err)
 		return alone
 	}

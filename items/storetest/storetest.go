@@ -60,6 +60,7 @@ func Run(t *testing.T, engine Engine) {
 		"The order of the menu follows positions":        testMenuOrder,
 		"Each category is listed once":                   testCategories,
 		"Search ignores case and accents":                testSearch,
+		"Search finds what a scan would find":            testSearchMatchesScan,
 		"One failing write in many fails alone":          testFailsAlone,
 		"Reads and writes of an item are linearizable":   testLinearizable,
 		"Export and import move everything":              testMove,

@@ -49,10 +49,34 @@ WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'items');
 INSERT INTO changes (item_id, version, action, author, at)
 SELECT 0, coalesce(max(version), 0) + 1, 'import', @author, @at FROM changes WHERE item_id = 0;
 
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items;
+SELECT
+	(SELECT count(*) FROM (SELECT 1 FROM items WHERE indexed <> version LIMIT @enough)),
+	(SELECT count(*) FROM (SELECT 1 FROM search_index WHERE search_index MATCH @trigrams LIMIT @enough));
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items {search})
+WITH page AS MATERIALIZED (
+	SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key
+	FROM {source}
+	ORDER BY {order} LIMIT @limit
+)
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY {order};
+
+INSERT OR REPLACE INTO search_index (rowid, search)
+SELECT id, search FROM items WHERE id IN (SELECT value FROM json_each(@ids));
+
+DELETE FROM search_index WHERE rowid = @id;
+
+INSERT INTO search_index (search_index) VALUES ('delete-all');
+
+SELECT EXISTS (SELECT 1 FROM items WHERE indexed <> version);
+
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE indexed <> version ORDER BY id LIMIT @limit;
+
+UPDATE items SET indexed = version
+WHERE id = @id AND search = @search AND name_key = @name_key AND group_key = @group_key;
+
+UPDATE items SET search = @search, name_key = @name_key, group_key = @group_key, indexed = version WHERE id = @id;
+
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items;
 
 WITH RECURSIVE keys (key) AS (
 	SELECT * FROM (SELECT group_key FROM items WHERE group_key <> '' ORDER BY group_key LIMIT 1) AS first
@@ -64,10 +88,11 @@ SELECT (SELECT category FROM items WHERE group_key = key AND group_key <> '' ORD
 
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id = @id;
 
-INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
-VALUES (nullif(@id, 0), @version, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key);
+INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, indexed)
+VALUES (nullif(@id, 0), @version, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key, @indexed);
 
-UPDATE items SET version = @version, name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, sold_out = @sold_out, position = @position, search = @search, name_key = @name_key, group_key = @group_key
+UPDATE items
+SET version = @version, name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, sold_out = @sold_out, position = @position, search = @search, name_key = @name_key, group_key = @group_key, indexed = @version
 WHERE id = @id;
 
 DELETE FROM items WHERE id = @id;
@@ -110,18 +135,39 @@ SELECT EXISTS (SELECT 1 FROM seeded);
 
 INSERT OR IGNORE INTO seeded (once) VALUES (1);
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit)
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY id;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @category AND group_key <> '' AND id > @after_id ORDER BY id LIMIT @limit;
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @limit)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @category AND group_key <> '' AND (price, id) > (@after_price, @after_id) ORDER BY price, id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @category AND group_key <> '' AND (price_down, id) > (-@after_price, @after_id) ORDER BY price_down, id LIMIT @limit;
+
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @category AND group_key <> '' AND (menu_key, id) > (@after_menu, @after_id) ORDER BY menu_key, id LIMIT @limit;
+
+WITH page AS MATERIALIZED (
+	SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key
+	FROM items NOT INDEXED WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) AND id IN (
+		SELECT rowid FROM search_index WHERE search_index MATCH @trigrams
+		UNION ALL SELECT id FROM items WHERE indexed <> version
+	) AND instr(search, @word0) > 0 AND instr(search, @word1) > 0
+	ORDER BY name_key, id LIMIT @limit
+)
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY name_key, id;
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price, id) > (@after_price, @after_id) ORDER BY price, id LIMIT @limit)
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY price, id;
+WITH page AS MATERIALIZED (
+	SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key
+	FROM (SELECT * FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @walked) WHERE instr(search, @word0) > 0 AND instr(search, @word1) > 0
+	ORDER BY name_key, id LIMIT @limit
+)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY name_key, id;
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (price_down, id) > (-@after_price, @after_id) ORDER BY price_down, id LIMIT @limit)
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY price_down, id;
+SELECT count(*) FROM (SELECT 1 FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @walked);
 
-WITH page AS MATERIALIZED (SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key FROM items  WHERE group_key = @category AND group_key <> '' AND instr(search, @word0) > 0 AND instr(search, @word1) > 0 AND (menu_key, id) > (@after_menu, @after_id) ORDER BY menu_key, id LIMIT @limit)
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY menu_key, id;
+WITH page AS MATERIALIZED (
+	SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key
+	FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) AND instr(search, @word0) > 0 AND instr(search, @word1) > 0
+	ORDER BY name_key, id LIMIT @limit
+)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY name_key, id;
 

@@ -1,0 +1,17 @@
+//go:build soak
+
+package sqlite_test
+
+import (
+	"testing"
+
+	"menu-api/items"
+	"menu-api/items/sqlite"
+	"menu-api/items/storetest"
+)
+
+func TestSearchAtScale(t *testing.T) {
+	storetest.TestSearchAtScale(t, engine(), func(store items.Store) bool {
+		return !sqlite.IsIndexing(store.(*sqlite.Store))
+	})
+}
