@@ -3,6 +3,7 @@ package items
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/url"
 	"reflect"
 	"slices"
@@ -254,7 +255,7 @@ func (f Field) check(value any) string {
 	case rule.Tag() == "max":
 		return "must be at most " + rule.Param() + " characters long"
 	case rule.Tag() == "image_url":
-		return "must be an absolute http or https URL, or empty"
+		return imageProblem(reflect.ValueOf(value).Elem().String())
 	default:
 		return "must satisfy " + strconv.Quote(rule.Tag())
 	}
@@ -271,20 +272,45 @@ var rules = func() *validator.Validate {
 
 // isImageURL accepts an absolute http or https URL, or nothing. The library's http_url accepts URLs that no browser can
 // load, and quotes and angle brackets, which a careless page would treat as markup.
-func isImageURL(field validator.FieldLevel) bool {
-	image := field.Field().String()
+func isImageURL(field validator.FieldLevel) bool { return imageProblem(field.Field().String()) == "" }
+
+// imageProblem returns what is wrong with the URL of an image, or "".
+func imageProblem(image string) string {
+	const absolute = "must be an absolute http or https URL, or empty"
+	scheme, _, _ := strings.Cut(image, "://")
 	if image == "" {
-		return true
+		return ""
 	}
-	u, err := url.Parse(image)
-	if err != nil || u.User != nil || strings.Trim(u.Hostname(), ".") == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return false
-	}
-	if _, err := strconv.ParseUint(cmp.Or(u.Port(), "80"), 10, 16); err != nil {
-		return false
+	if scheme = strings.ToLower(scheme); len(scheme) == len(image) || scheme != "http" && scheme != "https" {
+		return absolute
 	}
 	// RFC 3986 section 2: a URL contains these characters only in percent-encoded form.
-	return !strings.ContainsFunc(image, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("\"<>\\^`{|}", r) })
+	for _, c := range image {
+		switch {
+		case c == ' ':
+			return "must not contain a space: write %20"
+		case c < ' ' || c == 0x7f:
+			return fmt.Sprintf("must not contain a control character (%U)", c)
+		case strings.ContainsRune("\"<>\\^`{|}", c):
+			return fmt.Sprintf("must not contain %c: write %%%X", c, c)
+		}
+	}
+	u, err := url.Parse(image)
+	if escape, ok := errors.AsType[url.EscapeError](err); ok {
+		return fmt.Sprintf("must not contain %s: write %%25 for a percent sign", string(escape))
+	}
+	switch {
+	case err != nil:
+		return "must have a valid host and port"
+	case u.User != nil:
+		return "must not contain a user name or password"
+	case strings.Trim(u.Hostname(), ".") == "":
+		return absolute
+	}
+	if _, err := strconv.ParseUint(cmp.Or(u.Port(), "80"), 10, 16); err != nil {
+		return "must have a valid host and port"
+	}
+	return ""
 }
 
 // numberMessage returns what a number must be, derived from the validation rules min and max.

@@ -21,7 +21,7 @@ type Item struct {
 	Price       Price  `json:"price"              db:"price"       validate:"required,min=0,max=100000000"`
 	Description string `json:"description"        db:"description" validate:"required,max=2000"`
 	// Image is an absolute http or https URL, or empty.
-	Image    string `json:"image"              db:"image"       validate:"required,max=2048,image_url"`
+	Image    string `json:"image"              db:"image"       validate:"required,max=2048,image_url" mod:"trim"`
 	Tagline  string `json:"tagline,omitempty"  db:"tagline"     validate:"omitempty,max=200"`
 	Category string `json:"category,omitempty" db:"category"    validate:"omitempty,max=100"`
 	// Calories is in kilocalories. Nil when unset, because 0 is a valid value.

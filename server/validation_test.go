@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -84,6 +85,55 @@ func TestFieldRules(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestImageURLs checks that the message says what is wrong with the URL of an image, and that blanks around it do not matter.
+func TestImageURLs(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	const absolute = "must be an absolute http or https URL, or empty"
+	for name, test := range map[string]struct{ image, want string }{
+		"a space":                   {"https://x/a b.png", "must not contain a space: write %20"},
+		"a space in the host":       {"https://my host/a.png", "must not contain a space: write %20"},
+		"a tab":                     {"https://x/a\tb.png", "must not contain a control character (U+0009)"},
+		"an angle bracket":          {"https://x/<b>.png", "must not contain <: write %3C"},
+		"a quotation mark":          {`https://x/"b".png`, `must not contain ": write %22`},
+		"a backslash":               {`https://x\a.png`, `must not contain \: write %5C`},
+		"a pipe":                    {"https://x/a|b.png", "must not contain |: write %7C"},
+		"a percent sign":            {"https://x/100%.png", "must not contain %.p: write %25 for a percent sign"},
+		"a password":                {"https://me:secret@x/a.png", "must not contain a user name or password"},
+		"a port":                    {"https://x:99999/a.png", "must have a valid host and port"},
+		"a port that is a word":     {"https://x:https/a.png", "must have a valid host and port"},
+		"a file name":               {"a b.png", absolute},
+		"a path":                    {"/a.png", absolute},
+		"another scheme":            {"ftp://x/a.png", absolute},
+		"no host":                   {"https:///a.png", absolute},
+		"no scheme":                 {"//x/a.png", absolute},
+		"blanks around":             {" \thttps://x/a.png \n", ""},
+		"only blanks":               {"  ", ""},
+		"capitals in the scheme":    {"HTTPS://x/a.png", ""},
+		"an escaped space":          {"https://x/a%20b.png", ""},
+		"an international path":     {"https://x/Käse.png", ""},
+		"a query with a URL inside": {"https://x/?u=http://y/z", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			literal, err := json.Marshal(test.image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := a.do("POST", "/items", item("image", string(literal)), a.admin()...)
+			if test.want == "" {
+				if want := `"image":"` + strings.TrimSpace(test.image) + `"`; r.status != 201 || !strings.Contains(r.body, want) {
+					t.Errorf("got %d %s, want 201 and %s", r.status, r.body, want)
+				}
+				return
+			}
+			if p := r.mustProblem(t); r.status != 400 || len(p.Errors) != 1 || p.Errors[0].Message != test.want {
+				t.Errorf("got %d %v, want 400 %s", r.status, p.Errors, test.want)
+			}
+		})
 	}
 }
 
