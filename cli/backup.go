@@ -37,7 +37,7 @@ func backup(ctx context.Context, cfg config.Config, name string, force bool, std
 	}
 	var p *progress
 	err := writeAtomically(name, force, func(temporary string) (err error) {
-		store, err := openExisting(ctx, cfg, stderr)
+		store, err := openToRead(ctx, cfg, stderr)
 		if err != nil {
 			return err
 		}

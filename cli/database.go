@@ -14,17 +14,26 @@ import (
 	"menu-api/config"
 	"menu-api/items"
 	"menu-api/items/postgres"
+	"menu-api/items/schema"
 	"menu-api/items/sqlite"
 	"menu-api/server"
 	"menu-api/server/telemetry"
 )
 
 // openStore opens the database that the settings name, with the engine that its URL names.
-func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (items.Store, error) {
+func openStore(ctx context.Context, cfg config.Config, use schema.Use, log *slog.Logger) (items.Store, error) {
 	if file, ok := cfg.Database.SQLiteFile(); ok {
-		return sqlite.Open(ctx, file)
+		return sqlite.OpenWith(ctx, file, sqlite.Options{Use: use})
 	}
-	return postgres.Open(ctx, postgres.Options{URL: string(cfg.Database), Notify: cfg.DatabaseNotify, Logger: log})
+	return postgres.Open(ctx, postgres.Options{URL: string(cfg.Database), Notify: cfg.DatabaseNotify, Logger: log, Use: use})
+}
+
+// toWrite is the use of a database by a command that writes to it.
+func toWrite(cfg config.Config) schema.Use {
+	if cfg.MigrateOnStart {
+		return schema.Migrate
+	}
+	return schema.Current
 }
 
 // openMenu opens the database, instruments it, and adds the default menu to a new one if SEED_MENU is true. watch returns an
@@ -35,14 +44,14 @@ func openMenu(
 	watch = func(context.Context) error { return nil }
 	observe := server.ObserveStore(metrics, tracing)
 	if file, ok := cfg.Database.SQLiteFile(); ok {
-		opened, err := sqlite.OpenSoon(ctx, file)
+		opened, err := sqlite.OpenWith(ctx, file, sqlite.Options{Use: toWrite(cfg), Watched: true})
 		if err != nil {
 			return nil, nil, err
 		}
 		metrics.WatchFiles(file, file+"-wal")
 		store = opened
 		observe, watch = watchFile(file, opened, observe)
-	} else if store, err = openStore(ctx, cfg, log); err != nil {
+	} else if store, err = openStore(ctx, cfg, toWrite(cfg), log); err != nil {
 		return nil, nil, err
 	}
 	if pooled, ok := store.(interface{ Stat() *pgxpool.Stat }); ok {
@@ -100,15 +109,15 @@ func quietLogger(cfg config.Config, stderr io.Writer) *slog.Logger {
 	return telemetry.NewLogger(stderr, cfg.LogFormat, cfg.LogLevel)
 }
 
-// openExisting opens a database that exists. It does not create one: with a typing error in the settings, the result would
-// be an empty backup.
-func openExisting(ctx context.Context, cfg config.Config, stderr io.Writer) (items.Store, error) {
+// openToRead opens a database that exists, and changes nothing. It does not create one: with a typing error in the settings,
+// the result would be an empty backup.
+func openToRead(ctx context.Context, cfg config.Config, stderr io.Writer) (items.Store, error) {
 	if file, ok := cfg.Database.SQLiteFile(); ok {
 		if _, err := os.Stat(file); err != nil {
 			return nil, fmt.Errorf("database %s: %w", file, cause(err))
 		}
 	}
-	return openStore(ctx, cfg, quietLogger(cfg, stderr))
+	return openStore(ctx, cfg, schema.Read, quietLogger(cfg, stderr))
 }
 
 // watchPool adds metrics of a pool of connections to PostgreSQL.

@@ -52,7 +52,7 @@ func (a *app) exportCommand() *cobra.Command {
 }
 
 func export(ctx context.Context, cfg config.Config, to, stderr io.Writer, format transfer.Format, history bool) (err error) {
-	store, err := openExisting(ctx, cfg, stderr)
+	store, err := openToRead(ctx, cfg, stderr)
 	if err != nil {
 		return err
 	}

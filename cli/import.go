@@ -55,7 +55,7 @@ func importFile(ctx context.Context, cfg config.Config, source transfer.File, st
 			size = info.Size()
 		}
 	}
-	store, err := openStore(ctx, cfg, quietLogger(cfg, stderr))
+	store, err := openStore(ctx, cfg, toWrite(cfg), quietLogger(cfg, stderr))
 	if err != nil {
 		return err
 	}

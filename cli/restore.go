@@ -44,7 +44,7 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 		return err
 	}
 	defer func() { err = errors.Join(err, saved.Close()) }()
-	store, err := openStore(ctx, cfg, quietLogger(cfg, stderr))
+	store, err := openStore(ctx, cfg, toWrite(cfg), quietLogger(cfg, stderr))
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type Config struct {
 
 	Database       DatabaseURL
 	DatabaseNotify bool
+	MigrateOnStart bool
 	SeedMenu       bool
 
 	CORSOrigins              []string // nil means every origin

@@ -57,6 +57,7 @@ func TestDefaults(t *testing.T) {
 		ClockSkew:                time.Minute,
 		Database:                 "sqlite:data/menu.db",
 		DatabaseNotify:           true,
+		MigrateOnStart:           true,
 		SeedMenu:                 true,
 		WritesPerMinute:          600,
 		ReadsPerMinute:           6000,

@@ -54,6 +54,8 @@ func (c *Config) settings(mode Mode) []setting {
 			"An SQLite file, whose folder is created if it is missing. For several replicas, a PostgreSQL database: postgres://user:password@host:5432/menu"},
 		{"DATABASE_NOTIFY", "true", into(&c.DatabaseNotify, boolean),
 			"Replicas announce changes to each other with PostgreSQL's NOTIFY. With false they look for changes four times a second, which also works where NOTIFY does not."},
+		{"MIGRATE_ON_START", "true", into(&c.MigrateOnStart, boolean),
+			"false leaves migrations of the database to `menu-api migrate up`. `serve` then refuses a schema that is too old."},
 		{"SEED_MENU", "true", into(&c.SeedMenu, boolean),
 			"false leaves a new database empty. An existing database stays as it is."},
 		{"CORS_ALLOWED_ORIGINS", "*", into(&c.CORSOrigins, origins),

@@ -110,7 +110,11 @@ func copyWithOrigin(project string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d_origin.sql", len(migrations)+1)), []byte(migration), 0o600); err != nil {
+		var newest int
+		if _, err := fmt.Sscanf(filepath.Base(migrations[len(migrations)-1]), "%d", &newest); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d_origin.sql", newest+1)), []byte(migration), 0o600); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"menu-api/items"
+	"menu-api/items/schema"
 )
 
 //go:embed migrations/*.sql
@@ -30,6 +31,10 @@ type Options struct {
 	Notify bool
 	// Logger logs problems in the background. Nil logs nothing.
 	Logger *slog.Logger
+	// Use says what the database is needed for. A store that only reads does nothing in the background.
+	Use schema.Use
+	// Migrated is called after each migration. It may be nil.
+	Migrated func(version int64, took time.Duration)
 }
 
 const (
@@ -70,11 +75,15 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		}
 		return nil
 	}
-	if err := migrate(ctx, config.ConnConfig); err != nil {
+	if err := prepare(ctx, config.ConnConfig, o); err != nil {
 		return nil, fmt.Errorf("database %s/%s: %w", config.ConnConfig.Host, config.ConnConfig.Database, err)
 	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
+	}
+	if o.Use == schema.Read {
+		s.stopBackground = func() {}
+		return s, nil
 	}
 	if err := s.checkPrivileges(ctx); err != nil {
 		s.pool.Close()
@@ -113,21 +122,80 @@ func lock(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	}
 }
 
-// migrate brings the schema up to date. Replicas that start together wait for each other.
-func migrate(ctx context.Context, config *pgx.ConnConfig) error {
+var migrations = schema.MustRead(files)
+
+// openSchema returns a pool for work on the schema. Its connections run files of several statements.
+func openSchema(config *pgx.ConnConfig) *sql.DB {
 	config = config.Copy()
-	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // which runs a file of several statements
-	db := stdlib.OpenDB(*config)
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	return stdlib.OpenDB(*config)
+}
+
+// Schema returns the state of the schema in the database that the URL names. It changes nothing.
+func Schema(ctx context.Context, url string) (schema.State, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return schema.State{}, err // its text has no password
+	}
+	db := openSchema(config)
 	defer func() { _ = db.Close() }()
+	state, err := readState(ctx, db)
+	if err != nil {
+		err = fmt.Errorf("database %s/%s: %w", config.Host, config.Database, err)
+	}
+	return state, err
+}
+
+// querier is a pool of connections, or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func readState(ctx context.Context, db querier) (schema.State, error) {
+	state := schema.State{Migrations: migrations}
+	var hasVersion, hasOldest bool
+	err := db.QueryRowContext(ctx, `
+		SELECT coalesce(bool_or(table_name = 'goose_db_version'), false), coalesce(bool_or(table_name = 'compatibility'), false)
+		FROM information_schema.tables WHERE table_schema = current_schema()`).Scan(&hasVersion, &hasOldest)
+	if err == nil && hasVersion {
+		err = db.QueryRowContext(ctx, schema.SelectVersion).Scan(&state.Version)
+	}
+	if err == nil && hasOldest {
+		err = db.QueryRowContext(ctx, schema.SelectOldest).Scan(&state.Oldest)
+	}
+	return state, explain(err)
+}
+
+// prepare checks the database, and brings its schema up to date if the options say so. Replicas that start together wait for
+// each other.
+func prepare(ctx context.Context, config *pgx.ConnConfig, o Options) error {
+	db := openSchema(config)
+	defer func() { _ = db.Close() }()
+	var suitable database
+	if o.Use != schema.Read {
+		var err error
+		if suitable, err = checkDatabase(ctx, db); err != nil {
+			return err
+		}
+	}
+	state, err := readState(ctx, db)
+	if err != nil {
+		return err
+	}
+	if state.Version > 0 && o.Use != schema.Read && !suitable.isOurs {
+		return suitable.foreign()
+	}
+	if err := state.Check(o.Use); err != nil || len(state.Pending()) == 0 || o.Use != schema.Migrate {
+		return err
+	}
+	if err := suitable.checkCreate(); err != nil {
+		return err
+	}
 	held, err := lock(ctx, db)
 	if err != nil {
 		return explain(err)
 	}
 	defer func() { _ = held.Rollback() }()
-	suitable, err := checkDatabase(ctx, held)
-	if err != nil {
-		return err
-	}
 	folder, err := fs.Sub(files, "migrations")
 	if err != nil {
 		return err
@@ -136,23 +204,7 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
-	version, err := provider.GetDBVersion(ctx)
-	if err != nil {
-		return explain(err)
-	}
-	sources := provider.ListSources()
-	switch newest := sources[len(sources)-1].Version; {
-	case version > 0 && !suitable.isOurs:
-		return suitable.foreign()
-	case version > newest:
-		return fmt.Errorf("it has schema version %d, this program knows up to %d: run the newer menu-api that wrote it", version, newest)
-	case version < newest:
-		if err := suitable.checkCreate(); err != nil {
-			return err
-		}
-	}
-	_, err = provider.Up(ctx)
-	return err
+	return schema.Up(ctx, provider, o.Migrated)
 }
 
 // connect opens a connection outside the pool, for a longer transaction or for notifications. It prepares no statements by

@@ -17,7 +17,7 @@ func TestStatements(t *testing.T) {
 	statements := []string{
 		selectCategories, getItem, selectHistory, hasHistory, createItems, insertItem, updateItem, deleteItem, selectReplay, lockWrites,
 		selectRecent, selectVersions, selectStates, changeMany, setPayload,
-		deleteItems, addItem, changeOfAll, isSeeded, markSeeded, selectChanges, selectFeed, lockExport, exportItems, exportChanges, lockImports,
+		deleteItems, addItem, changeOfAll, isSeeded, markSeeded, selectChanges, selectFeed, lockExport, selectColumns, exportChanges, lockImports,
 		isEmpty, createTables, selectUsed, raiseIDs, badHistory, changeOfLoad, mergeItems, mergeChanges, selectConflict, selectIndexes, publish,
 		commitMerge, beginSwap, failIfFilled, clearRest, swapTables,
 	}

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,8 +28,8 @@ type database struct {
 
 // checkDatabase returns an error if the database does not suit the service. It creates nothing. If an administrator can change
 // that, the error ends with the statement to run.
-func checkDatabase(ctx context.Context, tx *sql.Tx) (db database, err error) {
-	err = tx.QueryRowContext(ctx, `
+func checkDatabase(ctx context.Context, q querier) (db database, err error) {
+	err = q.QueryRowContext(ctx, `
 		SELECT current_setting('server_version_num')::int, pg_encoding_to_char(encoding), datname, quote_ident(current_user),
 			coalesce(quote_ident(current_schema()), ''), pg_is_in_recovery(), current_setting('transaction_read_only')::bool,
 			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
@@ -54,7 +53,7 @@ func checkDatabase(ctx context.Context, tx *sql.Tx) (db database, err error) {
 	case db.schema == "":
 		return db, fmt.Errorf("it has no schema that the role may use; allow it: GRANT USAGE, CREATE ON SCHEMA public TO %s", db.role)
 	}
-	err = tx.QueryRowContext(ctx, `
+	err = q.QueryRowContext(ctx, `
 		WITH relations AS (
 			SELECT c.oid, c.relname, c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = current_schema()

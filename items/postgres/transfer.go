@@ -18,7 +18,7 @@ var (
 	// lockExport comes before the first snapshot of the transaction, so that an import cannot replace the tables in between.
 	lockExport = `LOCK TABLE items, changes IN ACCESS SHARE MODE`
 
-	exportItems = expand(`SELECT id, version, {columns} FROM items ORDER BY id`)
+	selectColumns = `SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = 'items'`
 
 	exportChanges = `
 SELECT item_id, version, action, author, author_name, at, batch, after_json
@@ -46,9 +46,19 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 		refused = yield(rec)
 		return refused
 	}
-	err = forEach(ctx, tx, exportItems, pgx.RowToStructByName[items.Item], func(item items.Item) error {
-		return give(items.Record{Item: &item})
+	// A database of the release before lacks the newest columns.
+	columns := `id, version`
+	err = forEach(ctx, tx, selectColumns, pgx.RowTo[string], func(column string) error {
+		if slices.Contains(items.Columns(), column) {
+			columns += `, ` + column
+		}
+		return nil
 	})
+	if err == nil {
+		err = forEach(ctx, tx, `SELECT `+columns+` FROM items ORDER BY id`, pgx.RowToStructByNameLax[items.Item], func(item items.Item) error {
+			return give(items.Record{Item: &item})
+		})
+	}
 	if err == nil && history {
 		var previous items.Change
 		err = forEach(ctx, tx, exportChanges, rowToChange, func(change items.Change) error {

@@ -23,7 +23,11 @@ func (s *Store) Backup(ctx context.Context, file string) error {
 		return err
 	}
 	// The connections of the store cannot do this: one writes, and the others may not, and to SQLite VACUUM is a write.
-	err = runOn(ctx, dsn(s.file.name, "mode=ro"), `VACUUM INTO @target`, arg("target", target))
+	mode := "mode=ro"
+	if s.file.immutable {
+		mode += "&immutable=1"
+	}
+	err = runOn(ctx, dsn(s.file.name, mode), `VACUUM INTO @target`, arg("target", target))
 	if err == nil {
 		err = runOn(ctx, dsn(target, "mode=rw"), fmt.Sprintf(`%s; PRAGMA user_version = %d`, replaceFeed, copiedFile))
 	}
@@ -49,7 +53,7 @@ func OpenCopy(ctx context.Context, file, folder string) (*Store, error) {
 	err := copyDatabase(ctx, file, copied)
 	if err == nil {
 		var store *Store
-		if store, err = open(ctx, copied, math.MaxInt64); err == nil {
+		if store, err = open(ctx, copied, Options{}); err == nil {
 			return store, nil
 		}
 	}
@@ -73,11 +77,16 @@ func copyDatabase(ctx context.Context, file, to string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	version, err := inspect(ctx, db, to, math.MaxInt64)
-	if err == nil && version == 0 {
-		err = errors.New("it is empty, and no backup is")
+	state, err := inspect(ctx, db, to, math.MaxInt64)
+	switch {
+	case err != nil:
+		return err
+	case state.Version == 0:
+		return errors.New("it is empty, and no backup is")
+	case state.Version > state.Newest():
+		return fmt.Errorf("it has schema version %d, and this program would lose what it does not know: restore it with the newer menu-api", state.Version)
 	}
-	return err
+	return nil
 }
 
 func copyFile(file, to string) (err error) {

@@ -6,16 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"menu-api/items"
 )
 
-var (
-	exportItems   = statement(`SELECT id, version, {columns} FROM items ORDER BY id`)
-	exportChanges = statement(`
+var exportChanges = statement(`
 SELECT 0, item_id, version, action, author, author_name, at, batch, after_json, NULL
 FROM changes WHERE item_id > 0 ORDER BY item_id, version`)
-)
 
 // Export implements items.Store. A read transaction sees one moment; in WAL mode it delays no writer.
 func (s *Store) Export(ctx context.Context, history bool, yield func(items.Record) error) error {
@@ -24,13 +22,7 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 		return translate(ctx, err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	err = each(ctx, tx, func(row *sql.Rows) error {
-		item, err := scanItem(row)
-		if err != nil {
-			return err
-		}
-		return yield(items.Record{Item: &item})
-	}, exportItems)
+	err = eachItem(ctx, tx, func(item items.Item) error { return yield(items.Record{Item: &item}) })
 	if err == nil && history {
 		var previous items.Change
 		err = each(ctx, tx, func(row *sql.Rows) error {
@@ -46,6 +38,37 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 		}, exportChanges)
 	}
 	return translate(ctx, err)
+}
+
+// eachItem calls do with every item, ids ascending. It reads the columns that the table has: a database of the release before
+// lacks the newest.
+func eachItem(ctx context.Context, tx *sql.Tx, do func(items.Item) error) error {
+	present, err := all(ctx, tx, func(row *sql.Rows) (name string, err error) {
+		err = row.Scan(&name)
+		return name, err
+	}, `SELECT name FROM pragma_table_info('items')`)
+	if err != nil {
+		return err
+	}
+	text := `SELECT id, version`
+	var fields []int
+	for i, column := range items.Columns() {
+		if slices.Contains(present, column) {
+			text += `, ` + column
+			fields = append(fields, i)
+		}
+	}
+	return each(ctx, tx, func(row *sql.Rows) error {
+		var item items.Item
+		targets, pointers := []any{&item.ID, &item.Version}, item.Pointers()
+		for _, i := range fields {
+			targets = append(targets, pointers[i])
+		}
+		if err := row.Scan(targets...); err != nil {
+			return err
+		}
+		return do(item)
+	}, text+` FROM items ORDER BY id`)
 }
 
 var (
@@ -112,7 +135,7 @@ func (s *Store) Reset(ctx context.Context, info items.AuditInfo, menu []items.It
 		if err := l.finish(ctx); err != nil {
 			return err
 		}
-		added, err = all(ctx, tx, scanItem, exportItems)
+		added, err = all(ctx, tx, scanItem, listItems+` ORDER BY id`)
 		return err
 	})
 	if err != nil {

@@ -4,73 +4,46 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"io/fs"
-	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
 
 	"menu-api/items"
+	"menu-api/items/schema"
 )
 
 //go:embed migrations/*.sql
 var files embed.FS
 
-// migration is an SQL file that raises the schema to a version.
-type migration struct {
-	version int64
-	sql     string
-}
-
-// migrations returns the embedded files, in order.
-var migrations = sync.OnceValue(func() []migration {
-	names, err := fs.Glob(files, "migrations/*.sql") // sorted
-	if err != nil {
-		panic(err)
-	}
-	list := make([]migration, len(names))
-	for i, name := range names {
-		text, err := files.ReadFile(name)
-		if err == nil {
-			list[i].sql = string(text)
-			list[i].version, err = goose.NumericComponent(name)
-		}
-		if err != nil {
-			panic(err) // an embedded file has a wrong name
-		}
-	}
-	return list
-})
-
-func newestVersion() int64 { return migrations()[len(migrations())-1].version }
+var migrations = schema.MustRead(files)
 
 // migrate raises the schema to the newest version, with a transaction for each migration.
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, db *sql.DB, done func(version int64, took time.Duration)) error {
 	var steps []*goose.Migration
-	for _, m := range migrations() {
-		steps = append(steps, goose.NewGoMigration(m.version, &goose.GoFunc{RunTx: m.applyOnce}, nil))
+	for _, m := range migrations {
+		apply := func(ctx context.Context, tx *sql.Tx) error { return applyOnce(ctx, tx, m) }
+		steps = append(steps, goose.NewGoMigration(m.Version, &goose.GoFunc{RunTx: apply}, nil))
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, nil, goose.WithGoMigrations(steps...))
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
-	return err
+	return schema.Up(ctx, provider, done)
 }
 
 // applyOnce applies the migration unless another process has done so. goose reads the version before this transaction
 // begins, so if two processes start together, both get here. The transaction holds the write lock: the second process
 // waits, and then finds the migration applied.
-func (m migration) applyOnce(ctx context.Context, tx *sql.Tx) error {
+func applyOnce(ctx context.Context, tx *sql.Tx, m schema.Migration) error {
 	applied, err := value[bool](ctx, tx, `SELECT EXISTS (SELECT 1 FROM goose_db_version WHERE version_id = @version AND is_applied)`,
-		arg("version", m.version))
+		arg("version", m.Version))
 	if err != nil || applied {
 		return err
 	}
-	if _, err = tx.ExecContext(ctx, m.sql); err != nil {
+	if _, err = tx.ExecContext(ctx, m.SQL); err != nil {
 		return err
 	}
-	if m.version == 2 {
+	if m.Version == 2 {
 		return beginHistory(ctx, tx)
 	}
 	return nil

@@ -16,20 +16,25 @@ import (
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"menu-api/items/schema"
 )
+
+// Options say how to open a file.
+type Options struct {
+	Use schema.Use
+	// Watched is for callers that call Watch afterwards: only a file that is read in milliseconds is checked for damage.
+	Watched bool
+	// Migrated is called after each migration. It may be nil.
+	Migrated func(version int64, took time.Duration)
+}
 
 // Open opens the SQLite file and migrates its schema. It creates the file and its folder if they do not exist.
 //
 // It returns an error that names the file, and leaves the file unchanged, if the file cannot be written, is damaged, is not
 // a database of this program, or was written by a newer version of the program.
 func Open(ctx context.Context, file string) (*Store, error) {
-	return openAndRetry(ctx, file, math.MaxInt64)
-}
-
-// OpenSoon is Open for callers that call Watch afterwards: it looks for damage only in a file that is read in milliseconds.
-func OpenSoon(ctx context.Context, file string) (*Store, error) {
-	const smallFile = 1 << 20
-	return openAndRetry(ctx, file, smallFile)
+	return OpenWith(ctx, file, Options{})
 }
 
 // startTimeout is how long a start retries while the file is locked. SQLite does not queue the processes that wait for a
@@ -37,10 +42,14 @@ func OpenSoon(ctx context.Context, file string) (*Store, error) {
 // file, one of them may have to wait longer than the busy timeout.
 const startTimeout = 15 * time.Second
 
-// openAndRetry opens the file. It looks for damage if the file has at most maxChecked bytes.
-func openAndRetry(ctx context.Context, file string, maxChecked int64) (*Store, error) {
+// OpenWith is Open with options.
+func OpenWith(ctx context.Context, file string, o Options) (*Store, error) {
+	open := open
+	if o.Use == schema.Read {
+		open = openToRead
+	}
 	for began := time.Now(); ; {
-		store, err := open(ctx, file, maxChecked)
+		store, err := open(ctx, file, o)
 		if err == nil {
 			return store, nil
 		}
@@ -50,7 +59,7 @@ func openAndRetry(ctx context.Context, file string, maxChecked int64) (*Store, e
 	}
 }
 
-func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err error) {
+func open(ctx context.Context, file string, o Options) (_ *Store, err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return nil, fmt.Errorf("its folder cannot be created: %w", err)
 	}
@@ -67,7 +76,14 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 	if err := checkWAL(ctx, file); err != nil {
 		return nil, err
 	}
-	version, err := inspect(ctx, read, file, maxChecked)
+	maxChecked := int64(math.MaxInt64)
+	if o.Watched {
+		maxChecked = 1 << 20
+	}
+	state, err := inspect(ctx, read, file, maxChecked)
+	if err == nil {
+		err = state.Check(o.Use)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +99,8 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 		}
 	}()
 	db.SetMaxOpenConns(1)
-	if version < newestVersion() {
-		if err := migrate(ctx, db); err != nil {
+	if len(state.Pending()) > 0 {
+		if err := migrate(ctx, db, o.Migrated); err != nil {
 			return nil, err
 		}
 	}
@@ -111,12 +127,67 @@ func open(ctx context.Context, file string, maxChecked int64) (_ *Store, err err
 	return s, nil
 }
 
+// openToRead opens a file that exists for Export and Backup only. It changes nothing.
+func openToRead(ctx context.Context, file string, _ Options) (*Store, error) {
+	opened := &openFile{name: file}
+	store, err := openToReadAs(ctx, opened)
+	if code := primaryCode(err); code != lib.SQLITE_CANTOPEN && code != lib.SQLITE_READONLY {
+		return store, err
+	}
+	// On a read-only disk, SQLite cannot read a WAL. Without one, it reads a file that no process changes.
+	if _, statErr := os.Stat(file + "-wal"); statErr == nil {
+		return nil, fmt.Errorf("it is read-only, and its newest changes are in %[1]s-wal, which can be read only on a disk that can be written: "+
+			"copy %[1]s and %[1]s-wal to one, and name the copy in DATABASE_URL", file)
+	}
+	opened.immutable = true
+	return openToReadAs(ctx, opened)
+}
+
+func openToReadAs(ctx context.Context, file *openFile) (_ *Store, err error) {
+	if err := checkWAL(ctx, file.name); err != nil {
+		return nil, err
+	}
+	scan, err := openReaders(file, maxScans)
+	if err != nil {
+		return nil, err
+	}
+	state, err := inspect(ctx, scan, file.name, math.MaxInt64)
+	if err == nil {
+		err = state.Check(schema.Read)
+	}
+	if err == nil {
+		err = file.remember()
+	}
+	if err != nil {
+		return nil, errors.Join(err, scan.Close())
+	}
+	return &Store{file: file, read: scan, scan: scan, stopBackground: func() {}}, nil
+}
+
+// Schema returns the state of the schema in a file. It changes nothing.
+func Schema(ctx context.Context, file string) (schema.State, error) {
+	read, err := openReaders(&openFile{name: file}, 1)
+	if err != nil {
+		return schema.State{}, err
+	}
+	defer func() { _ = read.Close() }()
+	state, err := inspect(ctx, read, file, 0)
+	if err != nil {
+		err = fmt.Errorf("database %s: %w", file, explain(err))
+	}
+	return state, err
+}
+
 // maxScans is how many searches and exports run at the same time.
 const maxScans = 2
 
 // openReaders returns a pool of n connections that only read an existing file.
 func openReaders(file *openFile, n int) (*sql.DB, error) {
-	connector, err := sqlite.NewConnector(dsn(file.name, "_pragma=query_only(1)", "mode=rw"))
+	mode := "mode=rw"
+	if file.immutable {
+		mode = "mode=ro&immutable=1"
+	}
+	connector, err := sqlite.NewConnector(dsn(file.name, "_pragma=query_only(1)", mode))
 	if err != nil {
 		return nil, err
 	}
@@ -131,34 +202,34 @@ func dsn(file string, options ...string) string {
 	return "file:" + url.PathEscape(file) + "?_pragma=busy_timeout(5000)&" + strings.Join(options, "&")
 }
 
-// inspect examines the file before anything changes it, and returns the version of its schema, 0 for a new file. It reads a
-// file of at most maxChecked bytes completely, so that damage stops the start and not, some day, a request.
-func inspect(ctx context.Context, read *sql.DB, file string, maxChecked int64) (version int64, err error) {
+// inspect examines the file before anything changes it. It reads a file of at most maxChecked bytes completely, so that
+// damage stops the start and not, some day, a request.
+func inspect(ctx context.Context, read *sql.DB, file string, maxChecked int64) (state schema.State, err error) {
+	state.Migrations = migrations
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return 0, nil
+		return state, nil
 	}
 	if err == nil && info.Size() <= maxChecked {
 		if err := check(ctx, read); err != nil {
-			return 0, err
+			return state, err
 		}
 	}
-	var tables, ours int
-	err = read.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version') FROM sqlite_schema`).Scan(&tables, &ours)
+	var tables, ours, compatibility int
+	err = read.QueryRowContext(ctx, `
+SELECT count(*), count(*) FILTER (WHERE name = 'goose_db_version'), count(*) FILTER (WHERE name = 'compatibility')
+FROM sqlite_schema`).Scan(&tables, &ours, &compatibility)
 	switch {
 	case err != nil || tables == 0:
-		return 0, err
+		return state, err
 	case ours == 0:
-		return 0, errors.New("it belongs to another program; name another file in DATABASE_URL")
+		return state, errors.New("it belongs to another program; name another file in DATABASE_URL")
 	}
-	if err := read.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version`).Scan(&version); err != nil {
-		return 0, err
+	state.Version, err = value[int64](ctx, read, schema.SelectVersion)
+	if err == nil && compatibility > 0 {
+		state.Oldest, err = value[int64](ctx, read, schema.SelectOldest)
 	}
-	if version > newestVersion() {
-		return 0, fmt.Errorf("it has schema version %d, but this program knows versions up to %d: run the newer menu-api that wrote it",
-			version, newestVersion())
-	}
-	return version, nil
+	return state, err
 }
 
 func check(ctx context.Context, db *sql.DB) error {

@@ -459,7 +459,10 @@ func (s *Store) Close() (err error) {
 	s.closed.Do(func() {
 		s.stopBackground()
 		s.background.Wait()
-		err = errors.Join(s.scan.Close(), s.read.Close(), s.writer.close())
+		err = errors.Join(s.scan.Close(), s.read.Close())
+		if s.writer != nil { // nil if the file was opened to read
+			err = errors.Join(err, s.writer.close())
+		}
 	})
 	return err
 }

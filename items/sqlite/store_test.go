@@ -86,10 +86,17 @@ func TestOpenRefuses(t *testing.T) {
 			},
 			want: "it belongs to another program",
 		},
-		"a newer schema": {
+		"a newer schema that excludes this version": {
 			prepare: func(t *testing.T, file string) {
 				fill(t, file)
-				mustExec(t, file, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)`)
+				mustExec(t, file, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1); UPDATE compatibility SET oldest = 999999`)
+			},
+			want: "run the newer menu-api",
+		},
+		"a newer schema that records no compatibility": {
+			prepare: func(t *testing.T, file string) {
+				fill(t, file)
+				mustExec(t, file, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1); DROP TABLE compatibility`)
 			},
 			want: "run the newer menu-api",
 		},
@@ -283,7 +290,7 @@ func TestWatchFindsDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	storetest.Damage(t, file)
-	store, err := sqlite.OpenSoon(context.Background(), file)
+	store, err := sqlite.OpenWith(context.Background(), file, sqlite.Options{Watched: true})
 	if err != nil {
 		t.Fatal(err)
 	}

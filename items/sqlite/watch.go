@@ -46,6 +46,8 @@ func (s *Store) Watch(ctx context.Context) error {
 type openFile struct {
 	name   string
 	opened os.FileInfo // nil until it is open
+	// immutable says that no process changes the file, because it is on a read-only disk.
+	immutable bool
 }
 
 // remember notes which file has the name now.

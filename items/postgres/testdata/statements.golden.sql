@@ -156,7 +156,7 @@ SELECT id, (SELECT coalesce(max(number), 0) FROM changes) AS newest FROM feed;
 
 LOCK TABLE items, changes IN ACCESS SHARE MODE;
 
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items ORDER BY id;
+SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = 'items';
 
 SELECT item_id, version, action, author, author_name, at, batch, after_json
 FROM changes

@@ -1,5 +1,3 @@
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items ORDER BY id;
-
 SELECT 0, item_id, version, action, author, author_name, at, batch, after_json, NULL
 FROM changes WHERE item_id > 0 ORDER BY item_id, version;
 

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"menu-api/config"
+	"menu-api/items"
+	"menu-api/items/postgres"
+	"menu-api/items/schema"
+	"menu-api/items/sqlite"
+)
+
+func (a *app) migrateCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "migrate", Args: cobra.NoArgs,
+		Short: "Bring the schema of the database up to date, or say what that would do",
+	}
+	status := &cobra.Command{
+		Use: "status", Args: cobra.NoArgs,
+		Short: "Print the version of the schema and the migrations that the database lacks; change nothing",
+	}
+	up := &cobra.Command{
+		Use: "up", Args: cobra.NoArgs,
+		Short: "Apply the migrations that the database lacks; the server may be running",
+	}
+	status.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, _ []string) error {
+		_, err := planMigrations(ctx, cfg, status.OutOrStdout())
+		return err
+	})
+	up.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, _ []string) error {
+		return orStopped(ctx, migrateUp(ctx, cfg, up.OutOrStdout(), up.ErrOrStderr()), "migrations that are not in the list above were not applied")
+	})
+	c.AddCommand(status, up)
+	return c
+}
+
+// planMigrations prints the version of the schema and what the database lacks.
+func planMigrations(ctx context.Context, cfg config.Config, to io.Writer) (state schema.State, err error) {
+	if file, ok := cfg.Database.SQLiteFile(); ok {
+		state, err = sqlite.Schema(ctx, file)
+	} else {
+		state, err = postgres.Schema(ctx, string(cfg.Database))
+	}
+	if err != nil {
+		return state, err
+	}
+	_, _ = fmt.Fprintf(to, "database %s: schema version %d; this program has %d\n", cfg.Database, state.Version, state.Newest())
+	if state.Oldest > 0 {
+		_, _ = fmt.Fprintf(to, "programs that know version %d or a newer one can use it\n", state.Oldest)
+	}
+	for _, m := range state.Pending() {
+		_, _ = fmt.Fprintf(to, "to do: %s\n", m.Name)
+	}
+	return state, nil
+}
+
+func migrateUp(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) error {
+	state, err := planMigrations(ctx, cfg, stdout)
+	if err != nil {
+		return err
+	}
+	names := map[int64]string{}
+	for _, m := range state.Pending() {
+		names[m.Version] = m.Name
+	}
+	began, applied := time.Now(), 0
+	done := func(version int64, took time.Duration) {
+		applied++
+		_, _ = fmt.Fprintf(stdout, "done: %s in %v\n", names[version], took.Round(time.Millisecond))
+	}
+	var store items.Store
+	if file, ok := cfg.Database.SQLiteFile(); ok {
+		store, err = sqlite.OpenWith(ctx, file, sqlite.Options{Migrated: done})
+	} else {
+		store, err = postgres.Open(ctx, postgres.Options{URL: string(cfg.Database), Logger: quietLogger(cfg, stderr), Migrated: done})
+	}
+	if err == nil {
+		err = store.Close()
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(stdout, "applied %d migrations in %v\n", applied, time.Since(began).Round(time.Millisecond))
+	}
+	return err
+}

@@ -1,0 +1,146 @@
+//go:build external
+
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"menu-api/authz/authztest"
+	"menu-api/items"
+)
+
+// TestUpgradeAndRollBackUnderLoad runs this version and the next one, which has one more field, on the same database while
+// clients write. No request fails, nothing is lost, and the field survives writes of the old version.
+func TestUpgradeAndRollBackUnderLoad(t *testing.T) {
+	t.Parallel()
+	project, err := withOrigin()
+	must(t, err)
+	for engine, newDatabase := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			tenant := authztest.NewIssuer(t)
+			old := newReplica(t, tenant, newDatabase(t))
+			// The old version has made the schema. From now on, only the command migrates.
+			old.settings = []string{"MIGRATE_ON_START=false"}
+			next := &replica{
+				program: filepath.Join(project, "menu-api"), tenant: tenant, database: old.database, settings: old.settings,
+				addr: mustFindAddr(t), shared: old.shared,
+			}
+			client := old.writers[0]
+			response, err := client.do(http.MethodPost, "/items", `{"name":"Cawl","price":5,"description":"","image":""}`, nil)
+			must(t, err)
+			var cawl items.Item
+			must(t, json.Unmarshal([]byte(response.body), &cawl))
+			item := fmt.Sprint("/items/", cawl.ID)
+
+			// The commands of the next version that only read do so without a migration.
+			before := mustOutput(t, old.command(t, "export"))
+			if got := mustOutput(t, next.command(t, "export")); got != before {
+				t.Errorf("export of the next version: got\n%s\nwant\n%s", got, before)
+			}
+			mustOutput(t, next.command(t, "backup", filepath.Join(t.TempDir(), "backup.db")))
+			if got := mustOutput(t, next.command(t, "migrate", "status")); strings.Count(got, "to do: ") != 1 || !strings.Contains(got, "_origin") {
+				t.Errorf("migrate status: got\n%s\nwant one migration to do", got)
+			}
+			refused := next.command(t, "serve")
+			if output, err := refused.CombinedOutput(); err == nil || !strings.Contains(string(output), "menu-api migrate up") {
+				t.Errorf("serve without a migration: got %v, %s, want an error that names the command", err, output)
+			}
+
+			underLoad(t, old, func() {
+				if got := mustOutput(t, next.command(t, "migrate", "up")); !strings.Contains(got, "_origin in ") || !strings.Contains(got, "applied 1 migrations") {
+					t.Errorf("migrate up: got\n%s\nwant what was applied and how long it took", got)
+				}
+			})
+			next.start(t)
+			for i, w := range old.writers {
+				if i%2 == 0 {
+					w.api = next.api()
+				}
+			}
+			underLoad(t, old, func() {
+				for _, step := range []struct{ api, method, path, body, origin string }{
+					{next.api(), "PATCH", item, `{"origin":"Wales"}`, "Wales"},
+					{old.api(), "PATCH", item, `{"tagline":"Of the old version"}`, ""},
+					{next.api(), "GET", item, "", "Wales"},
+				} {
+					if got := mustDo(t, client, step.api, step.method, step.path, step.body); originOf(got) != step.origin {
+						t.Errorf("%s %s: got %s, want the origin %q", step.method, step.path, got, step.origin)
+					}
+				}
+			})
+
+			// The rollback: the old version replaces the next one, and starts on its schema.
+			underLoad(t, old, func() {}) // of both
+			for _, w := range old.writers {
+				w.api = old.api()
+			}
+			for _, r := range []*replica{next, old} {
+				must(t, r.Process.Signal(syscall.SIGTERM))
+				<-r.ended
+				if !r.ProcessState.Success() {
+					t.Errorf("got %v, want exit status 0\n%s", r.ProcessState, mustReadFile(t, r.log))
+				}
+			}
+			old.settings = nil // it accepts the schema with any setting
+			old.start(t)
+			underLoad(t, old, func() {})
+			next.start(t) // and the upgrade again
+			if got := mustDo(t, client, next.api(), "GET", item, ""); originOf(got) != "Wales" {
+				t.Errorf("after the rollback: got %s, want the origin Wales", got)
+			}
+			created, updated := entry{items.Created, cawl.Price}, entry{items.Updated, cawl.Price}
+			client.items = append(client.items, &ledger{id: cawl.ID, name: cawl.Name, entries: []entry{created, updated, updated}})
+			var sum tally
+			old.inspect(t, &sum) // nothing is lost, incomplete or there twice
+			t.Logf("%d writes acknowledged", sum.answered)
+		})
+	}
+}
+
+// underLoad calls do while the writers write, and for a while before and after it. Every request must get its response.
+func underLoad(t *testing.T, r *replica, do func()) {
+	t.Helper()
+	r.renewTokens(t)
+	stop, answers := make(chan struct{}), new(atomic.Int64)
+	var writing sync.WaitGroup
+	for _, w := range r.writers {
+		writing.Go(func() { w.writeUntil(stop, answers) })
+	}
+	waitFor := func(n int64) {
+		start := answers.Load()
+		for deadline := time.Now().Add(time.Minute); answers.Load() < start+n && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	waitFor(100)
+	do()
+	waitFor(100)
+	close(stop)
+	writing.Wait()
+	for _, w := range r.writers {
+		if w.pending != nil {
+			t.Errorf("a write to %s got no response", w.api)
+		}
+	}
+}
+
+func mustDo(t *testing.T, w *writer, api, method, path, body string) string {
+	t.Helper()
+	client := &writer{client: http.DefaultClient, api: api, token: w.token}
+	response, err := client.do(method, path, body, nil)
+	must(t, err)
+	if response.status != http.StatusOK {
+		t.Errorf("%s %s: got %d %s, want 200", method, path, response.status, response.body)
+	}
+	return response.body
+}
