@@ -51,3 +51,30 @@ func wrap(text string) string {
 	}
 	return lines.String()
 }
+
+// TestFreeText checks that text for people may contain quotes and #, and means the same in the environment and in .env.
+func TestFreeText(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		raw         string
+		environment string // what it means there
+		file        string // what it means in .env; "" for an error
+	}{
+		"plain":                {"Bob's Diner", "Bob's Diner", "Bob's Diner"},
+		"quoted":               {`"Bob's Diner"`, "Bob's Diner", "Bob's Diner"},
+		"two pairs of quotes":  {`'"The" Diner'`, `"The" Diner`, `"The" Diner`},
+		"a number sign":        {"#1 Diner", "#1 Diner", "#1 Diner"},
+		"a space and #":        {"Diner #1", "Diner #1", ""},
+		"a quoted space and #": {`"Diner #1"`, "Diner #1", "Diner #1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got, err := literal(test.raw, false, true); err != nil || got != test.environment {
+				t.Errorf("environment: got %q, %v, want %q", got, err, test.environment)
+			}
+			if got, err := literal(test.raw, true, true); (err != nil) != (test.file == "") || got != test.file {
+				t.Errorf(".env: got %q, %v, want %q", got, err, test.file)
+			}
+		})
+	}
+}
