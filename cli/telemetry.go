@@ -8,8 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -53,7 +57,25 @@ func serveMetrics(ctx context.Context, addr string, metrics *telemetry.Metrics, 
 		return nil, fmt.Errorf("METRICS_ADDR: %w", err)
 	}
 	log.Info("metrics", "url", "http://"+listener.Addr().String()+"/metrics")
-	return serveBeside(listener, metrics.Handler(), log), nil
+	if bound, ok := listener.Addr().(*net.TCPAddr); ok && !bound.IP.IsLoopback() {
+		log.Warn("METRICS_ADDR is not a loopback address: anyone who reaches it can read the metrics and profiles", "addr", addr)
+	}
+	return serveBeside(listener, rejectForeignHosts(addr, metrics.Handler()), log), nil
+}
+
+// rejectForeignHosts rejects the requests of a web page whose domain resolves to this machine (DNS rebinding). Their Host
+// header names that domain. Allowed are addresses, names without a dot, such as localhost or that of a container, and the
+// host of METRICS_ADDR.
+func rejectForeignHosts(addr string, next http.Handler) http.Handler {
+	own, _, _ := net.SplitHostPort(addr)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := (&url.URL{Host: r.Host}).Hostname()
+		if _, err := netip.ParseAddr(host); err != nil && strings.Contains(host, ".") && !strings.EqualFold(host, own) {
+			http.Error(w, "This listener does not serve the host "+strconv.Quote(host)+".", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // serveBeside serves a listener that is not the API's until stop is called. An error there does not stop the API.

@@ -87,6 +87,11 @@ func open(ctx context.Context, file string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// Only the owner may read the history. SQLite gives its other files the mode of this one, and reports why a file cannot be
+	// created.
+	if created, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = created.Close()
+	}
 	// With synchronous=FULL, a commit is on the disk before it returns.
 	db, err := sql.Open("sqlite", dsn(file, "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
 		fmt.Sprintf("_pragma=wal_autocheckpoint(%d)", autocheckpointPages), "_txlock=immediate"))

@@ -300,3 +300,22 @@ func TestWatchFindsDamage(t *testing.T) {
 		t.Errorf("got error %v, want one that names the file and says that it is damaged", err)
 	}
 }
+
+func TestFilesAreForTheirOwner(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "menu.db")
+	store, err := sqlite.Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	if err := store.Seed(t.Context(), items.AuditInfo{}, items.DefaultMenu()); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(file + suffix)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("menu.db%s: got mode %v and %v, want 0600", suffix, info.Mode(), err)
+		}
+	}
+}

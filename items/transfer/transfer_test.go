@@ -122,6 +122,58 @@ func TestTransferCopies(t *testing.T) {
 	}
 }
 
+// exported is a store whose export has these records.
+type exported struct {
+	items.Store
+
+	records []items.Record
+}
+
+func (s exported) Export(_ context.Context, _ bool, yield func(items.Record) error) error {
+	for _, rec := range s.records {
+		if err := yield(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Another program may have changed the database that is copied.
+func TestTransferRejectsInvalidCopies(t *testing.T) {
+	t.Parallel()
+	good := items.Item{ID: 7, Name: "Soup", Price: 450, Version: 1}
+	changed := func(change func(*items.Item)) items.Record {
+		item := good
+		change(&item)
+		return items.Record{Item: &item}
+	}
+	unknown := items.Change{ItemID: 7, Version: 1, Action: "eaten", By: "x", At: info.At, After: &good}
+	for name, test := range map[string]struct {
+		bad  items.Record
+		want string
+	}{
+		"negative price": {changed(func(i *items.Item) { i.Price = -1 }), "item 7 is not valid: item.price must be"},
+		"no name":        {changed(func(i *items.Item) { i.Name = "" }), "item 7 is not valid: item.name"},
+		"invalid UTF-8":  {changed(func(i *items.Item) { i.Name = "a\xff" }), "item 7 is not valid: "},
+		"image":          {changed(func(i *items.Item) { i.Image = "javascript:x" }), "item 7 is not valid: item.image"},
+		"long text":      {changed(func(i *items.Item) { i.Tagline = strings.Repeat("x", 201) }), "item 7 is not valid: item.tagline"},
+		"unknown action": {items.Record{Change: &unknown}, "version 1 of item 7 is not valid: change.action must be"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			to := open(t)
+			from := exported{to, []items.Record{{Item: &good}, test.bad}}
+			_, err := transfer.Copy(context.Background(), from, to, info, false, nil)
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("got %v, want %s...", err, test.want)
+			}
+			if text, _ := export(t, to, transfer.JSONL, true); text != "" {
+				t.Errorf("the failed copy has left %s", text)
+			}
+		})
+	}
+}
+
 // Spreadsheets reorder columns, and people leave out what they do not know.
 func TestImportOfPeople(t *testing.T) {
 	t.Parallel()
