@@ -1,4 +1,3 @@
-// Package content has what HTTP responses with a body need: ETags, and the negotiation of content codings.
 package content
 
 import (

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Digest returns the text of a strong ETag, without its quotes. It depends only on the bytes, so it is the same after a
-// restart and on every replica.
-func Digest(body []byte) string {
+// Tag returns a strong ETag (RFC 9110 section 8.8.3). It depends only on the bytes, so it is the same after a restart and on
+// every replica.
+func Tag(body []byte) string {
 	sum := sha256.Sum256(body)
-	return base64.RawURLEncoding.EncodeToString(sum[:15])
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
 }
 
 // ErrTag says that a header is not a list of entity tags.

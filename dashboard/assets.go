@@ -3,13 +3,14 @@ package dashboard
 import (
 	"fmt"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"menu-api/content"
 )
 
 // asset is a built file whose name contains a hash of its content, so it never changes. The build compresses it in advance:
@@ -56,7 +57,7 @@ func readAssets(built fs.FS) ([]asset, error) {
 }
 
 func (a asset) serve(c *gin.Context) {
-	coding := acceptedCoding(c.Request, "br", "gzip")
+	coding := content.Negotiate(c.Request.Header.Values("Accept-Encoding"), "br", "gzip")
 	c.Header("Cache-Control", "public, max-age=31536000, immutable")
 	c.Header("Content-Type", a.contentType)
 	c.Header("ETag", `"`+path.Base(a.name)+"-"+coding+`"`)
@@ -66,24 +67,4 @@ func (a asset) serve(c *gin.Context) {
 		c.Header("Content-Length", strconv.FormatInt(a.sizes[coding], 10)) // net/http leaves it out of encoded responses
 	}
 	http.ServeFileFS(c.Writer, c.Request, a.built, a.name+extensions[coding])
-}
-
-// acceptedCoding returns the first of the codings that the request accepts (RFC 9110 section 12.5.3), or "". It ignores
-// preferences: browsers have none, and the caller puts the smallest form first.
-func acceptedCoding(r *http.Request, codings ...string) string {
-	accepted := map[string]bool{}
-	for entry := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
-		coding, params, err := mime.ParseMediaType(entry)
-		if err != nil {
-			continue
-		}
-		weight, err := strconv.ParseFloat(params["q"], 64)
-		accepted[coding] = params["q"] == "" || err == nil && weight > 0
-	}
-	for _, coding := range codings {
-		if ok, listed := accepted[coding]; ok || !listed && accepted["*"] {
-			return coding
-		}
-	}
-	return ""
 }

@@ -1,5 +1,5 @@
 // Package dashboard serves the menu as a web page: the single-page application whose source is in this folder. `make
-// dashboard` builds it, and the binary embeds it. The caller provides the menu, so this package imports none of our packages.
+// dashboard` builds it, and the binary embeds it. The caller provides the menu, so this package does not import package items.
 package dashboard
 
 import (
@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"menu-api/content"
 )
 
 // Settings tell the page how to sign users in. They come with every page and not from the build, so one binary serves any
@@ -35,6 +37,9 @@ type Options struct {
 	Menu func(ctx context.Context) (any, error)
 	// Item returns the item that the page of one item shows, and false if there is no item with this id.
 	Item func(ctx context.Context, id string) (item any, found bool, err error)
+	// Cache returns the page with the key that is cached, or what render returns. It may respond with an error itself; it then
+	// aborts the handler chain.
+	Cache func(c *gin.Context, key string, render func(context.Context) (*content.Content, error)) (*content.Content, error)
 }
 
 // Dashboard is the page and its assets.
@@ -42,6 +47,7 @@ type Dashboard struct {
 	options Options
 	policy  string
 	page    page
+	empty   *content.Content // the page without data
 	assets  []asset
 }
 
@@ -66,6 +72,9 @@ func newDashboard(built fs.FS, options Options) (*Dashboard, error) {
 	}
 	d := &Dashboard{options: options, policy: policy}
 	if d.page, err = readPage(built); err != nil {
+		return nil, err
+	}
+	if d.empty, err = d.newPage(nil, nil); err != nil {
 		return nil, err
 	}
 	if d.assets, err = readAssets(built); err != nil {

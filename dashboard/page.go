@@ -2,18 +2,16 @@ package dashboard
 
 import (
 	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
+	"context"
 	_ "embed"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"menu-api/content"
 )
 
 // page is the HTML, with a slot for the data that the application starts with.
@@ -58,65 +56,62 @@ func (p page) render(data bootstrap) ([]byte, error) {
 	return bytes.Replace(p, []byte(slotStart+"null"), append([]byte(slotStart), encoded...), 1), err
 }
 
+// newPage returns a page that starts with the menu and an item, each of which may be nil.
+func (d *Dashboard) newPage(menu, item any) (*content.Content, error) {
+	html, err := d.page.render(bootstrap{Settings: d.options.Settings, Menu: menu, Item: item})
+	return content.New("text/html; charset=utf-8", html), err
+}
+
 func (d *Dashboard) serveMenu(c *gin.Context) {
-	d.serve(c, http.StatusOK, bootstrap{Menu: d.menu(c)})
+	d.serve(c, "/", func(ctx context.Context) (*content.Content, error) {
+		menu, err := d.options.Menu(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return d.newPage(menu, nil)
+	})
 }
 
 // serveItem serves the page of one item. For a missing item, it serves the same page with status 404: the page tells people,
 // and the status tells programs.
 func (d *Dashboard) serveItem(c *gin.Context) {
-	item, found, err := d.options.Item(c.Request.Context(), c.Param("id"))
-	status := http.StatusOK
-	if err != nil {
-		_ = c.Error(err) // for the log; the page requests the item again
-		item = nil
-	} else if !found {
-		status, item = http.StatusNotFound, nil
-	}
-	d.serve(c, status, bootstrap{Menu: d.menu(c), Item: item})
+	id := c.Param("id")
+	d.serve(c, "/menu/"+id, func(ctx context.Context) (*content.Content, error) {
+		item, found, err := d.options.Item(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			item = nil
+		}
+		menu, err := d.options.Menu(ctx)
+		if err != nil {
+			return nil, err
+		}
+		page, err := d.newPage(menu, item)
+		if !found {
+			page.Status = http.StatusNotFound
+		}
+		return page, err
+	})
 }
 
 // serveCallback serves the page to which the identity provider redirects. It shows another page at once, so it has no menu.
 func (d *Dashboard) serveCallback(c *gin.Context) {
-	d.serve(c, http.StatusOK, bootstrap{})
+	c.Header("Cache-Control", "no-cache")
+	d.empty.Serve(c)
 }
 
-// menu returns the first page of the menu, or nil.
-func (d *Dashboard) menu(c *gin.Context) any {
-	menu, err := d.options.Menu(c.Request.Context())
-	if err != nil {
-		_ = c.Error(err) // for the log; the page requests the menu again
-		return nil
-	}
-	return menu
-}
-
-func (d *Dashboard) serve(c *gin.Context, status int, data bootstrap) {
-	data.Settings = d.options.Settings
-	html, err := d.page.render(data)
-	if err != nil {
-		_ = c.AbortWithError(http.StatusInternalServerError, err)
+// serve responds with a page with data. If the data is not available, the page starts without it, and requests it.
+func (d *Dashboard) serve(c *gin.Context, key string, render func(context.Context) (*content.Content, error)) {
+	page, err := d.options.Cache(c, key, render)
+	if c.IsAborted() {
 		return
 	}
-	sum := sha256.Sum256(html)
-	// The tag is weak because it also identifies the compressed page (RFC 9110 section 8.8.1).
-	etag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
+	if err != nil {
+		_ = c.Error(err) // for the log
+		page = d.empty
+	}
 	c.Header("Cache-Control", "no-cache") // browsers keep the page but revalidate it before each use
-	c.Header("ETag", etag)
-	c.Writer.Header().Add("Vary", "Accept-Encoding")
-	if status == http.StatusOK && strings.Contains(c.GetHeader("If-None-Match"), etag[2:]) {
-		c.Status(http.StatusNotModified)
-		return
-	}
-	if acceptedCoding(c.Request, "gzip") == "gzip" {
-		c.Header("Content-Encoding", "gzip")
-		// Speed matters more than size here, because every request renders the page again.
-		var b bytes.Buffer
-		z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is valid, and a buffer accepts everything
-		_, _ = z.Write(html)
-		_ = z.Close()
-		html = b.Bytes()
-	}
-	c.Header("Content-Length", strconv.Itoa(len(html)))
-	c.Data(status, "text/html; charset=utf-8", html)
+	page.Serve(c)
 }

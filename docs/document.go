@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"menu-api/content"
 )
 
 // document is the OpenAPI document with the endpoints of an identity provider. It is rendered at the first request.
 type document struct {
 	endpoints  endpoints
 	expires    time.Time // when to ask the provider again. Zero means never, because the metadata does not change.
-	yaml, json func() content
+	yaml, json func() *content.Content
 }
 
 // newDocument replaces the endpoints of the development provider, which openapi.yaml contains.
@@ -25,11 +27,11 @@ func newDocument(e endpoints) *document {
 	).Replace(OpenAPI))
 	return &document{
 		endpoints: e,
-		yaml:      sync.OnceValue(func() content { return newContent("application/yaml", text) }),
-		json: sync.OnceValue(func() content {
+		yaml:      sync.OnceValue(func() *content.Content { return content.New("application/yaml", text) }),
+		json: sync.OnceValue(func() *content.Content {
 			var compact bytes.Buffer // has the order of the YAML, which is the order for readers
 			err := json.Compact(&compact, must(yaml.YAMLToJSON(text)))
-			return newContent("application/json", must(compact.Bytes(), err))
+			return content.New("application/json", must(compact.Bytes(), err))
 		}),
 	}
 }

@@ -2,16 +2,16 @@ package docs
 
 import (
 	"bytes"
-	"compress/gzip"
 	"embed"
 	"encoding/json"
-	"io"
 	"io/fs"
 	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
 	swaggerui "github.com/swaggest/swgui/v5/static"
+
+	"menu-api/content"
 )
 
 // page holds our part of the reference page: it starts Swagger UI, which a Go module contains, under a strict policy.
@@ -19,11 +19,13 @@ import (
 //go:embed page
 var page embed.FS
 
-func newIndex(settings Settings) content {
+const mediaHTML = "text/html; charset=utf-8"
+
+func newIndex(settings Settings) *content.Content {
 	// This encoder escapes the characters that would end the script element around the settings.
 	bootstrap := must(json.Marshal(map[string]string{"clientId": settings.ClientID, "audience": settings.Audience}))
 	html := bytes.Replace(must(page.ReadFile("page/index.html")), []byte("{}"), bootstrap, 1)
-	return newContent("text/html; charset=utf-8", html)
+	return content.New(mediaHTML, html)
 }
 
 // serveIndex responds with the page. It loads nothing from elsewhere, and calls only this API and the provider's token
@@ -32,46 +34,36 @@ func (m *Module) serveIndex(c *gin.Context) {
 	token := originOf(m.provider.document(c.Request.Context()).endpoints.Token)
 	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
 		"connect-src 'self' "+token+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	m.index.serve(c)
+	serve(c, m.index)
 }
 
 // serveCallback responds with the page to which the identity provider redirects the window that the index page opened.
 func (m *Module) serveCallback(c *gin.Context) {
 	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	m.callback.serve(c)
+	serve(c, m.callback)
 }
 
 // newAssets returns the handlers of the page's files. A file is read at the first request and then kept, so that no later
-// request copies or unzips it. Most processes serve no assets.
+// request copies or compresses it. Most processes serve no assets.
 func newAssets() map[string]gin.HandlerFunc {
 	const script, style = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
-	plain := func(files fs.FS, name, mediaType string) gin.HandlerFunc {
-		file := sync.OnceValue(func() content { return newContent(mediaType, must(fs.ReadFile(files, name))) })
-		return func(c *gin.Context) { file().serve(c) }
-	}
-	compressed := func(name, mediaType string) gin.HandlerFunc {
-		zipped := plain(swaggerui.FS, name, mediaType)
-		unzipped := sync.OnceValue(func() content {
-			reader := must(gzip.NewReader(bytes.NewReader(must(fs.ReadFile(swaggerui.FS, name)))))
-			return newContent(mediaType, must(io.ReadAll(reader)))
-		})
-		return func(c *gin.Context) {
-			c.Header("Vary", "Accept-Encoding")
-			if strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
-				c.Header("Content-Encoding", "gzip")
-				zipped(c)
-				return
+	asset := func(files fs.FS, name, mediaType string) gin.HandlerFunc {
+		file := sync.OnceValue(func() *content.Content {
+			body := must(fs.ReadFile(files, name))
+			if strings.HasSuffix(name, ".gz") {
+				return content.NewZipped(mediaType, body)
 			}
-			unzipped().serve(c)
-		}
+			return content.New(mediaType, body)
+		})
+		return func(c *gin.Context) { serve(c, file()) }
 	}
 	return map[string]gin.HandlerFunc{
-		"init.js":              plain(page, "page/init.js", script),
-		"callback.js":          plain(page, "page/callback.js", script),
-		"page.css":             plain(page, "page/page.css", style),
-		"favicon.png":          plain(swaggerui.FS, "favicon-32x32.png", "image/png"),
-		"swagger-ui-bundle.js": compressed("swagger-ui-bundle.js.gz", script),
-		"swagger-ui.css":       compressed("swagger-ui.css.gz", style),
+		"init.js":              asset(page, "page/init.js", script),
+		"callback.js":          asset(page, "page/callback.js", script),
+		"page.css":             asset(page, "page/page.css", style),
+		"favicon.png":          asset(swaggerui.FS, "favicon-32x32.png", "image/png"),
+		"swagger-ui-bundle.js": asset(swaggerui.FS, "swagger-ui-bundle.js.gz", script),
+		"swagger-ui.css":       asset(swaggerui.FS, "swagger-ui.css.gz", style),
 	}
 }
 

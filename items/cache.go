@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"menu-api/content"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 	ReadTimeout = 10 * time.Second
 	// maxResponses and maxResponseBytes bound the cache.
 	maxResponses     = 10_000
-	maxResponseBytes = 16 << 20
+	maxResponseBytes = 32 << 20 // with the compressed copies
 )
 
 // ResponseCache keeps the encoded responses to recent reads, so that most reads cost neither a query nor an encoding. See
@@ -48,13 +50,13 @@ type cacheKey struct {
 
 // response is what the cache keeps. Readers share it, so it never changes.
 type response struct {
-	representation
+	*content.Content
 	link string // to the next page, "" if there is none
 	at   time.Time
 }
 
 // size estimates how much memory a response takes, in bytes.
-func (r *response) size(key cacheKey) int { return len(r.body) + len(r.link) + len(key.query) + 512 }
+func (r *response) size(key cacheKey) int { return r.Size() + len(r.link) + len(key.query) + 512 }
 
 // call is one read of the store for all readers that joined it.
 type call struct {

@@ -266,7 +266,7 @@ func TestCacheIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, bytes := cache.Len(); n > 10_000 || n < 1000 || bytes > 16<<20 {
+	if n, bytes := cache.Len(); n > 10_000 || n < 1000 || bytes > 32<<20 {
 		t.Errorf("got %d cached responses of %d bytes", n, bytes)
 	}
 	for i := range 200 {
@@ -274,7 +274,7 @@ func TestCacheIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, bytes := cache.Len(); n > 100 || n < 50 || bytes > 16<<20 {
+	if n, bytes := cache.Len(); n > 200 || n < 100 || bytes > 32<<20 {
 		t.Errorf("got %d long cached responses of %d bytes", n, bytes)
 	}
 }

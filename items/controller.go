@@ -8,8 +8,6 @@ import (
 	"strconv"
 
 	"github.com/gin-gonic/gin"
-
-	"menu-api/content"
 )
 
 // Contract is one published JSON form of the menu. Two are served: /items, and package whatabyte.
@@ -75,12 +73,12 @@ func (ctl Controller) List(c *gin.Context) {
 		if err != nil {
 			return nil, err
 		}
-		found := &response{}
+		link := ""
 		if next != nil {
-			found.link = listing.next(ctl.Path, next)
+			link = listing.next(ctl.Path, next)
 		}
-		found.representation, err = represent(ctl.Menu(menu, listing.paged))
-		return found, err
+		rep, err := represent(ctl.Menu(menu, listing.paged))
+		return &response{Content: rep.share(), link: link}, err
 	})
 }
 
@@ -96,20 +94,18 @@ func (ctl Controller) Get(c *gin.Context) {
 			return nil, err
 		}
 		rep, err := ctl.represent(item)
-		return &response{representation: rep}, err
+		return &response{Content: rep.share()}, err
 	})
 }
 
-// read responds to a GET or HEAD from the response cache, or with what load makes of the store. If the client already has
-// the representation, the response is 304 (RFC 9110 section 15.4.5).
+// read responds to a GET or HEAD from the response cache, or with what load makes of the store.
 func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Context) (*response, error)) {
 	begin, count := func() error { return ctl.access.BeginRead(c) }, func() error { return ctl.access.CountRead(c) }
 	found, err := ctl.cache.get(c.Request.Context(), key, begin, count, load)
-	if err != nil {
-		Fail(c, err)
-		return
+	if err == nil {
+		err = checkIfMatch(c.Request.Header.Values("If-Match"), found.ETag())
 	}
-	if err := checkIfMatch(c.Request.Header.Values("If-Match"), found.etag); err != nil {
+	if err != nil {
 		Fail(c, err)
 		return
 	}
@@ -117,12 +113,7 @@ func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Conte
 		c.Header("Link", found.link)
 	}
 	c.Header("Cache-Control", "no-cache") // a cache may keep the response, and asks again before each use
-	c.Header("ETag", found.etag)
-	if unchanged, _ := content.MatchTag(c.Request.Header.Values("If-None-Match"), found.etag); unchanged {
-		c.Status(http.StatusNotModified)
-		return
-	}
-	send(c, http.StatusOK, found.representation)
+	found.Serve(c)
 }
 
 // Create adds the item in the body.
@@ -348,7 +339,7 @@ func Respond(c *gin.Context, status int, value any, err error) {
 
 func send(c *gin.Context, status int, rep representation) {
 	c.Header("Content-Length", strconv.Itoa(len(rep.body)))
-	c.Data(status, "application/json; charset=utf-8", rep.body)
+	c.Data(status, jsonUTF8, rep.body)
 }
 
 // Fail hands an error to the error renderer of package server, and aborts the handler chain. It also sets a

@@ -18,11 +18,17 @@ type representation struct {
 	etag string
 }
 
-// represent encodes the value and tags it with a strong ETag (RFC 9110 section 8.8.3).
+// represent encodes the value and tags it with a strong ETag.
 func represent(value any) (representation, error) {
 	body, err := json.Marshal(value)
-	return representation{body: body, etag: `"` + content.Digest(body) + `"`}, err
+	return representation{body: body, etag: content.Tag(body)}, err
 }
+
+// jsonUTF8 is the media type of responses.
+const jsonUTF8 = "application/json; charset=utf-8"
+
+// share returns the representation in the form that the response cache keeps.
+func (r representation) share() *content.Content { return content.NewTagged(jsonUTF8, r.etag, r.body) }
 
 // menuByID encodes as an object keyed by id, in the order of the items. The keys of a Go map would be sorted as text,
 // 10 before 2.

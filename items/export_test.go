@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"menu-api/content"
 )
 
 // Cached returns the store as the controller uses it: reads go through the cache, and writes invalidate it. The items are
@@ -33,7 +35,7 @@ func (r *cachedStore) read(ctx context.Context, key cacheKey, read func(context.
 		if err != nil {
 			return nil, err
 		}
-		loaded := &response{}
+		loaded := &response{Content: content.New(jsonUTF8, nil)}
 		cachedItems.Store(loaded, list)
 		return loaded, nil
 	})

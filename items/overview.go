@@ -9,6 +9,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"menu-api/content"
 )
 
 // Overview is the first page of the menu, for a web page that shows it without another request.
@@ -54,6 +58,30 @@ func (m *Module) Find(ctx context.Context, id string) (item Item, found bool, er
 		return Item{}, false, nil
 	}
 	return item, err == nil, err
+}
+
+// Page returns a page from the response cache, or else the page that render makes of the menu. If the client may not read the
+// menu now, Page responds and aborts the handler chain.
+func (m *Module) Page(c *gin.Context, key string, render func(context.Context) (*content.Content, error)) (*content.Content, error) {
+	admit := func(check func(*gin.Context) error) func() error {
+		return func() error {
+			err := check(c)
+			if err != nil {
+				Fail(c, err)
+			}
+			return err
+		}
+	}
+	load := func(ctx context.Context) (*response, error) {
+		page, err := render(ctx)
+		return &response{Content: page}, err
+	}
+	begin, count := admit(m.access.BeginRead), admit(m.access.CountRead)
+	found, err := m.cache.get(c.Request.Context(), cacheKey{route: "page", query: key}, begin, count, load)
+	if err != nil {
+		return nil, err
+	}
+	return found.Content, nil
 }
 
 const (

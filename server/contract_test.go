@@ -161,7 +161,9 @@ func TestETagsFromProxies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newAPI(t, nil)
-			form := func(path string) string { return fmt.Sprintf(format, strings.Trim(a.do("GET", path, "").header.Get("ETag"), `"`)) }
+			form := func(path string) string {
+				return fmt.Sprintf(format, strings.Trim(a.do("GET", path, "").header.Get("ETag"), `"`))
+			}
 			for _, path := range []string{"/items", "/items/1", "/api/menu/items", "/api/menu/items/1"} {
 				a.do("GET", path, "", "If-None-Match", form(path)).assertStatus(t, 304)
 				a.do("GET", path, "", "If-Match", form(path)).assertStatus(t, 200)

@@ -153,22 +153,6 @@ func (l *readLimits) beginCounted(c *gin.Context) (end func(), err error) {
 	return l.begin(c)
 }
 
-// limitPages treats each page of the dashboard that contains a part of the menu as a read. Its other routes read nothing.
-func limitPages(limits *readLimits) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		switch c.FullPath() {
-		case "/", "/profile", "/menu/:id":
-			err := limits.count(c)
-			if err == nil {
-				err = limits.beginUntilResponse(c)
-			}
-			if err != nil {
-				fail(c, err)
-			}
-		}
-	}
-}
-
 // turns bounds the reads in progress of each address. Further ones wait, so that they delay only each other: with hundreds of
 // reads in progress, the reads of everyone else would wait behind them for a connection of the database or a processor.
 type turns struct {

@@ -77,11 +77,12 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		Settings: o.Dashboard,
 		Menu:     func(ctx context.Context) (any, error) { return s.menu.Overview(ctx, dashboard.PageSize) },
 		Item:     func(ctx context.Context, id string) (any, bool, error) { return s.menu.Find(ctx, id) },
+		Cache:    s.menu.Page,
 	})
 	if err != nil {
 		return nil, err
 	}
-	page.Mount(bounded.Group("/", pageHeaders, limitPages(reads)))
+	page.Mount(bounded.Group("/", pageHeaders))
 
 	docs.NewModule(o.Docs).Mount(public.Group("/", pageHeaders))
 

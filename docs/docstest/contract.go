@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/pb33f/libopenapi-validator/config"
@@ -45,7 +47,7 @@ var everywhere = []string{"X-Content-Type-Options"}
 
 // standard are the headers of HTTP, CORS and pages, which the document does not repeat.
 var standard = []string{
-	"Content-Type", "Content-Length", "Date", "Connection", "Vary", "Allow",
+	"Content-Type", "Content-Length", "Content-Encoding", "Date", "Connection", "Vary", "Allow",
 	"Access-Control-Expose-Headers", "Strict-Transport-Security",
 	"Content-Security-Policy", "Referrer-Policy", "Cross-Origin-Resource-Policy",
 }
@@ -86,6 +88,10 @@ func Check(request *http.Request, response *http.Response, body []byte) error {
 	checking.Lock()
 	defer checking.Unlock()
 	c := load()
+	body, err := Decompress(response.Header, body)
+	if err != nil {
+		return err
+	}
 	if response.Header.Get("X-Request-Id") == "" && slices.Contains(beforeHandlers, response.StatusCode) {
 		return nil
 	}
@@ -136,6 +142,26 @@ func Check(request *http.Request, response *http.Response, body []byte) error {
 	copied.Body = io.NopCloser(bytes.NewReader(body))
 	_, problems := check.ValidateResponseBodyWithPathItem(&asGet, &copied, item, path)
 	return errors.Join(append(errs, join(problems))...)
+}
+
+// Decompress returns the body of a response without its content coding.
+func Decompress(header http.Header, body []byte) ([]byte, error) {
+	var reader io.Reader = bytes.NewReader(body)
+	var err error
+	switch coding := header.Get("Content-Encoding"); {
+	case coding == "" || len(body) == 0:
+		return body, nil
+	case coding == "gzip":
+		reader, err = gzip.NewReader(reader)
+	case coding == "zstd":
+		reader, err = zstd.NewReader(reader)
+	default:
+		err = fmt.Errorf("unknown Content-Encoding %q", coding)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(reader)
 }
 
 // checkRequest checks the parameters and the body of a request. It needs GetBody, because the body has been sent. The API
