@@ -314,7 +314,6 @@ func TestReadsInProgressPerAddress(t *testing.T) {
 		sent, want     int64  // reads in progress
 	}{
 		"lists":           {6000, "/items?v=%d", most + 3, most},
-		"dashboard":       {6000, "/?v=%d", most + 3, most},
 		"second contract": {6000, "/api/menu/items?v=%d", most + 3, most},
 		"no limit":        {0, "/items?v=%d", most + 3, most + 3},
 	}
