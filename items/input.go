@@ -108,6 +108,9 @@ func (f Field) decode(value jsontext.Value) (decoded any, problem string) {
 	n, ok := decodeNumber(value, decimals)
 	if !ok {
 		problem = f.typeMessage
+		if _, isNumber := decodeNumber(jsontext.Value(strings.Trim(string(value), `"`)), decimals); isNumber {
+			problem = "must be a number, not text"
+		}
 	}
 	if f.isPrice() {
 		return (*Price)(&n), problem

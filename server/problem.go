@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -40,6 +41,7 @@ const statusClientClosedRequest = 499
 
 var (
 	errNoRoute     = errors.New("no such route")
+	errNoAPIRoute  = fmt.Errorf("%w under /api", errNoRoute)
 	errNoMethod    = errors.New("no such method on the route")
 	errOrigin      = errors.New("the origin is not on the list")
 	errDraining    = errors.New("the server is shutting down")
@@ -57,6 +59,7 @@ var problems = []struct {
 	detail     string
 	retryAfter time.Duration
 }{
+	{is(errNoAPIRoute), 404, "no-such-route", "There is nothing at this path. The menu is at /api/menu/items, and at /items in another form.", 0},
 	{is(errNoRoute), 404, "no-such-route", "There is nothing at this path. The menu is at /items.", 0},
 	{is(errNoMethod), 405, "method-not-allowed", "This path does not support this method. The Allow header lists the methods that it supports.", 0},
 	{is(errOrigin), 403, "origin-not-allowed", "Pages from this origin may not call this API. Its operator sets the list in CORS_ALLOWED_ORIGINS.", 0},

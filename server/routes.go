@@ -132,7 +132,13 @@ func withoutTrailingSlash(next http.Handler) http.Handler {
 	})
 }
 
-func noRoute(c *gin.Context) { fail(c, errNoRoute) }
+func noRoute(c *gin.Context) {
+	if strings.HasPrefix(c.Request.URL.Path, "/api") {
+		fail(c, errNoAPIRoute)
+		return
+	}
+	fail(c, errNoRoute)
+}
 
 // noMethod answers a method that the path does not have. Gin has set Allow. OPTIONS asks for just that header.
 func noMethod(c *gin.Context) {

@@ -28,6 +28,37 @@ func item(name, literal string) string {
 
 func text(n int) string { return `"` + strings.Repeat("ä", n) + `"` }
 
+// TestMessagesForNumbersAsText: a number in quotes is a common mistake, so the message names it.
+func TestMessagesForNumbersAsText(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for name, test := range map[string]struct{ field, literal, want string }{
+		"a price in quotes":   {"price", `"4.50"`, "must be a number, not text"},
+		"calories in quotes":  {"calories", `"320"`, "must be a number, not text"},
+		"a price with a sign": {"price", `"$4.50"`, "must be a number from 0 to 1,000,000 with at most two decimals"},
+		"no text":             {"price", `""`, "must be a number from 0 to 1,000,000 with at most two decimals"},
+		"a boolean":           {"calories", `true`, "must be a whole number from 0 to 100,000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := a.do("POST", "/items", item(test.field, test.literal), a.admin()...)
+			if want := `"message":"` + test.want + `"`; r.status != 400 || !strings.Contains(r.body, want) {
+				t.Errorf("got %d %s, want 400 with %s", r.status, r.body, want)
+			}
+		})
+	}
+}
+
+// TestUnknownPathNamesTheMenu: the response for a path that does not exist says where the menu is.
+func TestUnknownPathNamesTheMenu(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for path, want := range map[string]string{"/api/menu": "/api/menu/items", "/api": "/api/menu/items", "/item": "The menu is at /items."} {
+		if r := a.do("GET", path, ""); r.status != 404 || !strings.Contains(r.body, want) {
+			t.Errorf("%s: got %d %s, want 404 that contains %s", path, r.status, r.body, want)
+		}
+	}
+}
+
 func TestFieldRules(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
