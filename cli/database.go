@@ -54,8 +54,9 @@ func openMenu(
 	} else if store, err = openStore(ctx, cfg, toWrite(cfg), log); err != nil {
 		return nil, nil, err
 	}
-	if pooled, ok := store.(interface{ Stat() *pgxpool.Stat }); ok {
+	if pooled, ok := store.(*postgres.Store); ok {
 		watchPool(metrics, pooled.Stat)
+		metrics.GaugeFunc("store_oldest_snapshot_age_seconds", "Age of the oldest open transaction of the database.", pooled.OldestSnapshot)
 	}
 	store = items.Instrument(store, cache, observe)
 	var menu []items.Item
@@ -112,12 +113,20 @@ func quietLogger(cfg config.Config, stderr io.Writer) *slog.Logger {
 // openToRead opens a database that exists, and changes nothing. It does not create one: with a typing error in the settings,
 // the result would be an empty backup.
 func openToRead(ctx context.Context, cfg config.Config, stderr io.Writer) (items.Store, error) {
-	if file, ok := cfg.Database.SQLiteFile(); ok {
-		if _, err := os.Stat(file); err != nil {
-			return nil, fmt.Errorf("database %s: %w", file, cause(err))
-		}
+	if err := mustExist(cfg); err != nil {
+		return nil, err
 	}
 	return openStore(ctx, cfg, schema.Read, quietLogger(cfg, stderr))
+}
+
+// mustExist returns an error if the database is an SQLite file that does not exist.
+func mustExist(cfg config.Config) error {
+	if file, ok := cfg.Database.SQLiteFile(); ok {
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("database %s: %w", file, cause(err))
+		}
+	}
+	return nil
 }
 
 // watchPool adds metrics of a pool of connections to PostgreSQL.

@@ -45,7 +45,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	root.AddCommand(
 		serve, a.devCommand(), a.tokenCommand(), a.healthcheckCommand(), versionCommand(),
-		a.backupCommand(), a.restoreCommand(), a.exportCommand(), a.importCommand(), a.migrateCommand(),
+		a.backupCommand(), a.restoreCommand(), a.exportCommand(), a.importCommand(), a.migrateCommand(), a.eraseCommand(),
 	)
 	root.PersistentFlags().StringVar(&a.envFile, "env-file", config.DefaultEnvFile, "file with settings; environment variables override it")
 	root.CompletionOptions.HiddenDefaultCmd = true

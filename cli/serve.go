@@ -83,6 +83,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	changes := feed.New(store, log)
 	var running sync.WaitGroup
 	running.Go(func() { changes.Run(background) })
+	running.Go(func() { prune(background, store, cfg.HistoryRetention, log) })
 	defer func() { stopBackground(); running.Wait() }()
 	memory := newMemoryWatch(memoryLimit())
 	running.Go(func() { memory.run(background) })

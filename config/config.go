@@ -34,6 +34,8 @@ type Config struct {
 	DatabaseNotify bool
 	MigrateOnStart bool
 	SeedMenu       bool
+	// HistoryRetention is how long changes are kept; 0 means for ever.
+	HistoryRetention time.Duration
 
 	CORSOrigins              []string // nil means every origin
 	TrustedProxies           []netip.Prefix

@@ -58,6 +58,8 @@ func (c *Config) settings(mode Mode) []setting {
 			"false leaves migrations of the database to `menu-api migrate up`. `serve` then refuses a schema that is too old."},
 		{"SEED_MENU", "true", into(&c.SeedMenu, boolean),
 			"false leaves a new database empty. An existing database stays as it is."},
+		{"HISTORY_RETENTION", "", into(&c.HistoryRetention, optional(duration(24*time.Hour, 100*365*24*time.Hour))),
+			"How long changes stay in the history, such as 2160h for 90 days, at least 24h. The newest state of every item stays, also of deleted ones. Empty means for ever."},
 		{"CORS_ALLOWED_ORIGINS", "*", into(&c.CORSOrigins, origins),
 			"The origins whose pages may call the API, such as https://menu.example.com, separated by commas. * means every origin."},
 		{"TRUSTED_PROXIES", "", into(&c.TrustedProxies, optional(networks)),

@@ -33,8 +33,9 @@ type Change struct {
 	At time.Time `json:"at"`
 	// Batch is the same for all changes of a request that changed several items, and "" for any other request.
 	Batch string `json:"batch,omitempty"`
-	// Before and After are the item before and after the change. Before is nil if the change created or restored the item,
-	// After if it deleted the item. Stores keep After only: Before is the After of the previous version.
+	// Before and After are the item before and after the change. Before is nil if the change created or restored the item, or
+	// if Prune deleted the change before it; After is nil if the change deleted the item. Stores keep After only: Before is the
+	// After of the previous version.
 	Before *Item `json:"before"`
 	After  *Item `json:"after"`
 

@@ -1,6 +1,9 @@
 package items
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Observer is called at the start of each operation of a store, such as "create". It returns the context for the operation,
 // and a function that is called with the error at its end.
@@ -133,6 +136,20 @@ func (s *instrumented) Recent(ctx context.Context, before ChangeKey, limit int) 
 	ctx, end := s.observe(ctx, "recent")
 	defer func() { end(err) }()
 	return s.store.Recent(ctx, before, limit)
+}
+
+// Prune implements Store.
+func (s *instrumented) Prune(ctx context.Context, now time.Time, retention time.Duration) (err error) {
+	ctx, end := s.observe(ctx, "prune")
+	defer func() { end(err) }()
+	return s.store.Prune(ctx, now, retention)
+}
+
+// Erase implements Store.
+func (s *instrumented) Erase(ctx context.Context, subject string) (changes int64, err error) {
+	ctx, end := s.observe(ctx, "erase")
+	defer func() { end(err) }()
+	return s.store.Erase(ctx, subject)
 }
 
 // Changes implements Store.

@@ -132,7 +132,10 @@ func (r *recordReader) change(value jsontext.Value) (c Change) {
 	c.At = required(r, members, "at", decodeTime)
 	c.ByName, c.Batch = r.optionalText(members, "byName"), r.optionalText(members, "batch")
 	if has, known := snapshots[c.Action]; known {
-		c.Before = r.snapshot(members, "before", c, has.before, c.Version-1)
+		before, sent := members.Get("before")
+		if pruned := c.Action == Updated && sent && before.Kind() == jsontext.KindNull; !pruned {
+			c.Before = r.snapshot(members, "before", c, has.before, c.Version-1)
+		}
 		c.After = r.snapshot(members, "after", c, has.after, c.Version)
 	}
 	r.only(members, "change.", "a change", "id", "version", "action", "by", "byName", "at", "batch", "before", "after")

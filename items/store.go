@@ -62,11 +62,21 @@ type Store interface {
 	Reset(ctx context.Context, info AuditInfo, menu []Item) ([]Item, error)
 
 	// History returns at most limit changes of the item with a version below before, newest first. If before is 0, it
-	// starts with the newest. History returns ErrNotFound if there never was an item with the id.
+	// starts with the newest. The oldest change after Prune has no Before. History returns ErrNotFound if there never was
+	// an item with the id.
 	History(ctx context.Context, id, before int64, limit int) ([]Change, error)
 
 	// Recent returns at most limit changes of all items before the key, newest first.
 	Recent(ctx context.Context, before ChangeKey, limit int) ([]Change, error)
+
+	// Prune deletes the idempotency keys that have expired, and, if retention is not zero, the changes older than that. It keeps
+	// the last change of every item and, if that is the deletion, the change before it, so that Restore works. Newest in
+	// Feed never falls. Prune works in small steps, so that it delays no other call for long. It may also free disk space.
+	Prune(ctx context.Context, now time.Time, retention time.Duration) error
+
+	// Erase replaces the subject by Erased in the history, forgets the subject's idempotency keys, and returns the number of
+	// changes. It works in small steps: if it returns an error, it may have done a part of its work.
+	Erase(ctx context.Context, subject string) (changes int64, err error)
 
 	// Changes returns at most limit changes of any item whose number is above after, in ascending order. Numbers rise in
 	// the order of commits, so a reader that continues after the last number misses nothing. Numbers may have gaps.
@@ -94,8 +104,8 @@ type Store interface {
 	// records of changes, which follow all items. With replace, Import first removes everything, and the feed gets a new id.
 	// In the feed an import is one change, with the item id 0.
 	//
-	// Import returns ErrExists inside a *RecordError if an item with the id exists or existed; ErrBadHistory if the history
-	// of an item has a gap or does not end with its version; and an error of next unchanged.
+	// Import returns ErrExists, usually inside a *RecordError, if an item with the id exists or existed; ErrBadHistory if the
+	// history of an item has a gap, begins with a deletion or does not end with its version; and an error of next unchanged.
 	Import(ctx context.Context, info AuditInfo, replace bool, next func() (Record, error)) error
 
 	// Ping returns nil if the store can answer.
@@ -111,6 +121,8 @@ type Feed struct {
 	ID string
 	// Newest is the number of the newest change.
 	Newest int64
+	// Pruned is the highest number of a change that Prune deleted: a reader that stopped before it has missed changes.
+	Pruned int64
 }
 
 // State is what an id stands for at one moment.
@@ -120,6 +132,9 @@ type State struct {
 	// Version is that of the last change. It is 0 if there never was an item with the id.
 	Version int64
 }
+
+// Erased replaces the subject of a person in the history.
+const Erased = "erased"
 
 // PollInterval is how often Wait looks for the changes of other processes.
 const PollInterval = 250 * time.Millisecond

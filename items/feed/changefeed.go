@@ -174,8 +174,8 @@ func (f *ChangeFeed) check(ctx context.Context) error {
 	case f.position.ID == "":
 		f.moveTo(now)
 		close(f.started)
-	case now.ID != f.position.ID || now.Newest < f.position.Newest:
-		f.log.Warn("the database was replaced by another or by an earlier state")
+	case now.ID != f.position.ID || now.Newest < f.position.Newest || now.Pruned > f.position.Newest:
+		f.log.Warn("the database was replaced by another or by an earlier state, or changes were pruned before they were read")
 		f.resets++
 		f.moveTo(now)
 	case f.subscribers == 0 && now.Newest > f.position.Newest:

@@ -145,11 +145,15 @@ func (s *Subscription) catchUp(ctx context.Context, position items.Feed) ([]*Eve
 	if err != nil {
 		return nil, err
 	}
+	now, err := f.store.Feed(ctx) // read last, because changes may be pruned at any time
+	if err != nil {
+		return nil, err
+	}
 	events, many, err := newEvents(position.ID, changes)
 	switch {
 	case err != nil:
 		return nil, err
-	case many:
+	case many || now.Pruned > s.last.Number:
 		return s.reset(position), nil
 	case len(changes) < maxBatch:
 		s.last.Number = position.Newest // everything up to there has been read

@@ -18,7 +18,7 @@ WHERE number > @after
 ORDER BY number
 LIMIT @limit`
 
-	selectFeed = `SELECT id, (SELECT coalesce(max(number), 0) FROM changes) AS newest FROM feed`
+	selectFeed = `SELECT id, (SELECT coalesce(max(number), 0) FROM changes) AS newest, pruned FROM feed`
 )
 
 // Changes implements items.Store.
@@ -49,13 +49,11 @@ const (
 	notifyPause = 50 * time.Millisecond
 	// listenPause is the time before the next attempt to listen. The store polls until then.
 	listenPause = 5 * time.Second
-	sweepPause  = 10 * time.Minute
 )
 
 func (s *Store) startBackground(notify bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopBackground = cancel
-	s.background.Go(func() { s.sweep(ctx) })
 	s.background.Go(func() { s.watchPrivileges(ctx) })
 	if notify {
 		s.background.Go(func() { s.notify(ctx) })
@@ -104,14 +102,6 @@ func (s *Store) listenOnce(ctx context.Context) error {
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return err
 		}
-	}
-}
-
-// sweep deletes expired idempotency keys.
-func (s *Store) sweep(ctx context.Context) {
-	for ctx.Err() == nil {
-		s.exec(ctx, `DELETE FROM idempotency_keys WHERE at <= @expired`, pgx.NamedArgs{"expired": expiry(time.Now())})
-		sleep(ctx, sweepPause)
 	}
 }
 

@@ -19,7 +19,7 @@ func TestStatements(t *testing.T) {
 		selectRecent, selectVersions, selectStates, changeMany, setPayload,
 		deleteItems, addItem, changeOfAll, isSeeded, markSeeded, selectChanges, selectFeed, lockExport, selectColumns, exportChanges, lockImports,
 		isEmpty, createTables, selectUsed, raiseIDs, badHistory, changeOfLoad, mergeItems, mergeChanges, selectConflict, selectIndexes, publish,
-		commitMerge, beginSwap, failIfFilled, clearRest, swapTables,
+		commitMerge, beginSwap, failIfFilled, clearRest, swapTables, deleteExpiredKeys, pruneChanges, pruneImports, selectSnapshotAge, eraseKeys, eraseAuthor,
 	}
 	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown, items.ByMenu} {
 		statement, _ := selectItems(items.Query{

@@ -33,6 +33,8 @@ type Store struct {
 	// unnamed is true once statements cannot be prepared by name, see use.
 	unnamed atomic.Bool
 
+	oldestSnapshot atomic.Uint64 // bits of a float64, see OldestSnapshot
+
 	notifier items.Notifier
 	announce chan struct{} // holds a value while the other replicas do not know of a change
 
@@ -227,7 +229,7 @@ func itemFrom(snapshot *string, id, version int64) (*items.Item, error) {
 	return item, err
 }
 
-// read collects the rows of a statement that changes nothing.
+// read collects the rows of a statement that may run twice.
 func read[T any](ctx context.Context, s *Store, collect pgx.RowToFunc[T], statement string, args pgx.NamedArgs) (list []T, err error) {
 	err = s.useForRead(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		rows, _ := conn.Query(ctx, statement, args) // CollectRows returns the error
@@ -269,7 +271,7 @@ func search(ctx context.Context, s *Store, statement string, args pgx.NamedArgs)
 	return list, err
 }
 
-// useForRead is use for a statement that changes nothing. If the connection is lost, it calls run once more with another
+// useForRead is use for a statement that may run twice, because it changes nothing or only deletes. If the connection is lost, it calls run once more with another
 // connection.
 func (s *Store) useForRead(ctx context.Context, run func(context.Context, *pgx.Conn) error) error {
 	sent, err := s.use(ctx, run)

@@ -142,15 +142,18 @@ CREATE {kind} TABLE import_changes (LIKE changes INCLUDING ALL EXCLUDING INDEXES
 	// to use such an id, so an import and other writes never wait for each other because of an id.
 	raiseIDs = `SELECT setval('item_ids', @highest::bigint) WHERE @highest::bigint >= (SELECT last_value FROM item_ids)`
 
-	// badHistory returns an item whose history has a gap or does not end with the item, or 0.
+	// badHistory returns an item whose history has a gap, begins with a deletion or does not end with the item, or 0. It need
+	// not begin with version 1, because of HISTORY_RETENTION.
 	badHistory = `
 WITH history AS (
-	SELECT item_id, count(*) AS changes, max(version) AS last FROM import_changes GROUP BY item_id
+	SELECT item_id, count(*) AS changes, min(version) AS first, max(version) AS last FROM import_changes GROUP BY item_id
 )
 SELECT coalesce(min(id), 0) FROM (
 	SELECT i.id FROM import_items i LEFT JOIN history h ON h.item_id = i.id WHERE h.last IS DISTINCT FROM i.version
 	UNION ALL
-	SELECT item_id FROM history WHERE changes <> last
+	SELECT item_id FROM history WHERE changes <> last - first + 1
+	UNION ALL
+	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.first WHERE c.action = 'delete'
 	UNION ALL
 	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.last
 	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM import_items WHERE id = h.item_id)
@@ -201,7 +204,7 @@ DO $$ BEGIN IF EXISTS (SELECT 1 FROM changes) THEN RAISE SQLSTATE '` + codeFille
 
 	clearRest = `
 TRUNCATE idempotency_keys;
-UPDATE feed SET id = replace(gen_random_uuid()::text, '-', '');`
+UPDATE feed SET id = replace(gen_random_uuid()::text, '-', ''), pruned = 0;`
 
 	swapTables = `
 DROP TABLE items, changes;

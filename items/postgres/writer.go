@@ -18,7 +18,10 @@ import (
 
 // Every transaction that writes takes this lock first and holds it until it has committed. So the numbers of changes rise
 // in the order of commits, and a condition that a statement checks stays true. 0x6d656e76 is arbitrary.
-const lockWrites = `SELECT pg_advisory_xact_lock(1835363958)`
+//
+// A transaction that stops in the middle, because its process does, ends after ten seconds. The setting is local to the
+// transaction, so it also works behind a pooler.
+const lockWrites = `SELECT set_config('idle_in_transaction_session_timeout', '10s', true), pg_advisory_xact_lock(1835363958)`
 
 // A conditional write affects one row, or no row if the item is no longer as the caller read it. @version is the version
 // that the caller read. No statement may fail, because it would fail the other writes of its batch.
@@ -485,7 +488,7 @@ func (s *Store) UpdateMany(
 			return nil, err
 		}
 		if at != nil {
-			if feed, err := s.Feed(ctx); err != nil || feed != *at {
+			if feed, err := s.Feed(ctx); err != nil || feed.ID != at.ID || feed.Newest != at.Newest {
 				return nil, cmp.Or(err, items.ErrMenuChanged)
 			}
 		}

@@ -75,7 +75,7 @@ var (
 	deleteItems       = statement(`DELETE FROM items`)
 	deleteChanges     = statement(`DELETE FROM changes`)
 	deleteAllKeys     = statement(`DELETE FROM idempotency_keys`)
-	replaceFeed       = statement(`UPDATE feed SET id = lower(hex(randomblob(8)))`)
+	replaceFeed       = statement(`UPDATE feed SET id = lower(hex(randomblob(8))), pruned = 0`)
 	selectItemIndexes = statement(`SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'items' AND sql IS NOT NULL`)
 	hasItems          = statement(`SELECT EXISTS (SELECT 1 FROM items)`)
 )
@@ -185,7 +185,7 @@ func updateMany(
 		if err != nil {
 			return nil, err
 		}
-		if feed != *at {
+		if feed.ID != at.ID || feed.Newest != at.Newest {
 			return nil, items.ErrMenuChanged
 		}
 	}
@@ -357,13 +357,16 @@ WITH ends AS (
 SELECT coalesce(min(id), 0) FROM (
 	SELECT i.id FROM items i LEFT JOIN ends e ON e.item_id = i.id WHERE e.last IS NOT i.version
 	UNION ALL
-	SELECT item_id FROM ends WHERE first <> 1 OR n <> last
+	SELECT item_id FROM ends WHERE n <> last - first + 1
+	UNION ALL
+	SELECT e.item_id FROM ends e JOIN changes c ON c.item_id = e.item_id AND c.version = e.first WHERE c.action = 'delete'
 	UNION ALL
 	SELECT e.item_id FROM ends e JOIN changes c ON c.item_id = e.item_id AND c.version = e.last
 	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM items WHERE id = e.item_id)
 )`)
 
-// checkHistory checks that every history has no gap and that its last change left the item as it is.
+// checkHistory checks that every history has no gap, does not begin with a deletion, and ends with the item as it is. It need
+// not begin with version 1, because of HISTORY_RETENTION.
 func checkHistory(ctx context.Context, tx *conn) error {
 	id, err := value[int64](ctx, tx, selectBadHistory)
 	if err == nil && id > 0 {

@@ -323,7 +323,7 @@ var (
 SELECT seq, item_id, version, action, author, author_name, at, batch, after_json, NULL
 FROM changes WHERE seq > @after ORDER BY seq LIMIT @limit`)
 
-	selectFeed = statement(`SELECT id, (SELECT max(0, coalesce(max(seq), 0)) FROM changes) FROM feed`)
+	selectFeed = statement(`SELECT id, (SELECT max(0, coalesce(max(seq), 0)) FROM changes), pruned FROM feed`)
 )
 
 // Changes implements items.Store. Imported history has negative numbers.
@@ -339,7 +339,7 @@ func (s *Store) Feed(ctx context.Context) (items.Feed, error) {
 }
 
 func scanFeed(row *sql.Rows) (feed items.Feed, err error) {
-	err = row.Scan(&feed.ID, &feed.Newest)
+	err = row.Scan(&feed.ID, &feed.Newest, &feed.Pruned)
 	return feed, err
 }
 
@@ -357,8 +357,6 @@ SELECT k.fingerprint, c.item_id, c.version, c.after_json
 FROM idempotency_keys k LEFT JOIN changes c ON c.batch = k.batch AND c.batch <> ''
 WHERE k.id = @id AND k.at > @expired AND k.batch <> ''
 ORDER BY 2`)
-
-	deleteKeys = statement(`DELETE FROM idempotency_keys WHERE at <= @expired`)
 
 	insertKey = statement(`
 INSERT OR REPLACE INTO idempotency_keys (id, fingerprint, at, item_id, version, batch)
@@ -407,9 +405,6 @@ func onceForAll(ctx context.Context, tx *conn, info items.AuditInfo, do func() (
 	}
 	list, err := do()
 	if err != nil {
-		return nil, err
-	}
-	if _, err := tx.exec(ctx, deleteKeys, expired); err != nil {
 		return nil, err
 	}
 	var only items.Item // of a request that changes one item

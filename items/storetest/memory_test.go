@@ -47,7 +47,8 @@ type state struct {
 	menu    map[int64]items.Item
 	history map[int64][]items.Change // newest last
 	feedID  string
-	feed    []items.Change
+	feed    []items.Change // those that Prune deleted are empty
+	pruned  int64
 	keys    map[[2]string]used
 }
 
@@ -97,11 +98,18 @@ func (s *state) put(info items.AuditInfo, action items.Action, before, after *it
 		delete(s.menu, item.ID)
 	}
 	s.log(items.Change{
-		ItemID: item.ID, Version: int64(len(s.history[item.ID]) + 1), Action: action, By: info.By, ByName: info.Name,
+		ItemID: item.ID, Version: s.lastVersion(item.ID) + 1, Action: action, By: info.By, ByName: info.Name,
 		At: items.TimeOf(info.At.UnixMilli()), Batch: info.Batch, Before: before, After: after,
 	})
 	s.feed = append(s.feed, s.history[item.ID][len(s.history[item.ID])-1])
 	return *item
+}
+
+func (s *state) lastVersion(id int64) int64 {
+	if changes := s.history[id]; len(changes) > 0 {
+		return changes[len(changes)-1].Version
+	}
+	return 0
 }
 
 func (s *state) log(change items.Change) {
@@ -350,21 +358,66 @@ func (m *memory) Recent(_ context.Context, before items.ChangeKey, limit int) ([
 	return all[:min(limit, len(all))], nil
 }
 
-func (m *memory) Changes(_ context.Context, after int64, limit int) ([]items.Change, error) {
+func (m *memory) Changes(_ context.Context, after int64, limit int) (changes []items.Change, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	first := min(int(after), len(m.feed))
-	changes := slices.Clone(m.feed[first:min(first+limit, len(m.feed))])
-	for i := range changes {
-		changes[i].Number, changes[i].Before = int64(first+i+1), nil
+	for i := int(after); i < len(m.feed) && len(changes) < limit; i++ {
+		if change := m.feed[i]; change.Action != "" {
+			change.Number, change.Before = int64(i+1), nil
+			changes = append(changes, change)
+		}
 	}
 	return changes, nil
+}
+
+func (m *memory) Prune(ctx context.Context, now time.Time, retention time.Duration) error {
+	_, err := m.write(ctx, func(s *state) (none items.Item, err error) {
+		maps.DeleteFunc(s.keys, func(_ [2]string, u used) bool { return now.Sub(u.at) >= items.KeyLifetime })
+		if retention == 0 {
+			return none, nil
+		}
+		old := func(c items.Change) bool { return c.At.Before(now.Add(-retention)) }
+		for id, changes := range s.history {
+			keep := 1
+			if changes[len(changes)-1].Action == items.Deleted {
+				keep = 2
+			}
+			for len(changes) > keep && old(changes[0]) {
+				changes = changes[1:]
+			}
+			changes[0].Before = nil
+			s.history[id] = changes
+		}
+		for i, c := range s.feed[:max(0, len(s.feed)-1)] {
+			if c.Action != "" && old(c) && (c.ItemID == 0 || c.Version < s.history[c.ItemID][0].Version) {
+				s.feed[i], s.pruned = items.Change{}, int64(i+1)
+			}
+		}
+		return none, nil
+	})
+	return err
+}
+
+func (m *memory) Erase(ctx context.Context, subject string) (n int64, err error) {
+	_, err = m.write(ctx, func(s *state) (none items.Item, err error) {
+		maps.DeleteFunc(s.keys, func(key [2]string, _ used) bool { return key[0] == subject })
+		for _, changes := range s.history {
+			for i := range changes {
+				if changes[i].By == subject {
+					changes[i].By, changes[i].ByName = items.Erased, ""
+					n++
+				}
+			}
+		}
+		return none, nil
+	})
+	return n, err
 }
 
 func (m *memory) Feed(context.Context) (items.Feed, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return items.Feed{ID: m.feedID, Newest: int64(len(m.feed))}, nil
+	return items.Feed{ID: m.feedID, Newest: int64(len(m.feed)), Pruned: m.pruned}, nil
 }
 
 func (m *memory) Wait(ctx context.Context) error { return m.notifier.Wait(ctx) }
@@ -433,7 +486,8 @@ func (m *memory) Import(ctx context.Context, info items.AuditInfo, replace bool,
 		}
 		for id, changes := range s.history {
 			last := changes[len(changes)-1]
-			if _, there := s.menu[id]; there == (last.Action == items.Deleted) || last.Version != int64(len(changes)) {
+			if _, there := s.menu[id]; there == (last.Action == items.Deleted) ||
+				last.Version-changes[0].Version != int64(len(changes)-1) || changes[0].Action == items.Deleted {
 				return none, items.ErrBadHistory
 			}
 		}

@@ -77,6 +77,12 @@ func Run(t *testing.T, engine Engine) {
 		"Import is all or nothing":                       testImportRefuses,
 		"Import replaces when told":                      testImportReplaces,
 		"A clock that steps back does no harm":           testClockBack,
+
+		"Pruning keeps the state of every item":      testPrune,
+		"Pruning keeps the newest number":            testPruneNewest,
+		"A change feed resets after pruning":         testPruneFeed,
+		"Pruning deletes expired keys":               testPruneKeys,
+		"Erasing replaces a person and forgets keys": testErase,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

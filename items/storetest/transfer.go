@@ -114,6 +114,8 @@ func testImportRefuses(t *testing.T, engine Engine) {
 	good := soup()
 	withVersion := soup()
 	withVersion.ID, withVersion.Version = 5, 2
+	third := withVersion
+	third.Version = 3
 	for name, test := range map[string]struct {
 		records []items.Record
 		end     error
@@ -126,7 +128,8 @@ func testImportRefuses(t *testing.T, engine Engine) {
 		"an item without its history":     {itemRecords(withVersion), nil, items.ErrBadHistory},
 		"a history without its item":      {[]items.Record{{Change: &items.Change{ItemID: 8, Version: 1, Action: items.Created, After: &good}}}, nil, items.ErrBadHistory},
 		"a history that ends too early":   {append(itemRecords(withVersion), items.Record{Change: &items.Change{ItemID: 5, Version: 1, Action: items.Created, After: &good}}), nil, items.ErrBadHistory},
-		"a history with a gap":            {append(itemRecords(withVersion), items.Record{Change: &items.Change{ItemID: 5, Version: 2, Action: items.Updated, Before: &good, After: &good}}), nil, items.ErrBadHistory},
+		"a history with a gap":            {append(itemRecords(third), items.Record{Change: &items.Change{ItemID: 5, Version: 1, Action: items.Created, After: &good}}, items.Record{Change: &items.Change{ItemID: 5, Version: 3, Action: items.Updated, Before: &good, After: &good}}), nil, items.ErrBadHistory},
+		"a deletion of an unknown state":  {[]items.Record{{Change: &items.Change{ItemID: 8, Version: 2, Action: items.Deleted, Before: &good}}}, nil, items.ErrBadHistory},
 		"a deletion of what is there":     {append(itemRecords(withVersion), items.Record{Change: &items.Change{ItemID: 5, Version: 2, Action: items.Deleted, Before: &good}}), nil, items.ErrBadHistory},
 		"a change of what was there once": {[]items.Record{{Change: &items.Change{ItemID: 1, Version: 1, Action: items.Created, After: &good}}}, nil, items.ErrExists},
 	} {

@@ -79,7 +79,7 @@ FROM idempotency_keys k LEFT JOIN changes c ON c.batch = k.batch AND c.batch <> 
 WHERE k.id = @key AND k.at > @expired AND k.batch <> ''
 ORDER BY 2;
 
-SELECT pg_advisory_xact_lock(1835363958);
+SELECT set_config('idle_in_transaction_session_timeout', '10s', true), pg_advisory_xact_lock(1835363958);
 
 SELECT c.item_id, c.version, c.action, c.author, c.author_name, c.at, c.batch, c.after_json, previous.after_json AS before_json
 FROM changes c
@@ -152,7 +152,7 @@ WHERE number > @after
 ORDER BY number
 LIMIT @limit;
 
-SELECT id, (SELECT coalesce(max(number), 0) FROM changes) AS newest FROM feed;
+SELECT id, (SELECT coalesce(max(number), 0) FROM changes) AS newest, pruned FROM feed;
 
 LOCK TABLE items, changes IN ACCESS SHARE MODE;
 
@@ -175,12 +175,14 @@ SELECT DISTINCT item_id FROM changes WHERE item_id = ANY(@ids);
 SELECT setval('item_ids', @highest::bigint) WHERE @highest::bigint >= (SELECT last_value FROM item_ids);
 
 WITH history AS (
-	SELECT item_id, count(*) AS changes, max(version) AS last FROM import_changes GROUP BY item_id
+	SELECT item_id, count(*) AS changes, min(version) AS first, max(version) AS last FROM import_changes GROUP BY item_id
 )
 SELECT coalesce(min(id), 0) FROM (
 	SELECT i.id FROM import_items i LEFT JOIN history h ON h.item_id = i.id WHERE h.last IS DISTINCT FROM i.version
 	UNION ALL
-	SELECT item_id FROM history WHERE changes <> last
+	SELECT item_id FROM history WHERE changes <> last - first + 1
+	UNION ALL
+	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.first WHERE c.action = 'delete'
 	UNION ALL
 	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.last
 	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM import_items WHERE id = h.item_id)
@@ -205,24 +207,72 @@ INSERT INTO seeded (once) VALUES (1) ON CONFLICT DO NOTHING;
 UPDATE changes SET number = nextval('change_numbers') WHERE item_id = 0 AND number IS NULL;
 COMMIT;
 
-SELECT pg_advisory_xact_lock(1835363958);
+SELECT set_config('idle_in_transaction_session_timeout', '10s', true), pg_advisory_xact_lock(1835363958);
 DROP TABLE import_items, import_changes;
 INSERT INTO seeded (once) VALUES (1) ON CONFLICT DO NOTHING;
 UPDATE changes SET number = nextval('change_numbers') WHERE item_id = 0 AND number IS NULL;
 COMMIT;
 
 SET LOCAL lock_timeout = '100ms';
-SELECT pg_advisory_xact_lock(1835363958);
+SELECT set_config('idle_in_transaction_session_timeout', '10s', true), pg_advisory_xact_lock(1835363958);
 LOCK TABLE items, changes, idempotency_keys, feed IN ACCESS EXCLUSIVE MODE;;
 
 DO $$ BEGIN IF EXISTS (SELECT 1 FROM changes) THEN RAISE SQLSTATE 'MN001'; END IF; END $$;;
 
 TRUNCATE idempotency_keys;
-UPDATE feed SET id = replace(gen_random_uuid()::text, '-', '');;
+UPDATE feed SET id = replace(gen_random_uuid()::text, '-', ''), pruned = 0;;
 
 DROP TABLE items, changes;
 ALTER TABLE import_items RENAME TO items;
 ALTER TABLE import_changes RENAME TO changes;;
+
+DELETE FROM idempotency_keys
+WHERE id IN (SELECT id FROM idempotency_keys WHERE at <= @expired LIMIT @limit FOR UPDATE SKIP LOCKED);
+
+WITH page AS (
+	SELECT at, item_id, version FROM changes
+	WHERE item_id > 0 AND at < @before AND (at, item_id, version) > (@at, @item_id, @version)
+	ORDER BY at, item_id, version
+	LIMIT @limit
+), deleted AS (
+	DELETE FROM changes c USING page p
+	WHERE c.item_id = p.item_id AND c.version = p.version
+		AND EXISTS (
+			SELECT 1 FROM changes later WHERE later.item_id = p.item_id AND later.version > p.version
+				AND NOT (later.version = p.version + 1 AND later.action = 'delete'))
+		AND NOT EXISTS (
+			SELECT 1 FROM changes earlier WHERE earlier.item_id = p.item_id AND earlier.version < p.version AND earlier.at >= @before)
+	RETURNING c.number
+), mark AS (
+	UPDATE feed SET pruned = highest FROM (SELECT max(number) AS highest FROM deleted) AS d WHERE highest > pruned
+)
+SELECT at, item_id, version FROM page ORDER BY at DESC, item_id DESC, version DESC LIMIT 1;
+
+WITH deleted AS (
+	DELETE FROM changes WHERE item_id = 0 AND at < @before AND number < (SELECT max(number) FROM changes) RETURNING number
+)
+UPDATE feed SET pruned = highest FROM (SELECT max(number) AS highest FROM deleted) AS d WHERE highest > pruned;
+
+SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0)::float8
+FROM pg_stat_activity
+WHERE datname = current_database() AND coalesce(backend_xmin, backend_xid) IS NOT NULL AND pid <> pg_backend_pid();
+
+DELETE FROM idempotency_keys k
+WHERE EXISTS (SELECT 1 FROM changes c WHERE c.item_id = k.item_id AND c.version = k.version AND c.author = @subject)
+	OR k.batch <> '' AND EXISTS (SELECT 1 FROM changes c WHERE c.batch = k.batch AND c.batch <> '' AND c.author = @subject);
+
+WITH page AS (
+	SELECT item_id, version, author FROM changes
+	WHERE (item_id, version) > (@item_id, @version)
+	ORDER BY item_id, version
+	LIMIT @limit
+), erased AS (
+	UPDATE changes c SET author = @erased, author_name = ''
+	FROM page p
+	WHERE c.item_id = p.item_id AND c.version = p.version AND p.author = @subject
+	RETURNING 1
+)
+SELECT item_id, version, (SELECT count(*) FROM erased) AS erased FROM page ORDER BY item_id DESC, version DESC LIMIT 1;
 
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit;
 

@@ -7,7 +7,7 @@ DELETE FROM changes;
 
 DELETE FROM idempotency_keys;
 
-UPDATE feed SET id = lower(hex(randomblob(8)));
+UPDATE feed SET id = lower(hex(randomblob(8))), pruned = 0;
 
 SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'items' AND sql IS NOT NULL;
 
@@ -32,7 +32,9 @@ WITH ends AS (
 SELECT coalesce(min(id), 0) FROM (
 	SELECT i.id FROM items i LEFT JOIN ends e ON e.item_id = i.id WHERE e.last IS NOT i.version
 	UNION ALL
-	SELECT item_id FROM ends WHERE first <> 1 OR n <> last
+	SELECT item_id FROM ends WHERE n <> last - first + 1
+	UNION ALL
+	SELECT e.item_id FROM ends e JOIN changes c ON c.item_id = e.item_id AND c.version = e.first WHERE c.action = 'delete'
 	UNION ALL
 	SELECT e.item_id FROM ends e JOIN changes c ON c.item_id = e.item_id AND c.version = e.last
 	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM items WHERE id = e.item_id)
@@ -46,6 +48,33 @@ WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'items');
 
 INSERT INTO changes (item_id, version, action, author, at)
 SELECT 0, coalesce(max(version), 0) + 1, 'import', @author, @at FROM changes WHERE item_id = 0;
+
+DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM idempotency_keys WHERE at <= @expired LIMIT @limit);
+
+SELECT seq, at, item_id, version,
+	EXISTS (
+		SELECT 1 FROM changes later WHERE later.item_id = c.item_id AND later.version > c.version
+			AND NOT (later.version = c.version + 1 AND later.action = 'delete'))
+	AND NOT EXISTS (
+		SELECT 1 FROM changes earlier WHERE earlier.item_id = c.item_id AND earlier.version < c.version AND earlier.at >= @before)
+FROM changes c
+WHERE item_id > 0 AND at < @before AND (at, item_id, version) > (@at, @item_id, @version)
+ORDER BY at, item_id, version
+LIMIT @limit;
+
+DELETE FROM changes WHERE seq = @seq;
+
+SELECT seq FROM changes WHERE item_id = 0 AND at < @before AND seq < (SELECT max(seq) FROM changes);
+
+UPDATE feed SET pruned = max(pruned, @pruned);
+
+DELETE FROM idempotency_keys AS k
+WHERE EXISTS (SELECT 1 FROM changes c WHERE c.item_id = k.item_id AND c.version = k.version AND c.author = @subject)
+	OR k.batch <> '' AND EXISTS (SELECT 1 FROM changes c WHERE c.batch = k.batch AND c.batch <> '' AND c.author = @subject);
+
+SELECT seq FROM changes WHERE seq > @after AND author = @subject ORDER BY seq LIMIT @limit;
+
+UPDATE changes SET author = @erased, author_name = '' WHERE seq = @seq;
 
 SELECT
 	(SELECT count(*) FROM (SELECT 1 FROM items WHERE indexed <> version LIMIT @enough)),
@@ -113,7 +142,7 @@ SELECT EXISTS (SELECT 1 FROM changes WHERE item_id = @id);
 SELECT seq, item_id, version, action, author, author_name, at, batch, after_json, NULL
 FROM changes WHERE seq > @after ORDER BY seq LIMIT @limit;
 
-SELECT id, (SELECT max(0, coalesce(max(seq), 0)) FROM changes) FROM feed;
+SELECT id, (SELECT max(0, coalesce(max(seq), 0)) FROM changes), pruned FROM feed;
 
 SELECT k.fingerprint, c.item_id, c.version, c.after_json
 FROM idempotency_keys k LEFT JOIN changes c ON c.item_id = k.item_id AND c.version = k.version
@@ -123,8 +152,6 @@ SELECT k.fingerprint, c.item_id, c.version, c.after_json
 FROM idempotency_keys k LEFT JOIN changes c ON c.batch = k.batch AND c.batch <> ''
 WHERE k.id = @id AND k.at > @expired AND k.batch <> ''
 ORDER BY 2;
-
-DELETE FROM idempotency_keys WHERE at <= @expired;
 
 INSERT OR REPLACE INTO idempotency_keys (id, fingerprint, at, item_id, version, batch)
 VALUES (@id, @fingerprint, @at, @item_id, @version, @batch);

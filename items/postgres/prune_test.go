@@ -1,0 +1,148 @@
+//go:build external
+
+package postgres_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"menu-api/items"
+	"menu-api/items/postgres"
+	"menu-api/items/postgres/pgtest"
+	"menu-api/items/storetest"
+)
+
+var (
+	expiredKeys = flag.Int("keys", 20_000, "how many expired keys TestPruneManyKeys deletes")
+	oldWrites   = flag.Int("writes", 5_000, "how many writes TestOldSnapshotSlowsNoWrites makes")
+)
+
+func TestPruneManyKeys(t *testing.T) {
+	t.Parallel()
+	url := pgtest.NewDatabase(t)
+	store, conn := mustOpen(t, url), mustConnect(t, url)
+	mustExec(t, conn, fmt.Sprintf(`
+INSERT INTO idempotency_keys (id, fingerprint, at, item_id, version)
+SELECT sha256(n::text::bytea), '', '2020-01-01', 1, 1 FROM generate_series(1, %d) AS n`, *expiredKeys))
+	storetest.TestPruneManyKeys(t, store, func() (n int) {
+		if err := conn.QueryRow(context.Background(), `SELECT count(*) FROM idempotency_keys`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	})
+}
+
+// While a snapshot is open, PostgreSQL keeps the old versions of all rows. There is no row that every write updates, so writes
+// do not become slower. Only the writes of one item that is updated again and again do, see below.
+func TestOldSnapshotSlowsNoWrites(t *testing.T) {
+	url := pgtest.NewDatabase(t)
+	store := mustOpen(t, url)
+	ctx := context.Background()
+	const updated = 500
+	if err := store.Import(ctx, items.AuditInfo{}, false, numbered(1, updated)); err != nil {
+		t.Fatal(err)
+	}
+	snapshot := mustConnect(t, url)
+	mustExec(t, snapshot, `BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM items`)
+	var writes atomic.Int64
+	write := func() {
+		i := writes.Add(1)
+		info := items.AuditInfo{By: "writer", At: time.Now(), Key: &items.Key{Value: fmt.Sprint(i)}}
+		created, err := store.Create(ctx, info, items.Item{Name: "Soup"})
+		if err == nil {
+			_, err = store.Update(ctx, info, 1+i%updated, func(i items.Item) (items.Item, error) { i.Price++; return i, nil })
+		}
+		if err == nil {
+			_, err = store.Delete(ctx, info, created.ID, func(items.Item) error { return nil })
+		}
+		if err != nil {
+			t.Errorf("write: %v", err)
+		}
+	}
+	// typical returns a low percentile, because other programs may use the machine.
+	typical := func() time.Duration {
+		times := make([]time.Duration, 101)
+		for i := range times {
+			began := time.Now()
+			write()
+			times[i] = time.Since(began)
+		}
+		slices.Sort(times)
+		return times[len(times)/10]
+	}
+	typical() // plans the statements
+	before := typical()
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range *oldWrites / 3 / 16 {
+				write()
+			}
+		})
+	}
+	wg.Wait()
+	if err := store.Prune(ctx, time.Now(), 24*time.Hour); err != nil {
+		t.Errorf("Prune: %v", err)
+	}
+	after := typical()
+	t.Logf("three writes took %v before and %v after %d writes under an old snapshot", before, after, *oldWrites)
+	if after > 5*before {
+		t.Errorf("three writes took %v before and %v after", before, after)
+	}
+}
+
+func TestOldestSnapshot(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	url := server.NewDatabase(t)
+	store := mustOpen(t, url)
+	ctx := context.Background()
+	prune := func() float64 {
+		if err := store.Prune(ctx, time.Now(), 0); err != nil {
+			t.Fatal(err)
+		}
+		return store.OldestSnapshot()
+	}
+	if age := prune(); age >= 1 {
+		t.Errorf("got %v s without a snapshot, want less than 1", age)
+	}
+	snapshot := mustConnect(t, url)
+	mustExec(t, snapshot, `BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM items`)
+	time.Sleep(1100 * time.Millisecond)
+	if age := prune(); age < 1 || age > 60 {
+		t.Errorf("got %v s, want a little more than a second", age)
+	}
+	mustExec(t, snapshot, `COMMIT`)
+	if age := prune(); age >= 1 {
+		t.Errorf("got %v s after the snapshot, want less than 1", age)
+	}
+}
+
+// PostgreSQL ends a transaction that writes and then stops. Imports and exports may be idle for longer.
+func TestIdleTransactionEnds(t *testing.T) {
+	t.Parallel()
+	url := pgtest.NewDatabase(t)
+	mustOpen(t, url)
+	conn := mustConnect(t, url)
+	timeout := func() (setting string) {
+		if err := conn.QueryRow(context.Background(), `SHOW idle_in_transaction_session_timeout`).Scan(&setting); err != nil {
+			t.Fatal(err)
+		}
+		return setting
+	}
+	before := timeout()
+	mustExec(t, conn, `BEGIN; `+postgres.LockWrites)
+	if got := timeout(); got != "10s" {
+		t.Errorf("got %s in a transaction that writes, want 10s", got)
+	}
+	mustExec(t, conn, `ROLLBACK`)
+	if got := timeout(); got != before {
+		t.Errorf("got %s after it, want %s: the session may belong to a pooler", got, before)
+	}
+}
