@@ -17,11 +17,11 @@ import (
 
 // Overview is the first page of the menu, for a web page that shows it without another request.
 type Overview struct {
-	// Items are the first items by id.
+	// Items are the first items in the order of the menu.
 	Items []Item `json:"items"`
 	// After is the page key of the next page, empty if Items is the whole menu.
 	After string `json:"after"`
-	// ETag is the ETag of GET /items with the same limit.
+	// ETag is the ETag of GET /items with the same limit and order.
 	ETag string `json:"etag"`
 	// Categories are the categories of the whole menu in order. Spellings that differ only in case count as one.
 	Categories []string `json:"categories"`
@@ -29,7 +29,7 @@ type Overview struct {
 
 // Overview returns the first page of the menu, with at most limit items.
 func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
-	page, next, err := m.service.List(ctx, Query{Limit: limit, Sort: ByID})
+	page, next, err := m.service.List(ctx, Query{Limit: limit, Sort: ByMenu})
 	if err != nil {
 		return Overview{}, err
 	}
@@ -42,7 +42,7 @@ func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 		o.Categories = categoriesOf(page)
 		return o, nil
 	}
-	o.After = formatPageKey(ByID, next)
+	o.After = formatPageKey(ByMenu, next)
 	o.Categories, err = m.categories.get(ctx, m.service.store)
 	return o, err
 }

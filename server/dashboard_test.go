@@ -111,7 +111,7 @@ func TestDashboardOfALargeMenu(t *testing.T) {
 	if got, want := fmt.Sprint(start.Menu.Categories), "[Behind the first page Pasta Sweets]"; got != want {
 		t.Errorf("got the categories %s, want %s", got, want)
 	}
-	rest := a.do("GET", "/items?limit=100&after="+start.Menu.After, "")
+	rest := a.do("GET", "/items?limit=100&sort=menu&after="+start.Menu.After, "")
 	if got, want := len(mustDecode[[]any](t, rest.body)), 3; got != want {
 		t.Errorf("got %d items behind the page, want %d", got, want)
 	}

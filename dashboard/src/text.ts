@@ -12,6 +12,7 @@ export const text = {
   status: (status: number) => `The server responded with status ${status}.`,
   tryAgain: 'Try again',
   unreachable: 'The server cannot be reached. Check the connection and try again.',
+  yes: 'yes',
   updates: (state: string) => `Updates: ${state}`,
 
   broken: {
@@ -35,6 +36,8 @@ export const text = {
     tagline: 'Tagline',
     description: 'Description',
     image: 'Picture link',
+    soldOut: 'Sold out',
+    position: 'Position',
   },
   hints: {
     price: (example: string) => `For example ${example}`,
@@ -105,6 +108,8 @@ export const text = {
 
   menu: {
     add: 'Add an item',
+    arrange: 'Arrange',
+    clearSoldOut: 'Make everything available',
     allCategories: 'All',
     count: (n: number, formatted: string) => (n === 1 ? '1 item' : `${formatted} items`),
     empty: 'There is nothing on the menu yet.',
@@ -118,14 +123,24 @@ export const text = {
     searching: 'Searching …',
     showAll: 'Show everything',
     showMore: 'Show more',
+    soldOut: (name: string) => `Sold out: ${name}`,
     sortBy: 'Sort by',
     title: 'The menu',
   },
   sorts: {
-    id: 'As on the menu',
+    menu: 'As on the menu',
     name: 'Name',
     price: 'Price, low to high',
     '-price': 'Price, high to low',
+  },
+
+  arrange: {
+    help: 'Drag a handle, or focus it and press the arrow keys.',
+    moveItem: (name: string) => `Move ${name}`,
+    moveSection: (name: string) => `Move the section ${name}`,
+    other: 'Without a category',
+    place: (name: string, n: number, of: number) => `${name}, place ${n} of ${of}`,
+    title: 'Arrange the menu',
   },
 
   profile: {
@@ -159,6 +174,12 @@ export const text = {
   },
 
   toast: {
+    changed: (n: number) => (n === 1 ? '1 item is changed.' : `${n} items are changed.`),
+    moved: 'The menu is in the new order.',
+    soldOut: (name: string) => `${name} is sold out.`,
+    available: (name: string) => `${name} is available.`,
+    allAvailable: 'Everything is available.',
+    notChangedAny: 'Nothing was changed.',
     added: (name: string) => `${name} is on the menu.`,
     alreadyDeleted: (name: string) => `Someone else has already deleted ${name}.`,
     busy: (seconds: number) => `The server is busy. Trying again in ${seconds} s.`,

@@ -1,6 +1,6 @@
 import { Problem, problemOf, SessionEnded } from './problem'
 import { fetchWithRetry } from './retry'
-import type { Change, Item, ItemInput, ItemPatch, Page, Query, Tagged } from './types'
+import type { Change, Item, ItemInput, ItemPatch, ItemsPatch, Page, Query, Tagged } from './types'
 
 /** The number of items that the page requests at a time: dashboard.PageSize. */
 export const pageSize = 100
@@ -56,7 +56,7 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
     async list(query: Query, options: { after?: string; limit?: number; etag?: string; signal?: AbortSignal } = {}): Promise<Page | null> {
       const { after = '', limit = pageSize, etag, signal } = options
       const response = await send('GET', '/items', {
-        query: { limit, after, q: query.q.trim(), category: query.category, sort: query.sort === 'id' ? '' : query.sort },
+        query: { limit, after, q: query.q.trim(), category: query.category, sort: query.sort },
         // The browser's cache may have another version than the page.
         ...(etag && { headers: { 'If-None-Match': etag }, cache: 'no-store' }),
         signal,
@@ -64,6 +64,17 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
       if (response.status === 304) return null
       const items = (await response.json()) as Item[]
       return { items, after: afterOf(response), etag: response.headers.get('ETag') ?? '' }
+    },
+
+    /** The whole menu in its order. */
+    async all(): Promise<Item[]> {
+      const items: Item[] = []
+      for (let after = ''; ;) {
+        const page = await this.list({ q: '', category: '', sort: 'menu' }, { after, limit: largestPage })
+        items.push(...(page?.items ?? []))
+        after = page?.after ?? ''
+        if (!after) return items
+      }
     },
 
     get: async (id: number, signal?: AbortSignal): Promise<Tagged> =>
@@ -75,6 +86,12 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
     /** Changes these fields of the item and no others. Throws a Problem with status 412 if the tag is not current. */
     update: (id: number, patch: ItemPatch, etag: string) =>
       write('PATCH', `/items/${id}`, { body: { item: patch }, headers: { 'If-Match': etag } }),
+
+    /** Changes several items in one step, or none. Returns the changed ones. */
+    async updateMany(patch: ItemsPatch, key: string): Promise<Item[]> {
+      const response = await sendWithToken('PATCH', '/items', { body: patch, headers: { 'Idempotency-Key': key } })
+      return Object.values((await response.json()) as Record<string, Item>)
+    },
 
     remove: (id: number, etag: string) => write('DELETE', `/items/${id}`, { headers: { 'If-Match': etag } }),
 

@@ -8,6 +8,9 @@ export type ItemInput = components['schemas']['ItemInput']
 /** The fields to change. `null` unsets an optional field. */
 export type ItemPatch = components['schemas']['ItemPatch']
 
+/** Changes of several items, by id. `null` deletes an item, and a complete item restores a deleted one. */
+export type ItemsPatch = Record<number, ItemPatch | null>
+
 /** One step in the history of an item. */
 export type Change = components['schemas']['Change']
 
@@ -27,7 +30,7 @@ export interface Query {
   sort: Sort
 }
 
-export type Sort = 'id' | 'name' | 'price' | '-price'
+export type Sort = 'menu' | 'name' | 'price' | '-price'
 
 /** A page of the menu. `after` is the page key that continues the list, empty on the last page. */
 export interface Page {

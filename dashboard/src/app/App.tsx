@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useRef, type MouseEvent } from 'react'
 import { Profile } from '../auth/Profile'
 import { SessionProvider } from '../auth/SessionProvider'
 import type { Bootstrap } from '../bootstrap'
-import { ItemRoute, NewItemRoute } from '../item/ItemRoute'
+import { ArrangeRoute, ItemRoute, NewItemRoute } from '../item/ItemRoute'
 import { MenuPage } from '../menu/MenuPage'
 import { MenuProvider, useMenu } from '../menu/MenuProvider'
 import { Link } from '../routing/Link'
@@ -94,13 +94,14 @@ function Page({ route }: { route: Route }) {
           <MenuPage />
           {route.name === 'item' && <ItemRoute id={route.id} view={route.view} />}
           {route.name === 'new' && <NewItemRoute />}
+          {route.name === 'arrange' && <ArrangeRoute />}
         </>
       )
   }
 }
 
 // A dialog over the menu is not another page.
-const pageOf = ({ name }: Route) => (name === 'item' || name === 'new' ? 'menu' : name)
+const pageOf = ({ name }: Route) => (['item', 'new', 'arrange'].includes(name) ? 'menu' : name)
 
 /** Sets the title of the tab and of the browser's history. */
 function useTitle(route: Route) {

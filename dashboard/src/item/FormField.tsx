@@ -25,12 +25,20 @@ interface Props {
   first: boolean
 }
 
-const inputModes = { price: 'decimal', integer: 'numeric', url: 'url', text: undefined, multiline: undefined } as const
+const inputModes = { price: 'decimal', integer: 'numeric', url: 'url', text: undefined, multiline: undefined, flag: undefined } as const
 
 /** A labelled input with its error, its conflict and its hint. */
 export function FormField({ field, value, onChange, problem, theirs, onChoose, suggestions, first }: Props) {
   const { name, label, kind, required, hint } = field
   const id = useId()
+  if (kind === 'flag') {
+    return (
+      <label className="field flag">
+        <input name={name} type="checkbox" checked={value !== ''} onChange={(event) => onChange(event.target.checked ? 'true' : '')} />{' '}
+        {label}
+      </label>
+    )
+  }
   const Input = kind === 'multiline' ? 'textarea' : 'input'
   const described = [problem && `${id}-error`, theirs !== undefined && `${id}-theirs`, hint && `${id}-hint`].filter(Boolean).join(' ')
   return (

@@ -13,6 +13,8 @@ import { FormField, type FieldProblem } from './FormField'
 import { useSave, type Outcome } from './useSave'
 import { differing, empty, merge, parse, valuesOf, type Conflicts, type Values } from './values'
 
+const inForm = fields.filter(({ hidden }) => !hidden)
+
 type Problems = Partial<Record<FieldName, FieldProblem>>
 
 interface Props {
@@ -149,7 +151,7 @@ export function ItemForm({ id, start, onDone, onCancel, onDiscard }: Props) {
         )}
         {updated.length > 0 && <Notice>{text.form.updated(updated.map(({ label }) => label))}</Notice>}
         <div className="fields">
-          {fields.map((field, index) => (
+          {inForm.map((field, index) => (
             <FormField
               key={field.name}
               field={field}

@@ -12,6 +12,7 @@ import { ItemView } from './ItemView'
 
 // Most visitors never edit the menu.
 const Editor = lazy(() => import('./Editor'))
+const Arrange = lazy(() => import('../menu/Arrange'))
 const History = lazy(() => import('./History'))
 
 /** The dialog over the menu for the address of an item. An open editor does not depend on the item in the store. */
@@ -39,6 +40,20 @@ export function NewItemRoute() {
     <Suspense fallback={<Waiting title={text.form.title(null)} />}>
       <Editor id={null} />
     </Suspense>
+  )
+}
+
+/** The order of the menu. */
+export function ArrangeRoute() {
+  const may = useMay()
+  const waiting = <Waiting title={text.arrange.title} />
+  if (usePermissionsUnknown()) return waiting
+  return (
+    may('update:items') && (
+      <Suspense fallback={waiting}>
+        <Arrange />
+      </Suspense>
+    )
   )
 }
 

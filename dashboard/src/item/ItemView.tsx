@@ -11,7 +11,7 @@ import { useToasts } from '../ui/toasts'
 import { useActions } from './useActions'
 
 // The other fields follow the description, each with its label.
-const placed = ['name', 'image', 'category', 'tagline', 'description', 'price']
+const placed = ['name', 'image', 'category', 'tagline', 'description', 'price', 'soldOut', 'position']
 const otherFields = fields.filter(({ name }) => !placed.includes(name))
 
 /** The page of an item, with the actions that the user may take. */
@@ -24,6 +24,7 @@ export function ItemView({ item }: { item: Item }) {
       <div className="dialog-body">
         <Picture item={item} eager />
         <div className="item-text">
+          {item.soldOut && <p className="sold-out">{text.fields.soldOut}</p>}
           {item.category && (
             <p className="category" dir="auto">
               {item.category}

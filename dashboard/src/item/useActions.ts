@@ -26,7 +26,7 @@ export function useActions() {
     const { id, name } = item
     const next = nextCard(id)
     closeToMenu()
-    const rollback = store.applyOptimistic(id, null)
+    const rollback = store.applyOptimistic([id, null])
     try {
       const current = await api.get(id)
       if (!sameItem(current.item, item)) {

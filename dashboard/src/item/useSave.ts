@@ -28,7 +28,7 @@ export function useSave(id: number | null) {
   async function save(values: Values, base: Tagged | null): Promise<Outcome> {
     setBusy(true)
     const preview = previewOf(id ?? -1, values)
-    const rollback = preview ? store.applyOptimistic(preview.id, preview) : () => {}
+    const rollback = preview ? store.applyOptimistic([preview.id, preview]) : () => {}
     try {
       if (id !== null && base) return await update(id, values, base)
       const { item } = await create(values)

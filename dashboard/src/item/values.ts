@@ -9,6 +9,7 @@ export type Values = Record<FieldName, string>
 export function valuesOf(item: Partial<Item>): Values {
   const textOf = ({ name, kind }: Field) => {
     const value = item[name]
+    if (kind === 'flag') return value ? 'true' : ''
     return kind === 'price' && typeof value === 'number' ? formatAmount(value) : String(value ?? '')
   }
   return Object.fromEntries(fields.map((field) => [field.name, textOf(field)])) as Values
@@ -20,8 +21,9 @@ export const empty = valuesOf({})
  * Reads the text of one field for a request. Empty text unsets an optional text field. Text that is not a number is sent as
  * it is, because the API rejects it together with all other invalid fields.
  */
-export function parse({ kind }: Field, typed: string): string | number | null {
+export function parse({ kind }: Field, typed: string): string | number | boolean | null {
   const trimmed = typed.trim()
+  if (kind === 'flag') return trimmed !== '' || null
   if (kind !== 'price' && kind !== 'integer') return trimmed
   if (trimmed === '') return null
   const number = readPrice(trimmed).at(kind === 'integer' ? -1 : 0)

@@ -8,7 +8,7 @@ import { MenuPage } from './MenuPage'
 
 const item = (id: number, name: string, more: Partial<Item> = {}): Item => ({ id, name, price: id, description: '', image: '', ...more })
 const menu = [item(1, 'Burger', { category: 'Mains' }), item(2, 'Crème brûlée', { category: 'Desserts' })]
-const names = () => screen.queryAllByRole('heading', { level: 2 }).map(({ textContent }) => textContent)
+const names = () => screen.queryAllByRole('heading', { level: 3 }).map(({ textContent }) => textContent)
 
 test('search ignores accents, shows the count, and updates the address', async () => {
   renderPage(<MenuPage />, { items: menu })

@@ -1,6 +1,7 @@
-import { useEffect, useEffectEvent, useRef } from 'react'
+import { useEffect, useEffectEvent, useRef, useState } from 'react'
 
 import { messageOf } from '../api/problem'
+import type { Item } from '../api/types'
 import { useMay, useSession } from '../auth/session'
 import { navigate, useAddress } from '../routing/route'
 import { text } from '../text'
@@ -8,12 +9,14 @@ import { formatNumber } from '../ui/format'
 import { Notice } from '../ui/Notice'
 import { Card } from './Card'
 import { useMenu, useView } from './MenuProvider'
+import { formatQuery, sectionsOf } from './query'
 import { clearQuery, Toolbar } from './Toolbar'
+import { useChanges } from './useChanges'
 import { scroller, usePlace } from './usePlace'
 
 /** The menu. */
 export function MenuPage() {
-  const { store } = useMenu()
+  const { api, store } = useMenu()
   const view = useView()
   const { search } = useAddress()
   const session = useSession()
@@ -21,7 +24,23 @@ export function MenuPage() {
   const { items, query, status, error, more } = view
 
   const { shown, showMore } = usePlace(search)
+  const queryText = formatQuery(query)
   const unseen = items.length > shown || more
+  // In the order of the menu, each category is a section.
+  const bySection = !queryText
+  const visible = items.slice(0, shown)
+  const sections = bySection ? sectionsOf(visible) : [{ name: '', items: visible }]
+
+  const { change } = useChanges()
+  const toggle = useStable((item: Item) => {
+    const soldOut = !item.soldOut
+    const message = soldOut ? text.toast.soldOut(item.name) : text.toast.available(item.name)
+    void change([item], { [item.id]: { soldOut: soldOut || null } }, message)
+  })
+  const clearSoldOut = async () => {
+    const soldOut = (more ? await api.all() : items).filter(({ soldOut }) => soldOut)
+    void change(soldOut, Object.fromEntries(soldOut.map(({ id }) => [id, { soldOut: null }])), text.toast.allAvailable)
+  }
 
   return (
     <main id="main" tabIndex={-1}>
@@ -32,11 +51,25 @@ export function MenuPage() {
             {count(items.length, more, status)}
           </p>
         </div>
-        {may('create:items') && (
-          <button type="button" className="primary" onClick={() => navigate(`/${search}#new`)}>
-            {text.menu.add}
-          </button>
-        )}
+        <div className="actions">
+          {may('update:items') && (
+            <>
+              {items.some(({ soldOut }) => soldOut) && (
+                <button type="button" onClick={() => void clearSoldOut()}>
+                  {text.menu.clearSoldOut}
+                </button>
+              )}
+              <button type="button" onClick={() => navigate(`/${search}#arrange`)}>
+                {text.menu.arrange}
+              </button>
+            </>
+          )}
+          {may('create:items') && (
+            <button type="button" className="primary" onClick={() => navigate(`/${search}#new`)}>
+              {text.menu.add}
+            </button>
+          )}
+        </div>
       </div>
       <Toolbar query={query} categories={view.categories} />
       {session.problem && (
@@ -50,24 +83,42 @@ export function MenuPage() {
         </Notice>
       )}
       {items.length > 0 && (
-        <ul className="cards" aria-label={text.menu.items} aria-busy={status === 'loading'}>
-          {items.slice(0, shown).map((item, index) => (
-            <Card
-              key={item.id}
-              item={item}
-              search={search}
-              fresh={view.fresh.has(item.id)}
-              pending={view.pending.has(item.id)}
-              eager={index < 6}
-            />
+        <div aria-busy={status === 'loading'}>
+          {sections.map(({ name, items }, section) => (
+            <section key={name} className="section">
+              <h2 className={bySection && name ? '' : 'hidden'} dir="auto">
+                {name || text.menu.items}
+              </h2>
+              <ul className="cards" aria-label={text.menu.items}>
+                {items.map((item, index) => (
+                  <Card
+                    key={item.id}
+                    item={item}
+                    search={search}
+                    fresh={view.fresh.has(item.id)}
+                    pending={view.pending.has(item.id)}
+                    eager={section === 0 && index < 6}
+                    onToggle={may('update:items') ? toggle : null}
+                  />
+                ))}
+              </ul>
+            </section>
           ))}
-        </ul>
+        </div>
       )}
       {items.length === 0 && status === 'loading' && <Skeletons />}
       {items.length === 0 && status === 'ready' && <Nothing searching={query.q !== '' || query.category !== ''} />}
       {unseen && status !== 'failed' && <More busy={status === 'loadingMore'} shown={shown} onMore={showMore} />}
     </main>
   )
+}
+
+/** A function that stays the same, so that it renders no memoized component again, and calls the latest `run`. */
+function useStable<T>(run: (argument: T) => void): (argument: T) => void {
+  const latest = useRef(run)
+  useEffect(() => void (latest.current = run), [run])
+  const [stable] = useState(() => (argument: T) => latest.current(argument))
+  return stable
 }
 
 function count(n: number, more: boolean, status: string): string {

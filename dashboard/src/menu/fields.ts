@@ -6,8 +6,10 @@ interface FieldSettings {
   /** The field's name in the API. */
   name: Exclude<keyof ItemInput, 'id'>
   label: string
-  /** The kind of input. `price` and `integer` are numbers in the API, every other kind is text. */
-  kind: 'text' | 'multiline' | 'url' | 'price' | 'integer'
+  /** `price` and `integer` are numbers in the API, `flag` is a boolean, every other kind is text. */
+  kind: 'text' | 'multiline' | 'url' | 'price' | 'integer' | 'flag'
+  /** Not in the form, because other parts of the page change it. */
+  hidden?: true
   required?: true
   /** A line of help below the input. */
   hint?: string
@@ -24,6 +26,8 @@ const list = [
   { name: 'tagline', label: text.fields.tagline, kind: 'text', hint: text.hints.tagline },
   { name: 'description', label: text.fields.description, kind: 'multiline' },
   { name: 'image', label: text.fields.image, kind: 'url', hint: text.hints.image },
+  { name: 'soldOut', label: text.fields.soldOut, kind: 'flag' },
+  { name: 'position', label: text.fields.position, kind: 'integer', hidden: true },
 ] as const satisfies readonly FieldSettings[]
 
 /** The name of a field that this page shows and edits. */
@@ -38,13 +42,17 @@ export type Field = FieldSettings & { name: FieldName }
 export const fields: readonly Field[] = list
 
 /** The value as a person reads it, or "" if there is none. */
-export function formatField({ kind, unit }: Field, value: string | number | null | undefined): string {
-  const formatted = typeof value !== 'number' ? (value ?? '') : kind === 'price' ? formatPrice(value) : formatNumber(value)
+export function formatField({ kind, unit }: Field, value: string | number | boolean | null | undefined): string {
+  if (kind === 'flag') return value ? text.yes : ''
+  const formatted = typeof value !== 'number' ? String(value ?? '') : kind === 'price' ? formatPrice(value) : formatNumber(value)
   return formatted && unit ? `${formatted} ${unit}` : formatted
 }
+
+/** The value, or null if it means the same as no value. */
+export const unset = <T>(value: T) => (value === false || value === '' ? null : (value ?? null))
 
 /** Whether two versions of an item have the same values. An optional field may be absent or empty. */
 export function sameItem(a: Item | null | undefined, b: Item | null | undefined): boolean {
   if (!a || !b) return !a && !b
-  return fields.every(({ name }) => (a[name] ?? '') === (b[name] ?? ''))
+  return fields.every(({ name }) => unset(a[name]) === unset(b[name]))
 }

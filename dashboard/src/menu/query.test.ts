@@ -37,7 +37,7 @@ describe('select', () => {
   })
 
   test.each([
-    ['id', [1, 2, 3]],
+    ['menu', [1, 2, 3]],
     ['name', [2, 1, 3]],
     ['price', [1, 2, 3]],
     ['-price', [3, 1, 2]],
@@ -57,5 +57,5 @@ test('a formatted query parses to itself', () => {
 })
 
 test('an invalid address parses to defaults', () => {
-  expect(parseQuery('?sort=constructor&q=%ff&category=')).toEqual({ q: '\uFFFD', category: '', sort: 'id' })
+  expect(parseQuery('?sort=constructor&q=%ff&category=')).toEqual({ q: '\uFFFD', category: '', sort: 'menu' })
 })

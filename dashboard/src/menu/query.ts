@@ -5,7 +5,7 @@ import { fold } from './fold'
 /** The orders of the menu, with their labels. */
 export const sorts: Record<Sort, string> = text.sorts
 
-export const everything: Query = { q: '', category: '', sort: 'id' }
+export const everything: Query = { q: '', category: '', sort: 'menu' }
 
 /** Parses the query of an address, which may be invalid. */
 export function parseQuery(search: string): Query {
@@ -14,7 +14,7 @@ export function parseQuery(search: string): Query {
   return {
     q: params.get('q') ?? '',
     category: params.get('category') ?? '',
-    sort: Object.hasOwn(sorts, sort) ? (sort as Sort) : 'id',
+    sort: Object.hasOwn(sorts, sort) ? (sort as Sort) : 'menu',
   }
 }
 
@@ -23,7 +23,7 @@ export function formatQuery({ q, category, sort }: Query): string {
   const params = new URLSearchParams()
   if (q.trim()) params.set('q', q.trim())
   if (category) params.set('category', category)
-  if (sort !== 'id') params.set('sort', sort)
+  if (sort !== 'menu') params.set('sort', sort)
   const search = params.toString()
   return search && `?${search}`
 }
@@ -57,9 +57,12 @@ export function comparer({ sort }: Query): (a: Item, b: Item) => number {
     case '-price':
       return (a, b) => b.price - a.price || a.id - b.id
     default:
-      return (a, b) => a.id - b.id
+      return (a, b) => menuKey(a) - menuKey(b) || a.id - b.id
   }
 }
+
+/** The place of an item in the order of the menu, like the server's Item.MenuKey. An item without an id is the last one. */
+export const menuKey = ({ id, position }: Item) => position ?? (id < 0 ? Infinity : 1000 * id)
 
 // By code unit, as the stores compare and not by the rules of a language, so that the pages of a list have one order.
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
@@ -79,4 +82,22 @@ export function categoriesOf(items: Iterable<Item>, known: readonly string[] = [
   known.forEach(add)
   for (const item of items) add(item.category)
   return [...spelling].sort(([a], [b]) => compareText(a, b)).map(([, name]) => name)
+}
+
+/** The items of a category. */
+export interface Section {
+  name: string
+  items: Item[]
+}
+
+/** Groups items in the order of the menu by category. A section is where its first item is. */
+export function sectionsOf(items: Iterable<Item>): Section[] {
+  const sections = new Map<string, Section>()
+  for (const item of items) {
+    const key = fold(item.category ?? '').trim()
+    const section = sections.get(key)
+    if (section) section.items.push(item)
+    else sections.set(key, { name: item.category ?? '', items: [item] })
+  }
+  return [...sections.values()]
 }

@@ -92,14 +92,14 @@ test('in a large menu an event inserts the item only into a loaded page', () => 
 
 test('a rollback removes the optimistic change and keeps events', () => {
   const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
-  const rollback = store.applyOptimistic(1, item(1, { name: 'Mine' }))
+  const rollback = store.applyOptimistic([1, item(1, { name: 'Mine' })])
   expect(store.getView().items[0]?.name).toBe('Mine')
   expect([...store.getView().pending]).toEqual([1])
   store.apply({ id: 1, version: 2, action: 'update', item: item(1, { name: 'Theirs' }) })
   expect(store.getView().items[0]?.name).toBe('Mine')
   rollback()
   expect(store.getView().items[0]?.name).toBe('Theirs')
-  const rollbackDelete = store.applyOptimistic(2, null)
+  const rollbackDelete = store.applyOptimistic([2, null])
   expect(ids(store)).toEqual([1])
   rollbackDelete()
   expect(ids(store)).toEqual([1, 2])

@@ -123,27 +123,29 @@ export class MenuStore {
     this.emit()
   }
 
-  /** Stores an item from the server. */
-  upsert(item: Item) {
-    if (sameItem(this.known.get(item.id), item)) return
+  /** Stores items from the server. */
+  upsert(...items: Item[]) {
+    const changed = items.filter((item) => !sameItem(this.known.get(item.id), item))
+    if (changed.length === 0) return
     this.etag = ''
-    this.put(item)
+    changed.forEach((item) => this.put(item))
     this.emit()
   }
 
-  /** Removes an item that no longer exists. */
-  remove(id: number) {
+  /** Removes items that no longer exist. */
+  remove(...ids: number[]) {
+    if (ids.length === 0) return
     this.etag = ''
-    this.drop(id)
+    ids.forEach((id) => this.drop(id))
     this.emit()
   }
 
-  /** Shows the item, or its deletion for null, before the server confirms it. Call the result after the response. */
-  applyOptimistic(id: number, item: Item | null): () => void {
-    this.overlay.set(id, item)
+  /** Shows items, or a deletion for null, before the server confirms it. Call the result after the response. */
+  applyOptimistic(...changes: [id: number, item: Item | null][]): () => void {
+    changes.forEach(([id, item]) => this.overlay.set(id, item))
     this.emit()
     return () => {
-      this.overlay.delete(id)
+      changes.forEach(([id]) => this.overlay.delete(id))
       this.emit()
     }
   }

@@ -5,6 +5,7 @@ import { parseRoute } from './route'
 test.each([
   ['/', '', { name: 'menu' }],
   ['/', '#new', { name: 'new' }],
+  ['/', '#arrange', { name: 'arrange' }],
   ['/menu/3', '', { name: 'item', id: 3, view: 'item' }],
   ['/menu/3/', '#edit', { name: 'item', id: 3, view: 'edit' }],
   ['/menu/3', '#history', { name: 'item', id: 3, view: 'history' }],

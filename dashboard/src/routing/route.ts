@@ -5,6 +5,7 @@ export type Route =
   | { name: 'menu' }
   | { name: 'item'; id: number; view: 'item' | 'edit' | 'history' }
   | { name: 'new' }
+  | { name: 'arrange' }
   | { name: 'profile' }
   | { name: 'callback' }
   | { name: 'unknown' }
@@ -18,7 +19,7 @@ export function parseRoute(path: string, hash = ''): Route {
   }
   switch (path.replace(/(.)\/$/, '$1')) {
     case '/':
-      return hash === '#new' ? { name: 'new' } : { name: 'menu' }
+      return hash === '#new' ? { name: 'new' } : hash === '#arrange' ? { name: 'arrange' } : { name: 'menu' }
     case '/profile':
       return { name: 'profile' }
     case '/callback':

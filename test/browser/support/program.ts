@@ -21,6 +21,8 @@ export interface Item {
   tagline?: string
   category?: string
   calories?: number
+  soldOut?: boolean
+  position?: number
 }
 
 /** The time limit for a start or a stop, in milliseconds. Generous, for busy machines. */

@@ -1,0 +1,141 @@
+import { useEffect, useState, type KeyboardEvent, type PointerEvent } from 'react'
+
+import { messageOf } from '../api/problem'
+import type { Item } from '../api/types'
+import { closeToMenu } from '../routing/route'
+import { text } from '../text'
+import { Dialog } from '../ui/Dialog'
+import { Notice } from '../ui/Notice'
+import { useMenu, useView } from './MenuProvider'
+import { arranged, move, positionsFor } from './order'
+import type { Section } from './query'
+import { useChanges } from './useChanges'
+
+/** What a handle moves: a section, or an item within its section. */
+interface Place {
+  section: number
+  item: number | null
+}
+
+/** The whole menu as a list with handles, to move items and sections with a pointer, a finger or the arrow keys. */
+export default function Arrange() {
+  const { api, store } = useMenu()
+  useView() // render again when the menu changes
+  const { change } = useChanges()
+  const [loaded, setLoaded] = useState<readonly Item[] | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [drag, setDrag] = useState<{ sections: Section[]; place: Place } | null>(null)
+  const [announcement, setAnnouncement] = useState('')
+  const sections = drag?.sections ?? arranged((loaded ?? []).map((item) => store.get(item.id) ?? item))
+
+  useEffect(() => {
+    api.all().then(setLoaded, setError)
+  }, [api])
+
+  /** Saves the order in which the element at this place has moved. */
+  function save(sections: Section[], { section, item }: Place) {
+    const moved = sections[section] as Section
+    const movedItems = item === null ? moved.items : [moved.items[item] as Item]
+    const patch = positionsFor(sections, new Set(movedItems.map(({ id }) => id)))
+    const changed = sections.flatMap(({ items }) => items).filter(({ id }) => patch[id])
+    if (changed.length > 0) void change(changed, patch, text.toast.moved)
+  }
+
+  function handle(place: Place, name: string) {
+    const label = place.item === null ? text.arrange.moveSection(name) : text.arrange.moveItem(name)
+    const count = place.item === null ? sections.length : (sections[place.section]?.items.length ?? 0)
+    const index = place.item ?? place.section
+
+    function onKeyDown(event: KeyboardEvent<HTMLButtonElement>) {
+      const to = index + (event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0)
+      if (to === index || to < 0 || to >= count) return
+      event.preventDefault()
+      const target = place.item === null ? { section: to, item: null } : { ...place, item: to }
+      save(moved(sections, place, target), target)
+      setAnnouncement(text.arrange.place(name, to + 1, count))
+      const button = event.currentTarget
+      requestAnimationFrame(() => button.focus()) // moving the row has taken the focus away
+    }
+
+    function onPointerMove(event: PointerEvent<HTMLButtonElement>) {
+      if (!drag) return
+      scrollAtEdge(event)
+      const target = placeAt(event, drag.place)
+      if (target) setDrag({ sections: moved(drag.sections, drag.place, target), place: target })
+    }
+
+    return (
+      <button
+        type="button"
+        className="icon handle"
+        aria-label={label}
+        onKeyDown={onKeyDown}
+        onPointerDown={(event) => {
+          event.currentTarget.setPointerCapture(event.pointerId)
+          setDrag({ sections, place })
+        }}
+        onPointerMove={onPointerMove}
+        onPointerUp={() => {
+          if (drag) save(drag.sections, drag.place)
+          setDrag(null)
+        }}
+        onPointerCancel={() => setDrag(null)}
+      >
+        ⠿
+      </button>
+    )
+  }
+
+  return (
+    <Dialog title={text.arrange.title} onClose={closeToMenu} className="arrange">
+      <div className="dialog-body">
+        {error !== null && <Notice kind="error">{messageOf(error)}</Notice>}
+        {!loaded && error === null && <p role="status">{text.loading}</p>}
+        <p>{text.arrange.help}</p>
+        <p className="hidden" role="status">
+          {announcement}
+        </p>
+        {sections.map(({ name, items }, section) => (
+          <section key={name} data-section={section}>
+            <h3 dir="auto">
+              {handle({ section, item: null }, name || text.arrange.other)} {name || text.arrange.other}
+            </h3>
+            <ol>
+              {items.map((item, n) => (
+                <li key={item.id} data-section={section} data-place={n}>
+                  {handle({ section, item: n }, item.name)} <span dir="auto">{item.name}</span>
+                </li>
+              ))}
+            </ol>
+          </section>
+        ))}
+      </div>
+    </Dialog>
+  )
+}
+
+/** The sections after a move. An item stays in its section. */
+function moved(sections: Section[], from: Place, to: Place): Section[] {
+  if (from.item === null || to.item === null) return move(sections, from.section, to.section)
+  const [a, b] = [from.item, to.item]
+  return sections.map((section, n) => (n === from.section ? { ...section, items: move(section.items, a, b) } : section))
+}
+
+/** The place under the pointer, if what moves can go there. */
+function placeAt({ clientX, clientY }: PointerEvent, from: Place): Place | null {
+  const under = document.elementFromPoint(clientX, clientY)
+  const row = under?.closest<HTMLElement>(from.item === null ? 'section[data-section]' : 'li[data-place]')
+  if (!row) return null
+  const section = Number(row.dataset.section)
+  if (from.item === null) return section === from.section ? null : { section, item: null }
+  const item = Number(row.dataset.place)
+  return section !== from.section || item === from.item ? null : { section, item }
+}
+
+function scrollAtEdge({ currentTarget, clientY }: PointerEvent) {
+  const body = currentTarget.closest('.dialog-body')
+  if (!body) return
+  const { top, bottom } = body.getBoundingClientRect()
+  if (clientY < top + 40) body.scrollBy(0, -12)
+  if (clientY > bottom - 40) body.scrollBy(0, 12)
+}
