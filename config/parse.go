@@ -12,10 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/net/http/httpguts"
+	"golang.org/x/net/idna"
 )
 
 // Each function below parses the text of a setting, which is neither empty nor surrounded by blanks. Its error completes
@@ -132,22 +134,40 @@ func networks(text string) (networks []netip.Prefix, err error) {
 	return networks, err
 }
 
-// origins accepts serialised origins (RFC 6454 section 6.1), or only *, for which it returns nil.
+// origins accepts serialised origins (RFC 6454 section 6.1), or only *, for which it returns nil. Applications and browser
+// extensions have origins of other schemes than http and https, such as capacitor://localhost.
 func origins(text string) ([]string, error) {
 	origins, err := list(text)
 	if len(origins) == 1 && origins[0] == "*" {
 		return nil, nil
 	}
 	for i, part := range origins {
-		part = strings.TrimSuffix(part, "/")
-		u, err := webURL(part)
-		if err != nil || strings.Contains(u.Host, "*") || part != u.Scheme+"://"+u.Host {
+		if origins[i], err = origin(strings.ToLower(strings.TrimSuffix(part, "/"))); err != nil {
 			return nil, fmt.Errorf("must be only *, or origins such as https://menu.example.com separated by commas; %q is not an origin", part)
 		}
-		// Browsers send the host in lower case, and the port only if it is not the scheme's default (RFC 6454 section 4).
-		origins[i] = strings.TrimSuffix(strings.ToLower(part), map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
 	}
 	return origins, err
+}
+
+// origin returns an origin as browsers send it: an internationalised domain name in Punycode, and without the default port of
+// the scheme (RFC 6454 section 6.2).
+func origin(text string) (string, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || strings.ContainsAny(u.Host, "*%") || text != u.Scheme+"://"+u.Host:
+		return "", errors.New("not an origin")
+	case u.Scheme == "file" || u.Scheme == "data": // browsers send null for these
+		return "", errors.New("not an origin")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return text, nil
+	case strings.ContainsFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }):
+		host, err := idna.Lookup.ToASCII(u.Hostname())
+		if err != nil {
+			return "", err
+		}
+		text = strings.Replace(text, u.Hostname(), host, 1)
+	}
+	return strings.TrimSuffix(text, map[string]string{"http": ":80", "https": ":443"}[u.Scheme]), nil
 }
 
 // headers accepts name=value pairs with percent-encoded values. The values can be secret.

@@ -50,7 +50,7 @@ func (e *MediaTypeError) Error() string {
 
 // ReadBody reads the request's body, which must be of one of the media types.
 //
-// The error is a *MediaTypeError, a *http.MaxBytesError, or an ErrBody.
+// The error is a *MediaTypeError, a *http.MaxBytesError, a *ValidationError, or an ErrBody.
 func ReadBody(c *gin.Context, accepts ...string) ([]byte, error) {
 	return readBody(c, MaxBody, accepts...)
 }
@@ -70,7 +70,28 @@ func readBody(c *gin.Context, limit int64, accepts ...string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrBody, err)
 	}
-	return body, nil
+	return asUTF8(body)
+}
+
+// asUTF8 returns the body without a byte order mark. The error is a *ValidationError that names the encoding if it is not
+// UTF-8, which JSON must be (RFC 8259 section 8.1). The first two characters of an object are ASCII, so zero bytes show UTF-16
+// and UTF-32, even without a byte order mark (RFC 4627 section 3).
+func asUTF8(body []byte) ([]byte, error) {
+	start := append(body[:min(4, len(body)):min(4, len(body))], "...."...)
+	encoding := ""
+	switch a, b, c, d := start[0], start[1], start[2], start[3]; {
+	case a == 0xff && b == 0xfe && c == 0 && d == 0, a != 0 && b == 0 && c == 0 && d == 0:
+		encoding = "UTF-32LE"
+	case a == 0 && b == 0 && c == 0xfe && d == 0xff, a == 0 && b == 0 && c == 0 && d != 0:
+		encoding = "UTF-32BE"
+	case a == 0xff && b == 0xfe, a != 0 && b == 0:
+		encoding = "UTF-16LE"
+	case a == 0xfe && b == 0xff, a == 0 && b != 0:
+		encoding = "UTF-16BE"
+	default:
+		return bytes.TrimPrefix(body, []byte("\ufeff")), nil
+	}
+	return nil, &ValidationError{Detail: "The request body is encoded as " + encoding + ". JSON must be UTF-8."}
 }
 
 func checkMediaType(r *http.Request, accepts []string) error {

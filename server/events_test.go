@@ -2,12 +2,17 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -156,7 +161,7 @@ func TestEventsTellOfEveryChange(t *testing.T) {
 	s := a.follow("Origin", "http://localhost:4040")
 	for name, want := range map[string]string{
 		"Content-Type":                "text/event-stream; charset=utf-8",
-		"Cache-Control":               "no-store",
+		"Cache-Control":               "no-store, no-transform",
 		"X-Accel-Buffering":           "no",
 		"Access-Control-Allow-Origin": "*",
 		"X-Content-Type-Options":      "nosniff",
@@ -327,6 +332,35 @@ func TestEventsHeartbeat(t *testing.T) {
 	}
 }
 
+// TestEventsBehindCompressingProxies: the compression of Express, which webpack's proxy also uses, holds back a compressed
+// response until its buffer is full, unless the response has no-transform.
+func TestEventsBehindCompressingProxies(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	target, err := url.Parse(a.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noTransform := regexp.MustCompile(`(?:^|,)\s*no-transform\s*(?:,|$)`) // as in npm's package compression
+	proxy := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		FlushInterval: -1,
+		ModifyResponse: func(r *http.Response) error {
+			if !noTransform.MatchString(r.Header.Get("Cache-Control")) {
+				r.Body = io.NopCloser(bytes.NewReader(nil)) // what arrives in time: nothing
+			}
+			return nil
+		},
+	})
+	t.Cleanup(proxy.Close)
+	a.url = proxy.URL
+	s := a.follow()
+	a.do("POST", "/items", soup, a.admin()...).assertStatus(t, 201)
+	if got := s.next(); got.name != "change" {
+		t.Errorf("got the event %q, want change", got.name)
+	}
+}
+
 func TestEventsHead(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.MaxEventClients = 1 })
@@ -334,7 +368,7 @@ func TestEventsHead(t *testing.T) {
 	r := a.do("HEAD", feed.Path, "")
 	r.assertStatus(t, 200)
 	assertHeader(t, r, "Content-Type", "text/event-stream; charset=utf-8")
-	assertHeader(t, r, "Cache-Control", "no-store")
+	assertHeader(t, r, "Cache-Control", "no-store, no-transform")
 }
 
 // Streams have their own limit and do not count towards that of requests.

@@ -42,6 +42,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		recoverPanics(o.Logger),
 		securityHeaders,
 		abortForeignOrigins(o.CORSOrigins),
+		allowHeaders,
 		crossOrigin(o.CORSOrigins),
 	)
 	slot := limitConcurrency(o.MaxConcurrent)

@@ -298,6 +298,21 @@ func TestUnknownFieldsAreReportedInMeasure(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark: a byte order mark before the JSON changes nothing.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	for _, write := range []struct {
+		method, path, body string
+		want               int
+	}{
+		{"POST", "/items", soup, 201}, {"PUT", "/items/1", soda1, 200}, {"PATCH", "/items/1", `{"price":2}`, 200},
+		{"PATCH", "/items", `{"1":{"price":3}}`, 200}, {"PATCH", "/api/menu/items/1", `{"name":"Tea"}`, 204},
+	} {
+		a.do(write.method, write.path, "\ufeff"+write.body, a.admin()...).assertStatus(t, write.want)
+	}
+}
+
 func TestMediaTypes(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -310,6 +325,7 @@ func TestMediaTypes(t *testing.T) {
 		{"POST", "/items", "application/json; charset=utf-8", 201},
 		{"POST", "/items", "Application/JSON;charset=UTF-8", 201},
 		{"POST", "/items", "application/json; charset=latin1", 415},
+		{"POST", "/items", "application/json; charset=utf-16", 415},
 		{"POST", "/items", "", 415},
 		{"POST", "/items", "text/json", 415},
 		{"POST", "/items", "application/jsonx", 415},

@@ -181,6 +181,7 @@ func (c *contract) checkRequest(request *http.Request, item *v3.PathItem, path s
 		if err != nil {
 			return err
 		}
+		body = bytes.TrimPrefix(body, []byte("\ufeff")) // the API accepts a byte order mark
 		if request.Method == http.MethodPost {
 			body = withoutID(body)
 		}

@@ -34,7 +34,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	const problem = `{"type":"urn:problem-type:menu-api:no-such-item","title":"Not Found","status":404,"detail":"No item has this id.","instance":"abc"}`
 	asProblem := map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store", "ETag": ""}
-	stream := map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-store", "ETag": "", "X-Accel-Buffering": "no"}
+	stream := map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-store, no-transform", "ETag": "", "X-Accel-Buffering": "no"}
 	for _, test := range []struct {
 		name         string
 		method, path string
