@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -31,17 +32,17 @@ func (a *app) backupCommand() *cobra.Command {
 	return c
 }
 
-func backup(ctx context.Context, cfg config.Config, name string, force bool, stderr io.Writer) error {
-	if err := notTheDatabase(cfg, name); err != nil {
+func backup(ctx context.Context, cfg config.Config, name string, force bool, stderr io.Writer) (err error) {
+	if err := errors.Join(notTheDatabase(cfg, name), mayWrite(name, force)); err != nil {
 		return err
 	}
+	store, err := openToRead(ctx, cfg, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
 	var p *progress
-	err := writeAtomically(name, force, func(temporary string) (err error) {
-		store, err := openToRead(ctx, cfg, stderr)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, store.Close()) }()
+	err = writeAtomically(name, force, func(temporary string) error {
 		if local, ok := store.(*sqlite.Store); ok {
 			p = byBytes(stderr, "backup", unknown)
 			defer p.end()
@@ -54,6 +55,11 @@ func backup(ctx context.Context, cfg config.Config, name string, force bool, std
 	})
 	if err != nil {
 		return err
+	}
+	if recorder, ok := store.(interface {
+		RecordBackup(ctx context.Context, at time.Time) error
+	}); ok {
+		_ = recorder.RecordBackup(ctx, time.Now()) // it is only for a metric, and the database may be read-only
 	}
 	size := ""
 	if info, err := os.Stat(name); err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"time"
 
@@ -44,7 +45,7 @@ func openMenu(
 	watch = func(context.Context) error { return nil }
 	observe := server.ObserveStore(metrics, tracing)
 	if file, ok := cfg.Database.SQLiteFile(); ok {
-		opened, err := sqlite.OpenWith(ctx, file, sqlite.Options{Use: toWrite(cfg), Watched: true})
+		opened, err := sqlite.OpenWith(ctx, file, sqlite.Options{Use: toWrite(cfg), Watched: true, Logger: log})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -58,6 +59,7 @@ func openMenu(
 		watchPool(metrics, pooled.Stat)
 		metrics.GaugeFunc("store_oldest_snapshot_age_seconds", "Age of the oldest open transaction of the database.", pooled.OldestSnapshot)
 	}
+	watchDatabase(metrics, store)
 	store = items.Instrument(store, cache, observe)
 	var menu []items.Item
 	if cfg.SeedMenu {
@@ -127,6 +129,33 @@ func mustExist(cfg config.Config) error {
 		}
 	}
 	return nil
+}
+
+// watchDatabase adds metrics for which a scrape asks the database.
+func watchDatabase(metrics *telemetry.Metrics, store items.Store) {
+	const timeout = 2 * time.Second
+	if sized, ok := store.(interface {
+		Size(ctx context.Context) (int64, error)
+	}); ok {
+		metrics.StoreSize("database", func() (int64, error) {
+			ctx, cancel := context.WithTimeout(context.Background(), timeout)
+			defer cancel()
+			return sized.Size(ctx)
+		})
+	}
+	if backed, ok := store.(interface {
+		LastBackup(ctx context.Context) (time.Time, error)
+	}); ok {
+		metrics.GaugeFunc("store_last_backup_timestamp_seconds", "When menu-api backup last succeeded. 0 without a backup.", func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), timeout)
+			defer cancel()
+			at, err := backed.LastBackup(ctx)
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(at.Unix())
+		})
+	}
 }
 
 // watchPool adds metrics of a pool of connections to PostgreSQL.

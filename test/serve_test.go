@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -530,6 +531,33 @@ func TestFileThatChangesUnderTheServer(t *testing.T) {
 				}
 			case <-time.After(20 * time.Second):
 				t.Error("the server still runs")
+			}
+		})
+	}
+}
+
+// The metrics of a running server tell when the last backup was made, and how large the database is.
+func TestBackupMetric(t *testing.T) {
+	t.Parallel()
+	for engine, newDatabase := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			settings := env{"DATABASE_URL": newDatabase(t), "METRICS_ADDR": "127.0.0.1:0"}
+			p := start(t, "dev", settings)
+			metrics := func() string {
+				_, text := p.send(http.DefaultClient, p.request(http.MethodGet, p.metricsURL(), nil))
+				return text
+			}
+			if got := metrics(); !strings.Contains(got, "\nstore_last_backup_timestamp_seconds 0\n") {
+				t.Errorf("got %s, want no backup", got)
+			}
+			must(t, cli.Run(t.Context(), []string{"backup", filepath.Join(t.TempDir(), "backup.db")}, settings.get, io.Discard))
+			got := metrics()
+			if strings.Contains(got, "\nstore_last_backup_timestamp_seconds 0\n") {
+				t.Errorf("got %s, want the time of the backup", got)
+			}
+			if !regexp.MustCompile(`\nstore_file_size_bytes\{file="database"\} [1-9]`).MatchString(got) {
+				t.Errorf("got %s, want the size of the database", got)
 			}
 		})
 	}

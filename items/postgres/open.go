@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -85,7 +86,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.stopBackground = func() {}
 		return s, nil
 	}
-	if err := s.checkPrivileges(ctx); err != nil {
+	if err := errors.Join(s.checkPrivileges(ctx), s.warnOfLoss(ctx)); err != nil {
 		s.pool.Close()
 		return nil, fmt.Errorf("database %s/%s: %w", config.ConnConfig.Host, config.ConnConfig.Database, explain(err))
 	}

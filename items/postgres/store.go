@@ -302,6 +302,27 @@ func (s *Store) Ping(ctx context.Context) error {
 // Stat returns the state of the connection pool.
 func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
 
+// Size returns the size of the database in bytes.
+func (s *Store) Size(ctx context.Context) (int64, error) {
+	return readOne(ctx, s, pgx.RowTo[int64], `SELECT pg_database_size(current_database())`, nil)
+}
+
+// LastBackup returns when RecordBackup was last called, or the time 0 of Unix if it never was.
+func (s *Store) LastBackup(ctx context.Context) (time.Time, error) {
+	at, err := readOne(ctx, s, pgx.RowTo[int64], `SELECT coalesce(max(at), 0) FROM backups`, nil)
+	return items.TimeOf(at), err
+}
+
+// RecordBackup remembers when a backup was made.
+func (s *Store) RecordBackup(ctx context.Context, at time.Time) error {
+	_, err := s.use(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `INSERT INTO backups (once, at) VALUES (1, @at) ON CONFLICT (once) DO UPDATE SET at = excluded.at`,
+			pgx.NamedArgs{"at": at.UnixMilli()})
+		return err
+	})
+	return translate(ctx, err)
+}
+
 // Close implements items.Store.
 func (s *Store) Close() error {
 	s.stopBackground()

@@ -137,3 +137,17 @@ func (s *Store) watchPrivileges(ctx context.Context) {
 		}
 	}
 }
+
+// warnOfLoss logs a warning if the server confirms writes that a crash can lose.
+func (s *Store) warnOfLoss(ctx context.Context) error {
+	for _, setting := range []string{"fsync", "synchronous_commit"} {
+		value, err := readOne(ctx, s, pgx.RowTo[string], `SELECT current_setting('`+setting+`')`, nil)
+		if err != nil {
+			return err
+		}
+		if value == "off" {
+			s.log.Warn(setting + " is off: PostgreSQL may lose confirmed writes when it crashes")
+		}
+	}
+	return nil
+}

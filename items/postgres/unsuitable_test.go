@@ -257,3 +257,28 @@ func TestLogins(t *testing.T) {
 		}
 	})
 }
+
+// A server that may lose confirmed writes gets a warning, not an error.
+func TestWarnsOfSynchronousCommit(t *testing.T) {
+	t.Parallel()
+	url := pgtest.NewDatabase(t)
+	separator := "?"
+	if strings.Contains(url, "?") {
+		separator = "&"
+	}
+	for value, want := range map[string]bool{"off": true, "on": false} {
+		var log bytes.Buffer
+		store, err := postgres.Open(t.Context(), postgres.Options{
+			URL: url + separator + "synchronous_commit=" + value, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Contains(log.String(), "synchronous_commit is off"); got != want {
+			t.Errorf("synchronous_commit=%s: got the log %q, want a warning: %t", value, &log, want)
+		}
+	}
+}

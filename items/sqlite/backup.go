@@ -11,6 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"menu-api/items"
 )
 
 // Backup writes the database of one moment to a file, which must be new or empty, while reads and writes continue. The
@@ -32,6 +35,18 @@ func (s *Store) Backup(ctx context.Context, file string) error {
 		err = runOn(ctx, dsn(target, "mode=rw"), fmt.Sprintf(`%s; PRAGMA user_version = %d`, replaceFeed, copiedFile))
 	}
 	return translate(ctx, err)
+}
+
+// LastBackup returns when RecordBackup was last called, or the time 0 of Unix if it never was.
+func (s *Store) LastBackup(ctx context.Context) (time.Time, error) {
+	at, err := value[int64](ctx, s.read, `SELECT coalesce(max(at), 0) FROM backups`)
+	return items.TimeOf(at), translate(ctx, err)
+}
+
+// RecordBackup remembers when a backup was made.
+func (s *Store) RecordBackup(ctx context.Context, at time.Time) error {
+	return translate(ctx, runOn(ctx, dsn(s.file.name, "mode=rw"), `INSERT OR REPLACE INTO backups (once, at) VALUES (1, @at)`,
+		arg("at", at.UnixMilli())))
 }
 
 // runOn runs one statement on a new connection.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"menu-api/items"
+	"menu-api/items/schema"
 	"menu-api/items/sqlite"
 )
 
@@ -216,7 +217,16 @@ func TestReadOnlyFile(t *testing.T) {
 		}
 		file := filepath.Join(folder, "menu.db")
 		fill(t, file)
-		if err := errors.Join(os.Chmod(file, 0o444), os.Chmod(folder, 0o555)); err != nil {
+		// As after a kill: a file with a WAL that belongs to it.
+		killed := filepath.Join(folder, "wal.db")
+		store := mustOpen(t, killed)
+		mustCreate(t, store, "Soup")
+		wal := mustRead(t, killed+"-wal")
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		mustWrite(t, killed+"-wal", wal)
+		if err := errors.Join(os.Chmod(killed, 0o444), os.Chmod(killed+"-wal", 0o444), os.Chmod(file, 0o444), os.Chmod(folder, 0o555)); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = os.Chmod(folder, 0o700) })
@@ -232,6 +242,26 @@ func TestReadOnlyFile(t *testing.T) {
 		return
 	}
 	file := os.Getenv("FILE")
+	// What only reads works without a WAL.
+	store, err := sqlite.OpenWith(context.Background(), file, sqlite.Options{Use: schema.Read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	mustWrite(t, backup, "")
+	if err := store.Backup(context.Background(), backup); err != nil {
+		t.Errorf("Backup: %v", err)
+	}
+	if got, want := mustExport(t, mustOpen(t, backup)), mustExport(t, store); got != want || got == "" {
+		t.Errorf("got a backup with %s, want %s", got, want)
+	}
+	if err := store.Close(); err != nil {
+		t.Error(err)
+	}
+	withWAL := filepath.Join(filepath.Dir(file), "wal.db")
+	if _, err := sqlite.OpenWith(context.Background(), withWAL, sqlite.Options{Use: schema.Read}); err == nil || !strings.Contains(err.Error(), "copy "+withWAL) {
+		t.Errorf("with a WAL: got %v, want an error that says what to copy", err)
+	}
 	for _, name := range []string{file, filepath.Join(filepath.Dir(file), "new.db")} {
 		store, err := sqlite.Open(context.Background(), name)
 		if err == nil {

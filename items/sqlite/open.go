@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math"
 	"net/url"
 	"os"
@@ -27,6 +28,8 @@ type Options struct {
 	Watched bool
 	// Migrated is called after each migration. It may be nil.
 	Migrated func(version int64, took time.Duration)
+	// Logger logs what was recovered after a crash. Nil logs nothing.
+	Logger *slog.Logger
 }
 
 // Open opens the SQLite file and migrates its schema. It creates the file and its folder if they do not exist.
@@ -76,6 +79,7 @@ func open(ctx context.Context, file string, o Options) (_ *Store, err error) {
 	if err := checkWAL(ctx, file); err != nil {
 		return nil, err
 	}
+	left, _ := os.Stat(file + "-wal") // before it is recovered
 	maxChecked := int64(math.MaxInt64)
 	if o.Watched {
 		maxChecked = 1 << 20
@@ -106,6 +110,11 @@ func open(ctx context.Context, file string, o Options) (_ *Store, err error) {
 	db.SetMaxOpenConns(1)
 	if len(state.Pending()) > 0 {
 		if err := migrate(ctx, db, o.Migrated); err != nil {
+			return nil, err
+		}
+	}
+	if o.Logger != nil {
+		if err := reportRecovery(ctx, file, db, left, o.Logger); err != nil {
 			return nil, err
 		}
 	}

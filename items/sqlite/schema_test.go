@@ -13,7 +13,7 @@ import (
 )
 
 // olderSchema makes the schema of the file older, as far as a program can tell.
-const olderSchema = `DELETE FROM goose_db_version WHERE version_id >= 8; DROP TABLE compatibility`
+const olderSchema = `DELETE FROM goose_db_version WHERE version_id >= 8; DROP TABLE compatibility; DROP TABLE backups`
 
 func TestOpenOlderSchema(t *testing.T) {
 	t.Parallel()
@@ -35,8 +35,8 @@ func TestOpenOlderSchema(t *testing.T) {
 			}
 			var applied []int64
 			store, err := sqlite.OpenWith(t.Context(), file, sqlite.Options{Migrated: func(version int64, _ time.Duration) { applied = append(applied, version) }})
-			if err != nil || len(applied) != 1 || applied[0] != 8 {
-				t.Fatalf("got the migrations %v, %v, want only 8", applied, err)
+			if err != nil || len(applied) == 0 || applied[0] != 8 {
+				t.Fatalf("got the migrations %v, %v, want 8 and later ones", applied, err)
 			}
 			if err := store.Close(); err != nil {
 				t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 )
@@ -68,7 +69,7 @@ func (f *openFile) check() error {
 	return nil
 }
 
-// guardedConnector opens no connection to a file that has replaced the open one: SQLite would write the WAL of the old file
+// guardedConnector returns no connection to a file that has replaced the open one: SQLite would write the WAL of the old file
 // into it.
 type guardedConnector struct {
 	driver.Connector
@@ -78,10 +79,15 @@ type guardedConnector struct {
 
 // Connect implements driver.Connector.
 func (c guardedConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	if err := c.file.check(); err != nil {
-		return nil, err
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, cmp.Or(c.file.check(), err)
 	}
-	return c.Connector.Connect(ctx)
+	// The connection has read nothing yet, so it does not touch the WAL when it closes.
+	if err := c.file.check(); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // A database records the number of its file in user_version, and a copy records that it is one. So the next start detects a
@@ -143,6 +149,34 @@ func checkWAL(ctx context.Context, file string) error {
 	if recorded != unknownFile && recorded != id {
 		return fmt.Errorf("its write-ahead log belongs to another file, which it has replaced; to start with the file as it is, delete %[1]s-wal "+
 			"and %[1]s-shm; if you copied the log together with the file, run sqlite3 %[1]s 'PRAGMA wal_checkpoint(TRUNCATE)' to keep what it holds", file)
+	}
+	return nil
+}
+
+// reportRecovery logs how much of a WAL that was left there (left, nil for none) was recovered. SQLite ignores what follows
+// the last complete transaction, so only a WAL that ends inside a page shows that something is missing.
+func reportRecovery(ctx context.Context, file string, db *sql.DB, left fs.FileInfo, log *slog.Logger) error {
+	const header, frameHeader = 32, 24 // https://www.sqlite.org/fileformat2.html#walformat
+	if left == nil || left.Size() <= header {
+		return nil
+	}
+	pageSize, err := value[int64](ctx, db, `PRAGMA page_size`)
+	if err != nil {
+		return err
+	}
+	pages, err := one(ctx, db, func(row *sql.Rows) (pages int64, err error) {
+		var blocked, copied int64
+		err = row.Scan(&blocked, &pages, &copied)
+		return pages, err
+	}, `PRAGMA wal_checkpoint(PASSIVE)`)
+	if err != nil {
+		return err
+	}
+	if size := left.Size() - header; size%(pageSize+frameHeader) != 0 {
+		log.Warn("the write-ahead log was cut off, so the newest changes may be missing: compare the menu with a backup",
+			"file", file+"-wal", "pages", size/(pageSize+frameHeader), "recovered", pages)
+	} else {
+		log.Info("the write-ahead log of the last run was recovered", "file", file+"-wal", "recovered", pages)
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -115,6 +117,43 @@ func TestLeftWAL(t *testing.T) {
 				t.Fatal(err)
 			}
 			mustOpen(t, file)
+		})
+	}
+}
+
+// A start after a crash says how much of the WAL it has recovered, and warns if the WAL was cut off.
+func TestRecoveryIsReported(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		cut  int64 // bytes that the WAL loses
+		want string
+	}{
+		"a complete WAL":    {0, "was recovered"},
+		"a WAL that is cut": {5000, "was cut off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			running := filepath.Join(t.TempDir(), "menu.db")
+			store := mustOpen(t, running)
+			for range 5 {
+				mustCreate(t, store, "Soup")
+			}
+			wal := mustRead(t, running+"-wal")
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, running+"-wal", wal[:int64(len(wal))-test.cut]) // as after a kill
+			var log bytes.Buffer
+			store, err := sqlite.OpenWith(t.Context(), running, sqlite.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(log.String(), test.want) || !strings.Contains(log.String(), "recovered=") {
+				t.Errorf("got the log %q, want one that says %q", &log, test.want)
+			}
 		})
 	}
 }

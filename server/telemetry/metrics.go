@@ -80,21 +80,32 @@ func (m *Metrics) CounterFunc(name, help string, value func() float64) {
 // creates it when it is needed.
 func (m *Metrics) WatchFiles(database, wal string) {
 	for name, file := range map[string]string{"database": database, "wal": wal} {
-		m.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name:        "store_file_size_bytes",
-			Help:        "Size of the SQLite database and of its write-ahead log.",
-			ConstLabels: prometheus.Labels{"file": name},
-		}, func() float64 {
+		m.StoreSize(name, func() (int64, error) {
 			info, err := os.Stat(file)
 			switch {
 			case errors.Is(err, os.ErrNotExist):
-				return 0
+				return 0, nil
 			case err != nil:
-				return math.NaN()
+				return 0, err
 			}
-			return float64(info.Size())
-		}))
+			return info.Size(), nil
+		})
 	}
+}
+
+// StoreSize adds the size of a part of the database. It calls size with every scrape.
+func (m *Metrics) StoreSize(part string, size func() (int64, error)) {
+	m.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "store_file_size_bytes",
+		Help:        "Size of the database, and of SQLite's write-ahead log.",
+		ConstLabels: prometheus.Labels{"file": part},
+	}, func() float64 {
+		bytes, err := size()
+		if err != nil {
+			return math.NaN()
+		}
+		return float64(bytes)
+	}))
 }
 
 // Handler serves the metrics in the text format of Prometheus at /metrics, and the profiles of net/http/pprof under
