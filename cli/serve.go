@@ -90,8 +90,10 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	server.WatchKeys(metrics, guard.KeyStats)
 	api, err := server.New(server.Options{
 		Store: store, Cache: cache, Feed: changes, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
-		Docs:                     docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
-		Dashboard:                dashboard.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
+		Docs: docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
+		Dashboard: dashboard.Settings{
+			Name: cfg.MenuName, Currency: cfg.Currency, Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0],
+		},
 		CORSOrigins:              cfg.CORSOrigins,
 		TrustedProxies:           prefixes(cfg),
 		WritesPerMinute:          cfg.WritesPerMinute,

@@ -47,6 +47,9 @@ type Config struct {
 	MaxEventClients          int
 	HideErrorDetails         bool
 
+	MenuName string
+	Currency string // an ISO 4217 code
+
 	LogLevel       slog.Level
 	LogFormat      string // text, json, or empty for text on a terminal and JSON elsewhere
 	MetricsAddr    string // host:port; empty means off

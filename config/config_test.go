@@ -46,6 +46,19 @@ func mustWrite(tb testing.TB, content string) string {
 	return file
 }
 
+func TestCurrencies(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"EUR": "EUR", "eur": "EUR", "JPY": "JPY"} {
+		if got := mustLoad(t, config.Serve, "", tenant(env{"MENU_CURRENCY": text})).Currency; got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+	_, err := config.Load(config.Serve, "", tenant(env{"MENU_CURRENCY": "KWD"}).get)
+	if err == nil || !strings.Contains(err.Error(), "MENU_CURRENCY must be a currency with at most two decimals; KWD has 3") {
+		t.Errorf("got error %v, want one about the decimals", err)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	want := config.Config{
@@ -59,6 +72,8 @@ func TestDefaults(t *testing.T) {
 		DatabaseNotify:           true,
 		MigrateOnStart:           true,
 		SeedMenu:                 true,
+		MenuName:                 "Menu",
+		Currency:                 "USD",
 		WritesPerMinute:          600,
 		ReadsPerMinute:           6000,
 		AuthFailuresPerMinute:    300,
@@ -215,6 +230,9 @@ func TestProblems(t *testing.T) {
 		"an unknown sslmode":              {"DATABASE_URL", "postgres://menu:secret@db/menu?sslmode=sometimes"},
 		"an invalid notify":               {"DATABASE_NOTIFY", "perhaps"},
 		"an invalid seed":                 {"SEED_MENU", "maybe"},
+		"a name that is too long":         {"MENU_NAME", strings.Repeat("x", 101)},
+		"an unknown currency":             {"MENU_CURRENCY", "Dollar"},
+		"a currency with three decimals":  {"MENU_CURRENCY", "KWD"},
 		"an origin with a path":           {"CORS_ALLOWED_ORIGINS", "https://menu.example/app"},
 		"an origin without a scheme":      {"CORS_ALLOWED_ORIGINS", "menu.example"},
 		"an origin with a wildcard":       {"CORS_ALLOWED_ORIGINS", "https://*.example"},

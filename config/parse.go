@@ -13,11 +13,13 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/net/http/httpguts"
 	"golang.org/x/net/idna"
+	"golang.org/x/text/currency"
 )
 
 // Each function below parses the text of a setting, which is neither empty nor surrounded by blanks. Its error completes
@@ -109,6 +111,26 @@ func hostName(text string) (string, error) {
 		err = nil
 	}
 	return host, err
+}
+
+func menuName(text string) (string, error) {
+	const most = 100
+	if utf8.RuneCountInString(text) > most {
+		return "", fmt.Errorf("must have at most %d characters", most)
+	}
+	return text, nil
+}
+
+// currencyCode accepts an ISO 4217 code. Prices have two decimals, so a currency with more would lose the last one.
+func currencyCode(text string) (string, error) {
+	unit, err := currency.ParseISO(text)
+	if err != nil {
+		return "", fmt.Errorf("must be an ISO 4217 code such as EUR, not %q", text)
+	}
+	if decimals, _ := currency.Standard.Rounding(unit); decimals > 2 {
+		return "", fmt.Errorf("must be a currency with at most two decimals; %s has %d", unit, decimals)
+	}
+	return unit.String(), nil
 }
 
 func hostAndPort(text string) (string, error) {

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -15,9 +16,13 @@ import (
 	"menu-api/content"
 )
 
-// Settings tell the page how to sign users in. They come with every page and not from the build, so one binary serves any
-// tenant.
+// Settings tell the page the name and the currency of the menu, and how to sign users in. They come with every page and not
+// from the build, so one binary serves any tenant.
 type Settings struct {
+	// Name is the name of the menu.
+	Name string `json:"name"`
+	// Currency is the ISO 4217 code of the currency of the prices.
+	Currency string `json:"currency"`
 	// Issuer is the identity provider's URL, empty if there is none. The page may connect to its origin and to no other.
 	Issuer string `json:"issuer"`
 	// ClientID is the application's id at the provider. Without it, the page explains that sign-in is not configured.
@@ -35,11 +40,19 @@ type Options struct {
 	// Menu returns the first PageSize items, as something that encodes as JSON. If it fails, the page starts without them and
 	// requests them itself.
 	Menu func(ctx context.Context) (any, error)
-	// Item returns the item that the page of one item shows, and false if there is no item with this id.
-	Item func(ctx context.Context, id string) (item any, found bool, err error)
+	// Item returns the item that the page of one item shows, nil if there is none. isDeleted says that there was one.
+	Item func(ctx context.Context, id string) (item *Item, isDeleted bool, err error)
 	// Cache returns the page with the key that is cached, or what render returns. It may respond with an error itself; it then
 	// aborts the handler chain.
 	Cache func(c *gin.Context, key string, render func(context.Context) (*content.Content, error)) (*content.Content, error)
+}
+
+// Item is an item of the menu as the page needs it.
+type Item struct {
+	// JSON is what encodes as the item.
+	JSON any
+	// These are for link previews. Image is an absolute URL, or empty.
+	Name, Description, Image string
 }
 
 // Dashboard is the page and its assets.
@@ -48,6 +61,7 @@ type Dashboard struct {
 	policy  string
 	page    page
 	empty   *content.Content // the page without data
+	unknown *content.Content // the same for a path that does not exist
 	assets  []asset
 }
 
@@ -74,9 +88,13 @@ func newDashboard(built fs.FS, options Options) (*Dashboard, error) {
 	if d.page, err = readPage(built); err != nil {
 		return nil, err
 	}
-	if d.empty, err = d.newPage(nil, nil); err != nil {
+	if d.empty, err = d.newPage(bootstrap{}, nil); err != nil {
 		return nil, err
 	}
+	if d.unknown, err = d.newPage(bootstrap{}, nil); err != nil {
+		return nil, err
+	}
+	d.unknown.Status = http.StatusNotFound
 	if d.assets, err = readAssets(built); err != nil {
 		return nil, err
 	}

@@ -37,12 +37,14 @@ func built(tb testing.TB) fstest.MapFS {
 
 func options() Options {
 	return Options{
-		Settings: Settings{Issuer: "https://tenant.example.com/", ClientID: "page", Audience: "https://menu"},
+		Settings: Settings{Name: "Chez <b>", Currency: "EUR", Issuer: "https://tenant.example.com/", ClientID: "page", Audience: "https://menu"},
 		Menu:     func(context.Context) (any, error) { return []string{"Burger"}, nil },
-		Item: func(_ context.Context, id string) (any, bool, error) {
+		Item: func(_ context.Context, id string) (*Item, bool, error) {
 			switch id {
 			case "1":
-				return "Burger", true, nil
+				return &Item{JSON: "Burger", Name: "Burger", Description: `"Tasty" </title>`, Image: "https://example.com/b.png?a=1&b=2"}, false, nil
+			case "3":
+				return nil, true, nil
 			case "9":
 				return nil, false, errors.New("the database failed")
 			default:
@@ -118,6 +120,38 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// Every page has a title and a link preview. Those of an item are its own, and their text stays text.
+func TestLinkPreviews(t *testing.T) {
+	t.Parallel()
+	h := mount(t, built(t), options())
+	for path, want := range map[string][]string{
+		"/": {
+			`<title>Chez &lt;b&gt;</title>`, `<meta name="description" content="What is on the menu today.">`,
+			`<meta property="og:site_name" content="Chez &lt;b&gt;">`,
+		},
+		"/menu/1": {
+			`<title>Burger · Chez &lt;b&gt;</title>`, `<meta name="description" content="&#34;Tasty&#34; &lt;/title&gt;">`,
+			`<meta property="og:title" content="Burger · Chez &lt;b&gt;">`, `<meta property="og:description" content="&#34;Tasty&#34; &lt;/title&gt;">`,
+			`<meta property="og:image" content="https://example.com/b.png?a=1&amp;b=2">`,
+		},
+		"/menu/2": {`<title>Chez &lt;b&gt;</title>`},
+	} {
+		page := get(h, path).Body.String()
+		for _, element := range want {
+			if !strings.Contains(page, element) {
+				t.Errorf("%s: got %s, want %s", path, page, element)
+			}
+		}
+		if hasImage := strings.Contains(page, "og:image"); hasImage != (path == "/menu/1") || strings.Count(page, "<title>") != 1 {
+			t.Errorf("%s: got %s, want one title, and a picture only for an item", path, page)
+		}
+	}
+	if deleted, never := get(h, "/menu/3"), get(h, "/menu/2"); deleted.Code != 404 ||
+		!strings.Contains(deleted.Body.String(), `"deleted":true`) || !strings.Contains(never.Body.String(), `"deleted":false`) {
+		t.Errorf("got %s and %s, want a deleted item to differ from one that never was", deleted.Body, never.Body)
+	}
+}
+
 // bootstrapOf returns the data of a page. Like in a browser, it ends at the first end tag.
 func bootstrapOf(tb testing.TB, html string) string {
 	tb.Helper()
@@ -141,7 +175,7 @@ func FuzzBootstrapStaysData(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		html, err := p.render(bootstrap{Menu: hostile})
+		html, err := p.render(bootstrap{Menu: hostile}, preview{hostile, hostile, hostile, hostile})
 		if err != nil {
 			t.Fatal(err)
 		}

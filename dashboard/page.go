@@ -2,12 +2,15 @@ package dashboard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"html/template"
 	"io/fs"
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -34,8 +37,8 @@ func readPage(built fs.FS) (page, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return notBuilt, nil
-	case err == nil && !bytes.Contains(html, []byte(slotStart+"null"+slotEnd)):
-		err = errors.New("dashboard: the built index.html has no slot for the data; run make dashboard")
+	case err == nil && (!bytes.Contains(html, []byte(slotStart+"null"+slotEnd)) || !bytes.Contains(html, []byte(titleSlot))):
+		err = errors.New("dashboard: the built index.html has no slot for the data, or for the title; run make dashboard")
 	}
 	return html, err
 }
@@ -45,20 +48,57 @@ type bootstrap struct {
 	Settings Settings `json:"settings"`
 	// Menu is the first page of the menu, null if it is not available.
 	Menu any `json:"menu"`
-	// Item is the item of the URL, null if there is none.
-	Item any `json:"item"`
+	// Item is the item of the URL, null if there is none. Deleted says that there was one.
+	Item    any  `json:"item"`
+	Deleted bool `json:"deleted"`
 }
 
-// render returns the page with the data in its slot, if it has one.
-func (p page) render(data bootstrap) ([]byte, error) {
+// The title in the source is replaced by the title and the link preview of each page.
+const titleSlot = `<title>Menu</title>`
+
+var head = template.Must(template.New("head").Parse(`<title>{{.Title}}</title>
+    <meta name="description" content="{{.Description}}">
+    <meta property="og:type" content="website">
+    <meta property="og:site_name" content="{{.SiteName}}">
+    <meta property="og:title" content="{{.Title}}">
+    <meta property="og:description" content="{{.Description}}">
+{{- with .Image}}
+    <meta property="og:image" content="{{.}}">
+{{- end}}`))
+
+// preview is what a link to a page shows, in the title of a tab and in other programs (https://ogp.me).
+type preview struct{ SiteName, Title, Description, Image string }
+
+func (d *Dashboard) previewOf(item *Item) preview {
+	name := d.options.Settings.Name
+	if item == nil {
+		return preview{SiteName: name, Title: name, Description: "What is on the menu today."}
+	}
+	return preview{
+		SiteName: name, Title: item.Name + " · " + name, Image: item.Image,
+		Description: cmp.Or(item.Description, "On the menu today."),
+	}
+}
+
+// render returns the page with its title, its link preview and the data, as far as it has slots for them.
+func (p page) render(data bootstrap, shown preview) ([]byte, error) {
+	var title bytes.Buffer
+	if err := head.Execute(&title, shown); err != nil {
+		return nil, err
+	}
 	// The encoder writes <, > and & as \u003c, \u003e and \u0026, so no text of an item can end the element.
 	encoded, err := json.Marshal(data)
-	return bytes.Replace(p, []byte(slotStart+"null"), append([]byte(slotStart), encoded...), 1), err
+	before, after, hasSlots := bytes.Cut(p, []byte(slotStart+"null"))
+	if !hasSlots {
+		return p, err
+	}
+	return slices.Concat(bytes.Replace(before, []byte(titleSlot), title.Bytes(), 1), []byte(slotStart), encoded, after), err
 }
 
-// newPage returns a page that starts with the menu and an item, each of which may be nil.
-func (d *Dashboard) newPage(menu, item any) (*content.Content, error) {
-	html, err := d.page.render(bootstrap{Settings: d.options.Settings, Menu: menu, Item: item})
+// newPage returns a page that starts with the data. item is the one that a link to the page previews, or nil.
+func (d *Dashboard) newPage(data bootstrap, item *Item) (*content.Content, error) {
+	data.Settings = d.options.Settings
+	html, err := d.page.render(data, d.previewOf(item))
 	return content.New("text/html; charset=utf-8", html), err
 }
 
@@ -68,7 +108,7 @@ func (d *Dashboard) serveMenu(c *gin.Context) {
 		if err != nil {
 			return nil, err
 		}
-		return d.newPage(menu, nil)
+		return d.newPage(bootstrap{Menu: menu}, nil)
 	})
 }
 
@@ -77,19 +117,20 @@ func (d *Dashboard) serveMenu(c *gin.Context) {
 func (d *Dashboard) serveItem(c *gin.Context) {
 	id := c.Param("id")
 	d.serve(c, "/menu/"+id, func(ctx context.Context) (*content.Content, error) {
-		item, found, err := d.options.Item(ctx, id)
+		item, isDeleted, err := d.options.Item(ctx, id)
 		if err != nil {
 			return nil, err
-		}
-		if !found {
-			item = nil
 		}
 		menu, err := d.options.Menu(ctx)
 		if err != nil {
 			return nil, err
 		}
-		page, err := d.newPage(menu, item)
-		if !found {
+		data := bootstrap{Menu: menu, Deleted: isDeleted}
+		if item != nil {
+			data.Item = item.JSON
+		}
+		page, err := d.newPage(data, item)
+		if item == nil {
 			page.Status = http.StatusNotFound
 		}
 		return page, err
@@ -100,6 +141,22 @@ func (d *Dashboard) serveItem(c *gin.Context) {
 func (d *Dashboard) serveCallback(c *gin.Context) {
 	c.Header("Cache-Control", "no-cache")
 	d.empty.Serve(c)
+}
+
+// AcceptsPage reports whether a request for an unknown path comes from a browser that shows a page, and not from a client of
+// the API.
+func AcceptsPage(c *gin.Context) bool {
+	method := c.Request.Method
+	return (method == http.MethodGet || method == http.MethodHead) &&
+		c.NegotiateFormat("application/problem+json", gin.MIMEJSON, gin.MIMEHTML) == gin.MIMEHTML
+}
+
+// ServeUnknown serves the page for a path that does not exist, with status 404. It reads nothing from the store.
+func (d *Dashboard) ServeUnknown(c *gin.Context) {
+	d.headers(c)
+	c.Header("Cache-Control", "no-cache")
+	c.Writer.Header().Add("Vary", "Accept")
+	d.unknown.Serve(c)
 }
 
 // serve responds with a page with data. If the data is not available, the page starts without it, and requests it.

@@ -9,6 +9,8 @@ import (
 var (
 	// ErrNotFound says that no item has the id.
 	ErrNotFound = errors.New("no such item")
+	// ErrDeleted is an ErrNotFound for an item that can be restored.
+	ErrDeleted = fmt.Errorf("%w: it was deleted", ErrNotFound)
 	// ErrConflict says that the item does not match the precondition of a write. Nothing was changed.
 	ErrConflict = errors.New("the item has changed")
 	// ErrNotDeleted says that an item cannot be restored because it was not deleted.

@@ -3,7 +3,6 @@ package items
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -47,17 +46,13 @@ func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 	return o, err
 }
 
-// Find returns the item with the id, which may be any text. found is false if there is no such item.
-func (m *Module) Find(ctx context.Context, id string) (item Item, found bool, err error) {
+// Find returns the item with the id, which may be any text. The errors are those of Service.Get.
+func (m *Module) Find(ctx context.Context, id string) (Item, error) {
 	number, ok := parseID(id)
 	if !ok {
-		return Item{}, false, nil
+		return Item{}, ErrNotFound
 	}
-	item, err = m.service.Get(ctx, number)
-	if errors.Is(err, ErrNotFound) {
-		return Item{}, false, nil
-	}
-	return item, err == nil, err
+	return m.service.Get(ctx, number)
 }
 
 // Page returns a page from the response cache, or else the page that render makes of the menu. If the client may not read the

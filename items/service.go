@@ -82,8 +82,17 @@ func (s *Service) search(ctx context.Context, query Query) ([]Item, error) {
 	return page, err
 }
 
-// Get returns an item, or ErrNotFound.
-func (s *Service) Get(ctx context.Context, id int64) (Item, error) { return s.store.Get(ctx, id) }
+// Get returns an item, ErrDeleted if it was deleted, or ErrNotFound if there never was such an item.
+func (s *Service) Get(ctx context.Context, id int64) (Item, error) {
+	item, err := s.store.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		if _, err := s.store.History(ctx, id, 0, 1); err != nil {
+			return Item{}, err
+		}
+		return Item{}, ErrDeleted
+	}
+	return item, err
+}
 
 // Create adds the item that the input describes. An id in the input is ignored.
 // Returns a *ValidationError if the input is not valid, and ErrKeyReused or ErrKeyInFlight.

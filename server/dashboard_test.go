@@ -117,6 +117,45 @@ func TestDashboardOfALargeMenu(t *testing.T) {
 	}
 }
 
+// A browser gets a page for an unknown path, and a client of the API a problem document.
+func TestUnknownPages(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+	for _, path := range []string{"/specials", "/items/1/photos", "/menu", "/menu/1/2"} {
+		page := a.do("GET", path, "", "Accept", browser)
+		if page.status != 404 || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") || strings.Contains(page.body, "Burger") {
+			t.Errorf("%s: got %d %s, want a page with status 404", path, page.status, page.header.Get("Content-Type"))
+		}
+		if policy := page.header.Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'self'") {
+			t.Errorf("%s: got the policy %q, want that of a page", path, policy)
+		}
+		a.do("HEAD", path, "", "Accept", browser).assertStatus(t, 404)
+		for _, accept := range []string{"", "*/*", "application/json", "application/problem+json, text/html"} {
+			r := a.do("GET", path, "", "Accept", accept)
+			r.assertStatus(t, 404)
+			r.mustProblem(t)
+		}
+		a.do("POST", path, "{}", "Accept", browser).mustProblem(t)
+	}
+}
+
+// Programs can tell an item that was deleted from one that never was.
+func TestDeletedItem(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, nil)
+	a.do("DELETE", "/items/1", "", a.admin()...).assertStatus(t, 200)
+	for path, want := range map[string]string{
+		"/items/1": "item-deleted", "/items/99": "no-such-item", "/api/menu/items/1": "item-deleted", "/api/menu/items/x": "no-such-item",
+	} {
+		r := a.do("GET", path, "")
+		if p := r.mustProblem(t); r.status != 404 || p.Type != "urn:problem-type:menu-api:"+want {
+			t.Errorf("%s: got %d %+v, want 404 %s", path, r.status, p, want)
+		}
+	}
+	a.do("GET", "/menu/1", "", "Accept", "text/html").assertStatus(t, 404)
+}
+
 func TestDashboardRoutes(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)

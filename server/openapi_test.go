@@ -103,6 +103,7 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 		"body-unreadable":           items.ErrBody,
 		"invalid-request":           &items.ValidationError{Detail: "The item is not valid. See errors for each invalid field."},
 		"no-such-item":              items.ErrNotFound,
+		"item-deleted":              items.ErrDeleted,
 		"precondition-failed":       items.ErrConflict,
 		"item-not-deleted":          items.ErrNotDeleted,
 		"idempotency-key-reused":    items.ErrKeyReused,

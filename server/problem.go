@@ -80,6 +80,7 @@ var problems = []struct {
 	{isSlowBody, 408, "body-too-slow", "The request body did not arrive in time.", 0},
 	{is(items.ErrBody), 400, "body-unreadable", "The request body could not be read to its end.", 0},
 	{as[*items.ValidationError], 400, "invalid-request", "", 0},
+	{is(items.ErrDeleted), 404, "item-deleted", "The item with this id was deleted. It can be restored.", 0},
 	{is(items.ErrNotFound), 404, "no-such-item", "No item has this id.", 0},
 	{is(items.ErrConflict), 412, "precondition-failed", "The item, or the menu, does not match If-Match or If-None-Match. The ETag header has the current ETag; read again before you change it.", 0},
 	{is(items.ErrNotDeleted), 409, "item-not-deleted", "The item is on the menu. Only a deleted item can be restored.", 0},

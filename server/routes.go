@@ -4,6 +4,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -46,7 +47,6 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		crossOrigin(o.CORSOrigins),
 	)
 	slot := limitConcurrency(o.MaxConcurrent)
-	engine.NoRoute(slot, noRoute)
 	engine.NoMethod(slot, noMethod)
 
 	public := engine.Group("/", slot)
@@ -77,12 +77,20 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	page, err := dashboard.New(dashboard.Options{
 		Settings: o.Dashboard,
 		Menu:     func(ctx context.Context) (any, error) { return s.menu.Overview(ctx, dashboard.PageSize) },
-		Item:     func(ctx context.Context, id string) (any, bool, error) { return s.menu.Find(ctx, id) },
+		Item:     s.itemOfPage,
 		Cache:    s.menu.Page,
 	})
 	if err != nil {
 		return nil, err
 	}
+	engine.NoRoute(slot, func(c *gin.Context) {
+		if dashboard.AcceptsPage(c) {
+			pageHeaders(c)
+			page.ServeUnknown(c)
+			return
+		}
+		noRoute(c)
+	})
 	page.Mount(bounded.Group("/", pageHeaders))
 
 	docs.NewModule(o.Docs).Mount(public.Group("/", pageHeaders))
@@ -94,6 +102,15 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 func subject(c *gin.Context) string {
 	principal, _ := authz.PrincipalOf(c)
 	return principal.Subject
+}
+
+// itemOfPage returns the item that a page of the dashboard shows.
+func (s *Server) itemOfPage(ctx context.Context, id string) (item *dashboard.Item, isDeleted bool, err error) {
+	found, err := s.menu.Find(ctx, id)
+	if errors.Is(err, items.ErrNotFound) {
+		return nil, errors.Is(err, items.ErrDeleted), nil
+	}
+	return &dashboard.Item{JSON: found, Name: found.Name, Description: found.Description, Image: found.Image}, false, err
 }
 
 // caller is who makes a request that has passed the guard, for the history.

@@ -245,6 +245,8 @@ func componentFor(request *http.Request, response *http.Response, body []byte, k
 		return "MethodNotAllowed", nil
 	case status == http.StatusNotFound && strings.HasPrefix(path, "/menu/") && strings.HasPrefix(mediaType, "text/html"):
 		return "", nil // the page for a missing item
+	case status == http.StatusNotFound && !knownPath && strings.HasPrefix(mediaType, "text/html"):
+		return "", nil // the page for an unknown path
 	case status == http.StatusNotFound && !knownPath:
 		return "NoSuchRoute", nil
 	case isPage && status < http.StatusBadRequest:

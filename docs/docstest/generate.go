@@ -106,7 +106,11 @@ func drawBody(t *rapid.T, op Operation, r *Request) {
 		trailing := rapid.SampledFrom([]string{"x", "{}", "\x00", "\xff"}).Draw(t, "trailing")
 		r.Body, r.BodyInvalid = slices.Concat(encoded, []byte(trailing)), true
 	case 3:
-		r.Body, r.BodyInvalid = append(bytes.Repeat([]byte(" "), 70_000), encoded...), true
+		tooMuch := 70_000
+		if op.OperationId == "patchItems" {
+			tooMuch = 1 << 20
+		}
+		r.Body, r.BodyInvalid = append(bytes.Repeat([]byte(" "), tooMuch), encoded...), true
 	}
 	// A schema cannot express every rule: an id that must match the path, a price with two decimals.
 	r.Valid = r.Valid && !r.BodyInvalid && !spoiled
