@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/go-playground/validator/v10"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // Input is a request body before it becomes an item: the fields that the client sent, and everything that is wrong with
@@ -257,6 +259,8 @@ func (f Field) check(value any) string {
 		return "must not be empty"
 	case rule.Tag() == "max":
 		return "must be at most " + rule.Param() + " characters long"
+	case rule.Tag() == "visible":
+		return "must contain a character that is visible"
 	case rule.Tag() == "image_url":
 		return imageProblem(reflect.ValueOf(value).Elem().String())
 	default:
@@ -267,11 +271,24 @@ func (f Field) check(value any) string {
 // rules is the validator for the tags of an Item.
 var rules = func() *validator.Validate {
 	v := validator.New()
-	if err := v.RegisterValidation("image_url", isImageURL); err != nil {
-		panic(err) // the tag is empty or taken
+	for tag, rule := range map[string]validator.Func{"image_url": isImageURL, "visible": isVisible} {
+		if err := v.RegisterValidation(tag, rule); err != nil {
+			panic(err) // the tag is empty or taken
+		}
 	}
 	return v
 }()
+
+// invisible are the characters that render as nothing: white space, control and format characters such as zero-width ones
+// and bidi controls, variation selectors, fillers, and the empty Braille pattern.
+var invisible = rangetable.Merge(
+	unicode.White_Space, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, rangetable.New('\u2800'),
+)
+
+// isVisible accepts text with a character that renders as something.
+func isVisible(field validator.FieldLevel) bool {
+	return strings.ContainsFunc(field.Field().String(), func(r rune) bool { return !unicode.Is(invisible, r) })
+}
 
 // isImageURL accepts an absolute http or https URL, or nothing. The library's http_url accepts URLs that no browser can
 // load, and quotes and angle brackets, which a careless page would treat as markup.

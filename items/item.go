@@ -17,7 +17,7 @@ import (
 type Item struct {
 	// ID is positive, assigned by the store, and never reused.
 	ID          int64  `json:"id"                 db:"id"`
-	Name        string `json:"name"               db:"name"        validate:"required,min=1,max=200" mod:"trim"`
+	Name        string `json:"name"               db:"name"        validate:"required,min=1,max=200,visible" mod:"trim"`
 	Price       Price  `json:"price"              db:"price"       validate:"required,min=0,max=100000000"`
 	Description string `json:"description"        db:"description" validate:"required,max=2000"`
 	// Image is an absolute http or https URL, or empty.

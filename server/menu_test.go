@@ -127,6 +127,10 @@ func TestMenuBodiesAreStrict(t *testing.T) {
 		fields             string
 	}{
 		"wrapped":                      {"POST", "/api/menu/items", `{"item":` + formSoup + `}`, 400, "name price description image item"},
+		"a name with a capital":        {"PUT", "/api/menu/items/1", strings.Replace(formSoup, "description", "Description", 1), 200, ""},
+		"names in capitals":            {"PATCH", "/api/menu/items/1", `{"ID":"1","SOLDOUT":true,"PRICE":"5.00","CaLoRiEs":"7"}`, 204, ""},
+		"a name in two spellings":      {"PUT", "/api/menu/items/1", with(`"Name":"Stew"`), 400, "name"},
+		"an id in two spellings":       {"PUT", "/api/menu/items/1", with(`"id":"1","Id":"1"`), 400, "id"},
 		"an unknown field":             {"POST", "/api/menu/items", with(`"colour":"red"`), 400, "colour"},
 		"twice":                        {"POST", "/api/menu/items", with(`"name":"Stew"`), 400, "name"},
 		"nothing":                      {"POST", "/api/menu/items", ``, 400, ""},

@@ -67,8 +67,11 @@ func TestFieldRules(t *testing.T) {
 	}
 	for field, cases := range map[string]struct{ good, bad []string }{
 		"name": {
-			good: []string{`"x"`, text(200), `"  padded  "`, `"🍔"`, `"\u0041"`},
-			bad:  []string{"", "null", `""`, `"  "`, text(201), "1", "true", "{}", "[]", `"a\u0000b"`},
+			good: []string{`"x"`, text(200), `"  padded  "`, `"🍔"`, `"\u0041"`, `"\u200fשלום"`, `"نان\u200cی"`, `"❤\ufe0f"`},
+			bad: []string{
+				"", "null", `""`, `"  "`, `"\u200b"`, `"\u202e\u2066"`, `"\u00ad \ufeff"`, `"\u3164\u115f"`, `"\u2800"`, `"\ufe0f"`, `"\u0007"`, `"\u180e"`,
+				`"\udb40\udc41"`, `"\u00a0\u3000"`, text(201), "1", "true", "{}", "[]", `"a\u0000b"`,
+			},
 		},
 		"price": {
 			good: []string{"0", "-0", "0.01", "5.990", "1e2", "1000000", "1000000.00", "1E-2"},

@@ -185,7 +185,7 @@ func (c *contract) checkRequest(request *http.Request, item *v3.PathItem, path s
 		if request.Method == http.MethodPost {
 			body = withoutID(body)
 		}
-		copied.Body = io.NopCloser(bytes.NewReader(body))
+		copied.Body = io.NopCloser(bytes.NewReader(withLowerNames(path, body)))
 	case request.Body != nil && request.Body != http.NoBody:
 		return nil
 	}
@@ -204,6 +204,28 @@ func withoutID(body []byte) []byte {
 		object["item"] = withoutID(item)
 	}
 	encoded, err := json.Marshal(object)
+	if err != nil {
+		return body
+	}
+	return encoded
+}
+
+// withLowerNames writes the names of members in the second contract in their canonical form, because OpenAPI cannot express
+// that they are case-insensitive. If a name appears in two spellings, the body stays as it is.
+func withLowerNames(path string, body []byte) []byte {
+	var object, renamed map[string]json.RawMessage
+	if !strings.HasPrefix(path, "/api/menu/") || json.Unmarshal(body, &object) != nil || object == nil {
+		return body
+	}
+	renamed = map[string]json.RawMessage{}
+	for name, value := range object {
+		canonical := strings.ReplaceAll(strings.ToLower(name), "soldout", "soldOut")
+		if _, taken := renamed[canonical]; taken {
+			return body
+		}
+		renamed[canonical] = value
+	}
+	encoded, err := json.Marshal(renamed)
 	if err != nil {
 		return body
 	}

@@ -2,6 +2,7 @@ package whatabyte
 
 import (
 	"cmp"
+	"math"
 	"strconv"
 	"strings"
 
@@ -50,8 +51,25 @@ const (
 	caloriesMessage = "must be a whole number from 0 to 100000, as a number or as text"
 )
 
-// decode reads a body: the item alone, with numbers that may be text, because a form sends what was typed. It rewrites the
-// values to those of /items, and is as strict.
+// canonical returns the name of the field that a member is for: the published dashboards write some names with a capital.
+func canonical(member string) string {
+	for _, name := range append([]string{"id"}, fieldNames...) {
+		if strings.EqualFold(member, name) {
+			return name
+		}
+	}
+	return member
+}
+
+var fieldNames = func() (names []string) {
+	for _, f := range items.Fields() {
+		names = append(names, f.Name)
+	}
+	return names
+}()
+
+// decode reads a body: the item alone, with names in any case and numbers that may be text, because a form sends what was
+// typed. It rewrites the values to those of /items, and is as strict.
 //
 // The error is an *items.ValidationError.
 func decode(body []byte, pathID string) (*items.Input, error) {
@@ -59,11 +77,19 @@ func decode(body []byte, pathID string) (*items.Input, error) {
 	if err != nil {
 		return nil, err
 	}
+	var twice []string // names in several spellings
 	in := items.NewInput("")
 	in.ReplaceOnly(published...)
 	in.Describe("price", priceMessage)
 	in.Describe("calories", caloriesMessage)
+	seen := map[string]bool{}
 	for _, m := range object {
+		m.Name = canonical(m.Name)
+		if seen[m.Name] {
+			twice = append(twice, m.Name)
+			continue
+		}
+		seen[m.Name] = true
 		text, isText := stringOf(m.Value)
 		switch {
 		case m.Name == "id" && isText:
@@ -83,6 +109,9 @@ func decode(body []byte, pathID string) (*items.Input, error) {
 	if pathID != "" {
 		in.IDMustMatch(pathID)
 	}
+	for _, name := range twice {
+		in.Reject(name, "appears in several spellings")
+	}
 	return in, nil
 }
 
@@ -90,17 +119,26 @@ func decode(body []byte, pathID string) (*items.Input, error) {
 // Text with two decimals is what a person types.
 func priceOf(value jsontext.Value, text string) (items.Price, bool) {
 	whole, decimals, hasPoint := strings.Cut(text, ".")
-	literal, places := text, 2
+	places := 2
 	switch {
 	case value.Kind() == jsontext.KindNumber:
-		literal, places = string(value), 0
+		return wholeCents(string(value))
 	case isDigits(text):
 		places = 0
 	case !hasPoint || !isDigits(whole) || !isDigits(decimals) || len(decimals) != 2:
 		return 0, false
 	}
-	cents, err := items.ParseDecimal(literal, places)
+	cents, err := items.ParseDecimal(text, places)
 	return items.Price(cents), err == nil
+}
+
+// wholeCents reads a number of cents. A dashboard multiplies what was typed by 100 in floating point, so that 4.35 becomes
+// 434.99999999999994.
+func wholeCents(literal string) (items.Price, bool) {
+	const tolerance, most = 0.000001, float64(items.MaxPrice)
+	number, err := strconv.ParseFloat(literal, 64)
+	cents := math.Round(number)
+	return items.Price(cents), err == nil && math.Abs(number-cents) <= tolerance && math.Abs(cents) <= most
 }
 
 func stringOf(value jsontext.Value) (text string, ok bool) {
