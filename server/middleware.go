@@ -118,8 +118,8 @@ func crossOrigin(origins []string) gin.HandlerFunc {
 		AllowAllOrigins: origins == nil,
 		AllowOriginFunc: allowOrigin(origins),
 		AllowMethods:    []string{"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"},
-		ExposeHeaders: exposedHeaders,
-		MaxAge:        10 * time.Minute,
+		ExposeHeaders:   exposedHeaders,
+		MaxAge:          10 * time.Minute,
 	})
 }
 
