@@ -3,8 +3,16 @@
 package postgres_test
 
 import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
+	"menu-api/items"
+	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/storetest"
 )
@@ -17,4 +25,103 @@ func TestSearchEndsWithItsContextBehindPgBouncer(t *testing.T) {
 	pooled := engine(true)
 	pooled.NewPlace = pgtest.NewPooledDatabase
 	storetest.TestSearchEndsWithItsContext(t, pooled)
+}
+
+// indexed is the engine with a complete search index.
+func indexed(tb testing.TB) storetest.Engine {
+	e := engine(true)
+	open := e.Open
+	e.Open = func(url string) (items.Store, error) {
+		store, err := open(url)
+		if err == nil {
+			postgres.WaitForIndex(tb, store.(*postgres.Store))
+		}
+		return store, err
+	}
+	return e
+}
+
+func TestSearchLargeMenu(t *testing.T) { storetest.TestSearchLargeMenu(t, indexed(t)) }
+
+func mustSearch(tb testing.TB, store items.Store, words ...string) (ids []int64) {
+	tb.Helper()
+	menu, err := store.List(context.Background(), items.Query{Words: words, Limit: 100})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, item := range menu {
+		ids = append(ids, item.ID)
+	}
+	return ids
+}
+
+// lines are lines of a log.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// A search finds the same whatever the database has: no extension, one in another schema, the locale C, or an index whose
+// creation was interrupted.
+func TestSearchIndexIsPrepared(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		before       string
+		withoutIndex bool
+	}{
+		"a new database":                {before: `SELECT 1`},
+		"the extension elsewhere":       {before: `CREATE SCHEMA "Ext 1"; CREATE EXTENSION pg_trgm SCHEMA "Ext 1"`},
+		"the extension cannot be there": {before: `CREATE FUNCTION show_trgm(text) RETURNS text[] LANGUAGE sql AS 'SELECT NULL::text[]'`, withoutIndex: true},
+		"an index that is not valid": {before: `
+CREATE EXTENSION pg_trgm;
+CREATE INDEX items_by_trigrams ON items USING gin (search gin_trgm_ops);
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_by_trigrams'::regclass`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, url := context.Background(), pgtest.NewDatabase(t)
+			conn, err := pgx.Connect(ctx, url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close(ctx) }()
+			if strings.Contains(test.before, " items ") { // after the migrations
+				_ = mustOpen(t, url).Close()
+				if _, err := conn.Exec(ctx, `DROP EXTENSION IF EXISTS pg_trgm CASCADE`); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := conn.PgConn().Exec(ctx, test.before).ReadAll(); err != nil {
+				t.Fatal(err)
+			}
+			log := make(lines, 100)
+			store, err := postgres.Open(ctx, postgres.Options{URL: url, Logger: slog.New(slog.NewTextHandler(log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = store.Close() }()
+			if !test.withoutIndex {
+				postgres.WaitForIndex(t, store)
+			} else if line := <-log; !strings.Contains(line, "CREATE EXTENSION pg_trgm") {
+				t.Errorf("got log %q, want the statement for the administrator", line)
+			}
+			for _, name := range []string{"Onion soup", "Борщ", "--- 100%", "漢字料理 🍔🍔🍔"} {
+				if _, err := store.Create(ctx, items.AuditInfo{}, items.Item{Name: name}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for word, want := range map[string][]int64{
+				"soup": {1}, "nio": {1}, "борщ": {2}, "орщ": {2}, "---": {3}, "100%": {3}, "漢字料": {4}, "🍔🍔🍔": {4}, "o_p": nil, "so%p": nil, "nowhere": nil,
+			} {
+				if got := mustSearch(t, store, word); !slices.Equal(got, want) {
+					t.Errorf("%q: got %v, want %v", word, got, want)
+				}
+			}
+			if len(log) != 0 {
+				t.Errorf("got log %q, want nothing more", <-log)
+			}
+		})
+	}
 }

@@ -23,7 +23,16 @@ func TestStatements(t *testing.T) {
 	}
 	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown, items.ByMenu} {
 		statement, _ := selectItems(items.Query{
-			Sort: sort, Limit: 1, Category: "mains", Words: []string{"a", "b"}, After: &items.PageKey{ID: 1, Name: "a", Price: 1, Menu: 1},
+			Sort: sort, Limit: 1, Category: "mains", After: &items.PageKey{ID: 1, Name: "a", Price: 1, Menu: 1},
+		})
+		statements = append(statements, statement)
+	}
+	statements = append(statements, selectExtension, selectIndex, dropIndex, createIndex)
+	for _, trigrams := range []int32{noTrigrams, asciiTrigrams} {
+		var store Store
+		store.trigrams.Store(trigrams)
+		statement, _ := store.searchStatement(items.Query{
+			Sort: items.ByName, Limit: 1, Category: "mains", After: &items.PageKey{ID: 1, Name: "a"}, Words: []string{"soup", "---", "onion"},
 		})
 		statements = append(statements, statement)
 	}

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +33,9 @@ type Store struct {
 	unnamed atomic.Bool
 
 	oldestSnapshot atomic.Uint64 // bits of a float64, see OldestSnapshot
+
+	// trigrams says what the index of searches contains, see search.go.
+	trigrams atomic.Int32
 
 	notifier items.Notifier
 	announce chan struct{} // holds a value while the other replicas do not know of a change
@@ -97,10 +99,11 @@ LIMIT @limit`
 
 // List implements items.Store.
 func (s *Store) List(ctx context.Context, query items.Query) ([]items.Item, error) {
-	statement, args := selectItems(query)
 	if len(query.Words) > 0 {
+		statement, args := s.searchStatement(query)
 		return search(ctx, s, statement, args)
 	}
+	statement, args := selectItems(query)
 	return read(ctx, s, pgx.RowToStructByName[items.Item], statement, args)
 }
 
@@ -110,42 +113,38 @@ var sortColumns = map[items.Sort]string{
 	items.ByName: "name_key", items.ByPrice: "price", items.ByPriceDown: "price_down", items.ByMenu: "menu_key",
 }
 
-// selectItems returns the statement for a query. All values are arguments.
+// selectItems returns the statement for a query without words.
 func selectItems(q items.Query) (string, pgx.NamedArgs) {
-	args := pgx.NamedArgs{}
-	var conditions []string
+	list, order, args := listConditions(q)
+	statement := listItems + " WHERE " + list + " ORDER BY " + order
+	if q.Limit > 0 {
+		statement += " LIMIT @limit"
+		args["limit"] = q.Limit
+	}
+	return statement, args
+}
+
+// listConditions returns the conditions of a query, except for its words, and its order. All values are arguments.
+func listConditions(q items.Query) (conditions, order string, args pgx.NamedArgs) {
+	conditions, args = "true", pgx.NamedArgs{}
 	if q.Category != "" {
 		// The second condition tells the planner that the partial index is enough.
-		conditions = append(conditions, "group_key = @group_key AND group_key <> ''")
+		conditions += " AND group_key = @group_key AND group_key <> ''"
 		args["group_key"] = []byte(q.Category)
-	}
-	for i, word := range q.Words {
-		name := "word" + strconv.Itoa(i)
-		conditions = append(conditions, "strpos(search, @"+name+") > 0")
-		args[name] = word
 	}
 	order, after := "id", "id > @after_id"
 	if column, ok := sortColumns[q.Sort]; ok {
 		order, after = column+", id", "("+column+", id) > (@after, @after_id)"
 	}
 	if q.After != nil {
-		conditions = append(conditions, after)
+		conditions += " AND " + after
 		args["after_id"] = q.After.ID
 		args["after"] = map[items.Sort]any{
 			items.ByName: []byte(q.After.Name), items.ByPrice: int64(q.After.Price), items.ByPriceDown: -int64(q.After.Price),
 			items.ByMenu: q.After.Menu,
 		}[q.Sort]
 	}
-	statement := listItems
-	if len(conditions) > 0 {
-		statement += " WHERE " + strings.Join(conditions, " AND ")
-	}
-	statement += " ORDER BY " + order
-	if q.Limit > 0 {
-		statement += " LIMIT @limit"
-		args["limit"] = q.Limit
-	}
-	return statement, args
+	return conditions, order, args
 }
 
 // Each step finds the next category in the index, so no step reads the items of a category.
@@ -234,38 +233,6 @@ func read[T any](ctx context.Context, s *Store, collect pgx.RowToFunc[T], statem
 	err = s.useForRead(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		rows, _ := conn.Query(ctx, statement, args) // CollectRows returns the error
 		list, err = pgx.CollectRows(rows, collect)
-		return err
-	})
-	return list, err
-}
-
-// cancelTimeout is how long the server may take to cancel a search. After that, pgx closes the connection. A request to
-// cancel has no effect if it arrives before the statement.
-const cancelTimeout = 2 * time.Second
-
-// search is read for a statement whose cost grows with the menu. The server cancels it when the context ends. pgx would also
-// close the connection, and clients that disconnect could make the pool open new ones all day.
-func search(ctx context.Context, s *Store, statement string, args pgx.NamedArgs) (list []items.Item, err error) {
-	select {
-	case s.searches <- struct{}{}:
-		defer func() { <-s.searches }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	err = s.useForRead(ctx, func(_ context.Context, conn *pgx.Conn) error {
-		running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		defer cancel()
-		cancelled := make(chan struct{})
-		stop := context.AfterFunc(ctx, func() {
-			defer close(cancelled)
-			time.AfterFunc(cancelTimeout, cancel)
-			_ = conn.PgConn().CancelRequest(running)
-		})
-		rows, _ := conn.Query(running, statement, args) // CollectRows returns the error
-		list, err = pgx.CollectRows(rows, pgx.RowToStructByName[items.Item])
-		if !stop() {
-			<-cancelled // a late request would cancel the next statement on the connection
-		}
 		return err
 	})
 	return list, err

@@ -125,8 +125,9 @@ func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, 
 //   - With replace, or into an empty database, the tables take the place of items and changes.
 //   - Otherwise the import copies their rows into items and changes.
 var (
-	// lockImports makes imports run one after the other. 0x6d656e77 is arbitrary.
-	lockImports = `SELECT pg_advisory_xact_lock(1835363959)`
+	// lockImports makes imports, and the creation of the search index, run one after the other: each would wait for the locks
+	// or snapshots of another. It never waits, because a statement that waits has a snapshot. 0x6d656e77 is arbitrary.
+	lockImports = `SELECT pg_try_advisory_xact_lock(1835363959)`
 
 	isEmpty = `SELECT NOT EXISTS (SELECT 1 FROM changes)`
 
@@ -258,10 +259,24 @@ type loader struct {
 
 const maxRows = 1000
 
+// tryLockImports takes the lock of imports, unless another transaction has it. The simple protocol keeps no snapshot
+// afterwards, for which CREATE INDEX CONCURRENTLY would wait.
+func tryLockImports(ctx context.Context, tx pgx.Tx) (locked bool, err error) {
+	err = tx.QueryRow(ctx, lockImports, pgx.QueryExecModeSimpleProtocol).Scan(&locked)
+	return locked, err
+}
+
 // begin creates the tables of the import.
 func (l *loader) begin(ctx context.Context) error {
-	if _, err := l.tx.Exec(ctx, lockImports); err != nil {
-		return err
+	for {
+		locked, err := tryLockImports(ctx, l.tx)
+		if err != nil {
+			return err
+		}
+		if locked {
+			break
+		}
+		sleep(ctx, lockPause)
 	}
 	if err := l.tx.QueryRow(ctx, isEmpty).Scan(&l.swap); err != nil {
 		return err

@@ -163,7 +163,7 @@ FROM changes
 WHERE item_id > 0
 ORDER BY item_id, version;
 
-SELECT pg_advisory_xact_lock(1835363959);
+SELECT pg_try_advisory_xact_lock(1835363959);
 
 SELECT NOT EXISTS (SELECT 1 FROM changes);
 
@@ -274,13 +274,39 @@ WITH page AS (
 )
 SELECT item_id, version, (SELECT count(*) FROM erased) AS erased FROM page ORDER BY item_id DESC, version DESC LIMIT 1;
 
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND id > @after_id ORDER BY id LIMIT @limit;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND id > @after_id ORDER BY id LIMIT @limit;
 
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (name_key, id) > (@after, @after_id) ORDER BY name_key, id LIMIT @limit;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND (name_key, id) > (@after, @after_id) ORDER BY name_key, id LIMIT @limit;
 
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (price, id) > (@after, @after_id) ORDER BY price, id LIMIT @limit;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND (price, id) > (@after, @after_id) ORDER BY price, id LIMIT @limit;
 
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (price_down, id) > (@after, @after_id) ORDER BY price_down, id LIMIT @limit;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND (price_down, id) > (@after, @after_id) ORDER BY price_down, id LIMIT @limit;
 
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE group_key = @group_key AND group_key <> '' AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND (menu_key, id) > (@after, @after_id) ORDER BY menu_key, id LIMIT @limit;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND (menu_key, id) > (@after, @after_id) ORDER BY menu_key, id LIMIT @limit;
+
+SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'pg_trgm';
+
+SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('items_by_trigrams');
+
+DROP INDEX CONCURRENTLY IF EXISTS items_by_trigrams;
+
+CREATE INDEX CONCURRENTLY items_by_trigrams ON items USING gin (search {schema}.gin_trgm_ops) WITH (gin_pending_list_limit = 256);
+
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND (name_key, id) > (@after, @after_id) AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND strpos(search, @word2) > 0 ORDER BY name_key, id LIMIT @limit;
+
+WITH walk AS MATERIALIZED (
+	SELECT * FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND (name_key, id) > (@after, @after_id) ORDER BY name_key, id LIMIT @walked
+), page AS MATERIALIZED (
+	SELECT * FROM walk WHERE strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND strpos(search, @word2) > 0 ORDER BY name_key, id LIMIT @limit
+), done AS MATERIALIZED (
+	SELECT (SELECT count(*) FROM page) = @limit OR (SELECT count(*) FROM walk) < @walked AS yes
+)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM (
+	SELECT * FROM page WHERE (SELECT yes FROM done)
+	UNION ALL
+	SELECT * FROM (
+		SELECT * FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND (name_key, id) > (@after, @after_id) AND search LIKE @pattern0 AND search LIKE @pattern2 AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND strpos(search, @word2) > 0 AND NOT (SELECT yes FROM done) OFFSET 0
+	) AS matches
+) AS found
+ORDER BY name_key, id LIMIT @limit;
 
