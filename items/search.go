@@ -15,15 +15,34 @@ import (
 // undecomposed are Latin letters that Unicode does not decompose into a letter and an accent, although readers do.
 var undecomposed = strings.NewReplacer("ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "æ", "ae", "œ", "oe", "ı", "i")
 
-// Fold removes differences of case, accents and width, so that a search for CREME BRULEE finds crème brûlée. Both engines
-// store folded text and compare it byte by byte, because their own rules for text differ.
+// plain returns the character that a keyboard has for one that a phone or a text processor types: an apostrophe, a dash or a
+// space. It returns -1 for an invisible character within a word.
+func plain(r rune) rune {
+	switch {
+	case strings.ContainsRune("‘’‚‛ʹʻʼʽˈ´′＇", r):
+		return '\''
+	case unicode.Is(unicode.Pd, r), r == '\u2212': // the minus sign
+		return '-'
+	case unicode.Is(unicode.Zs, r):
+		return ' '
+	case r == '\u00ad', r == '\u200b', r == '\u2060', r == '\ufeff': // soft hyphen, zero-width space, word joiner, byte order mark
+		return -1
+	}
+	return r
+}
+
+// Fold removes differences of case, accents, width, apostrophes, dashes and spaces, so that a search for CREME BRULEE finds
+// crème brûlée. Both engines store folded text and compare it byte by byte, because their own rules for text differ.
+//
+// After a change of Fold, a migration has to mark the stored keys of every item as out of date, as migration 6 does. Then the
+// engines make them again in the background.
 func Fold(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return strings.ToLower(text)
 	}
 	folder := folders.Get().(transform.Transformer) //nolint:forcetypeassert // nothing else is put in
 	defer folders.Put(folder)
-	folded, _, err := transform.String(folder, text)
+	folded, _, err := transform.String(folder, strings.Map(plain, text))
 	if err != nil {
 		return strings.ToLower(text) // no known text leads here
 	}

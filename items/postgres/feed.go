@@ -55,6 +55,7 @@ func (s *Store) startBackground(notify bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopBackground = cancel
 	s.background.Go(func() { s.prepareIndex(ctx) })
+	s.background.Go(func() { s.updateKeys(ctx) })
 	s.background.Go(func() { s.watchPrivileges(ctx) })
 	if notify {
 		s.background.Go(func() { s.notify(ctx) })

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"menu-api/items"
+	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/storetest"
 )
@@ -263,6 +264,7 @@ func TestImportReplaceKeepsTheSchema(t *testing.T) {
 	t.Parallel()
 	url := pgtest.NewDatabase(t)
 	store := mustOpen(t, url)
+	postgres.WaitForIndex(t, store)
 	ctx := context.Background()
 	schema := func() (lines []string) {
 		conn, err := pgx.Connect(ctx, url)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -123,5 +124,46 @@ UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_by_trigrams'::r
 				t.Errorf("got log %q, want nothing more", <-log)
 			}
 		})
+	}
+}
+
+// Items that an older version of the program wrote get new search keys in the background. Their versions and the history stay.
+func TestKeysOfAnOlderVersionAreUpdated(t *testing.T) {
+	t.Parallel()
+	ctx, url := context.Background(), pgtest.NewDatabase(t)
+	store := mustOpen(t, url)
+	for range 250 { // several steps
+		if _, err := store.Create(ctx, items.AuditInfo{}, items.Item{Name: "Soup", Category: "Chef’s"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, `UPDATE items SET search = 'soup chef’s', group_key = 'chef’s', version = version + 1`); err != nil {
+		t.Fatal(err)
+	}
+	before, err := store.Feed(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	store = mustOpen(t, url)
+	query := items.Query{Words: []string{"chef's"}, Category: "chef's", Limit: 1000}
+	var menu []items.Item
+	for began := time.Now(); len(menu) < 250 && time.Since(began) < time.Minute; time.Sleep(20 * time.Millisecond) {
+		if menu, err = store.List(ctx, query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(menu) != 250 || menu[0].Version != 2 {
+		t.Fatalf("got %d items, want 250 with version 2", len(menu))
+	}
+	if after, err := store.Feed(ctx); err != nil || after != before {
+		t.Errorf("got feed %+v, %v, want %+v", after, err, before)
 	}
 }

@@ -27,7 +27,7 @@ func TestStatements(t *testing.T) {
 		})
 		statements = append(statements, statement)
 	}
-	statements = append(statements, selectExtension, selectIndex, dropIndex, createIndex)
+	statements = append(statements, selectExtension, selectIndex, dropIndex, createIndex, selectOldKeys, setKeys)
 	for _, trigrams := range []int32{noTrigrams, asciiTrigrams} {
 		var store Store
 		store.trigrams.Store(trigrams)

@@ -166,8 +166,8 @@ INSERT INTO import_changes (item_id, version, action, author, at)
 SELECT 0, nextval('change_numbers'), 'import', @by, @at`
 
 	mergeItems = expand(`
-INSERT INTO items (id, version, {columns}, search, name_key, group_key)
-SELECT id, version, {columns}, search, name_key, group_key FROM import_items`)
+INSERT INTO items (id, version, {columns}, search, name_key, group_key, keys_of)
+SELECT id, version, {columns}, search, name_key, group_key, keys_of FROM import_items`)
 
 	mergeChanges = `INSERT INTO changes SELECT * FROM import_changes`
 
@@ -404,7 +404,7 @@ func (l *loader) copy(ctx context.Context, batch []items.Record) error {
 	var itemRows, changeRows [][]any
 	for _, rec := range batch {
 		if i := rec.Item; i != nil {
-			derived := []any{i.ID, i.Version, items.SearchText(*i), []byte(items.SortKey(i.Name)), []byte(items.SortKey(i.Category))}
+			derived := []any{i.ID, i.Version, items.SearchText(*i), []byte(items.SortKey(i.Name)), []byte(items.SortKey(i.Category)), i.Version}
 			itemRows = append(itemRows, append(derived, i.Values()...))
 		}
 		if c := rec.Change; c != nil {
@@ -417,7 +417,7 @@ func (l *loader) copy(ctx context.Context, batch []items.Record) error {
 			})
 		}
 	}
-	columns := slices.Concat([]string{"id", "version", "search", "name_key", "group_key"}, items.Columns())
+	columns := slices.Concat([]string{"id", "version", "search", "name_key", "group_key", "keys_of"}, items.Columns())
 	if _, err = tx.CopyFrom(ctx, pgx.Identifier{"import_items"}, columns, pgx.CopyFromRows(itemRows)); err != nil {
 		return err
 	}

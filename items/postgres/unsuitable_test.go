@@ -185,7 +185,8 @@ func TestLostPrivileges(t *testing.T) {
 			}
 			cure := ""
 			for deadline := time.Now().Add(30 * time.Second); cure == "" && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-				cure = statement.FindString(strings.ReplaceAll(log.String(), `"`, ""))
+				lines := searchIndex.ReplaceAllString(log.String(), "")
+				cure = statement.FindString(strings.ReplaceAll(lines, `"`, ""))
 			}
 			if cure == "" {
 				t.Fatalf("the log has no statement:\n%s", log)
@@ -197,6 +198,9 @@ func TestLostPrivileges(t *testing.T) {
 		})
 	}
 }
+
+// searchIndex matches the line about the search index, which this role cannot create.
+var searchIndex = regexp.MustCompile(`(?m)^.*pg_trgm.*\n`)
 
 type lockedBuffer struct {
 	mu  sync.Mutex

@@ -31,8 +31,8 @@ var (
 WITH new AS (
 	SELECT coalesce(@id::bigint, nextval('item_ids')) AS id
 ), item AS (
-	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
-	SELECT id, @version::bigint + 1, {values}, @search, @name_key, @group_key
+	INSERT INTO items (id, version, {columns}, search, name_key, group_key, keys_of)
+	SELECT id, @version::bigint + 1, {values}, @search, @name_key, @group_key, @version::bigint + 1
 	FROM new
 	WHERE NOT EXISTS (SELECT 1 FROM changes WHERE item_id = new.id AND version > @version::bigint)
 		AND NOT EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.id = @key::bytea AND k.at > @expired)
@@ -56,8 +56,8 @@ WITH new AS (
 	FROM unnest({arrays}, @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @by_name::text[], @at::timestamptz[], @after::text[])
 		WITH ORDINALITY AS given ({columns}, search, name_key, group_key, author, author_name, at, after_json, place)
 ), item AS (
-	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
-	SELECT new_id, 1, {columns}, search, name_key, group_key FROM new
+	INSERT INTO items (id, version, {columns}, search, name_key, group_key, keys_of)
+	SELECT new_id, 1, {columns}, search, name_key, group_key, 1 FROM new
 	ON CONFLICT DO NOTHING
 	RETURNING id AS item_id
 ), change AS (
@@ -70,7 +70,8 @@ SELECT place, item_id FROM new JOIN change ON item_id = new_id`)
 	updateItem = expand(`
 WITH item AS (
 	UPDATE items
-	SET {assignments}, search = @search, name_key = @name_key, group_key = @group_key, version = version + 1
+	SET {assignments}, search = @search, name_key = @name_key, group_key = @group_key, version = version + 1,
+		keys_of = version + 1
 	WHERE id = @id AND version = @version
 	RETURNING id, version
 )
@@ -447,10 +448,11 @@ WITH given AS MATERIALIZED (
 ), deleted AS (
 	DELETE FROM items USING allowed WHERE items.id = allowed.id AND action = 'delete'
 ), stored AS (
-	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
-	SELECT id, version + 1, {columns}, search, name_key, group_key FROM allowed WHERE action <> 'delete'
+	INSERT INTO items (id, version, {columns}, search, name_key, group_key, keys_of)
+	SELECT id, version + 1, {columns}, search, name_key, group_key, version + 1 FROM allowed WHERE action <> 'delete'
 	ON CONFLICT (id) DO UPDATE
-	SET {excluded}, version = excluded.version, search = excluded.search, name_key = excluded.name_key, group_key = excluded.group_key
+	SET {excluded}, version = excluded.version, search = excluded.search, name_key = excluded.name_key, group_key = excluded.group_key,
+		keys_of = excluded.keys_of
 ), change AS (
 	INSERT INTO changes (item_id, version, number, action, author, author_name, at, batch, after_json)
 	SELECT id, version + 1, nextval('change_numbers'), action, @by, @by_name, @at, @batch, after FROM allowed
@@ -574,8 +576,8 @@ SELECT id, version, 'delete', @by, @by_name, @at, @batch FROM item`
 
 	addItem = expand(`
 WITH item AS (
-	INSERT INTO items (id, version, {columns}, search, name_key, group_key)
-	VALUES (nextval('item_ids'), 1, {values}, @search, @name_key, @group_key)
+	INSERT INTO items (id, version, {columns}, search, name_key, group_key, keys_of)
+	VALUES (nextval('item_ids'), 1, {values}, @search, @name_key, @group_key, 1)
 	RETURNING id
 )
 INSERT INTO changes (item_id, version, action, author, author_name, at, batch, after_json)

@@ -103,3 +103,33 @@ func TestIndexIsBuiltInSteps(t *testing.T) {
 		t.Errorf("with a complete index: found %d items, want %d", got, n)
 	}
 }
+
+// Items that an older version of the program wrote get new search keys in the background. Their versions and the history stay.
+func TestKeysOfAnOlderVersionAreUpdated(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/menu.db"
+	store, ctx := mustOpen(t, file), context.Background()
+	const n = 450 // several steps
+	for range n {
+		if _, err := store.Create(ctx, items.AuditInfo{}, items.Item{Name: "Soup", Category: "Chef’s"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := store.Feed(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, file, `UPDATE items SET search = 'soup chef’s', group_key = 'chef’s', version = version + 1`)
+	store = mustOpen(t, file)
+	waitForIndex(t, store)
+	menu, err := store.List(ctx, items.Query{Words: []string{"chef's"}, Category: "chef's"})
+	if err != nil || len(menu) != n || menu[0].Version != 2 {
+		t.Fatalf("got %d items, %v, want %d with version 2", len(menu), err, n)
+	}
+	if after, err := store.Feed(ctx); err != nil || after != before {
+		t.Errorf("got feed %+v, %v, want %+v", after, err, before)
+	}
+}

@@ -22,8 +22,8 @@ WITH new AS (
 	FROM unnest(@name::text[], @price::bigint[], @description::text[], @image::text[], @tagline::text[], @category::text[], @calories::bigint[], @sold_out::boolean[], @position::bigint[], @search::text[], @name_key::bytea[], @group_key::bytea[], @by::text[], @by_name::text[], @at::timestamptz[], @after::text[])
 		WITH ORDINALITY AS given (name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, author, author_name, at, after_json, place)
 ), item AS (
-	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
-	SELECT new_id, 1, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key FROM new
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, keys_of)
+	SELECT new_id, 1, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, 1 FROM new
 	ON CONFLICT DO NOTHING
 	RETURNING id AS item_id
 ), change AS (
@@ -36,8 +36,8 @@ SELECT place, item_id FROM new JOIN change ON item_id = new_id;
 WITH new AS (
 	SELECT coalesce(@id::bigint, nextval('item_ids')) AS id
 ), item AS (
-	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
-	SELECT id, @version::bigint + 1, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, keys_of)
+	SELECT id, @version::bigint + 1, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key, @version::bigint + 1
 	FROM new
 	WHERE NOT EXISTS (SELECT 1 FROM changes WHERE item_id = new.id AND version > @version::bigint)
 		AND NOT EXISTS (SELECT 1 FROM idempotency_keys k WHERE k.id = @key::bytea AND k.at > @expired)
@@ -55,7 +55,8 @@ RETURNING item_id;
 
 WITH item AS (
 	UPDATE items
-	SET name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, sold_out = @sold_out, position = @position, search = @search, name_key = @name_key, group_key = @group_key, version = version + 1
+	SET name = @name, price = @price, description = @description, image = @image, tagline = @tagline, category = @category, calories = @calories, sold_out = @sold_out, position = @position, search = @search, name_key = @name_key, group_key = @group_key, version = version + 1,
+		keys_of = version + 1
 	WHERE id = @id AND version = @version
 	RETURNING id, version
 )
@@ -107,10 +108,11 @@ WITH given AS MATERIALIZED (
 ), deleted AS (
 	DELETE FROM items USING allowed WHERE items.id = allowed.id AND action = 'delete'
 ), stored AS (
-	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
-	SELECT id, version + 1, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key FROM allowed WHERE action <> 'delete'
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, keys_of)
+	SELECT id, version + 1, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, version + 1 FROM allowed WHERE action <> 'delete'
 	ON CONFLICT (id) DO UPDATE
-	SET name = excluded.name, price = excluded.price, description = excluded.description, image = excluded.image, tagline = excluded.tagline, category = excluded.category, calories = excluded.calories, sold_out = excluded.sold_out, position = excluded.position, version = excluded.version, search = excluded.search, name_key = excluded.name_key, group_key = excluded.group_key
+	SET name = excluded.name, price = excluded.price, description = excluded.description, image = excluded.image, tagline = excluded.tagline, category = excluded.category, calories = excluded.calories, sold_out = excluded.sold_out, position = excluded.position, version = excluded.version, search = excluded.search, name_key = excluded.name_key, group_key = excluded.group_key,
+		keys_of = excluded.keys_of
 ), change AS (
 	INSERT INTO changes (item_id, version, number, action, author, author_name, at, batch, after_json)
 	SELECT id, version + 1, nextval('change_numbers'), action, @by, @by_name, @at, @batch, after FROM allowed
@@ -131,8 +133,8 @@ INSERT INTO changes (item_id, version, action, author, author_name, at, batch)
 SELECT id, version, 'delete', @by, @by_name, @at, @batch FROM item;
 
 WITH item AS (
-	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
-	VALUES (nextval('item_ids'), 1, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key)
+	INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, keys_of)
+	VALUES (nextval('item_ids'), 1, @name, @price, @description, @image, @tagline, @category, @calories, @sold_out, @position, @search, @name_key, @group_key, 1)
 	RETURNING id
 )
 INSERT INTO changes (item_id, version, action, author, author_name, at, batch, after_json)
@@ -191,8 +193,8 @@ SELECT coalesce(min(id), 0) FROM (
 INSERT INTO import_changes (item_id, version, action, author, at)
 SELECT 0, nextval('change_numbers'), 'import', @by, @at;
 
-INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key)
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key FROM import_items;
+INSERT INTO items (id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, keys_of)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, search, name_key, group_key, keys_of FROM import_items;
 
 INSERT INTO changes SELECT * FROM import_changes;
 
@@ -291,6 +293,11 @@ SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('items_by_trigram
 DROP INDEX CONCURRENTLY IF EXISTS items_by_trigrams;
 
 CREATE INDEX CONCURRENTLY items_by_trigrams ON items USING gin (search {schema}.gin_trgm_ops) WITH (gin_pending_list_limit = 256);
+
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id > @after AND keys_of <> version ORDER BY id LIMIT @limit;
+
+UPDATE items SET search = @search, name_key = @name_key, group_key = @group_key, keys_of = version
+WHERE id = @id AND version = @version;
 
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND (name_key, id) > (@after, @after_id) AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND strpos(search, @word2) > 0 ORDER BY name_key, id LIMIT @limit;
 

@@ -1,0 +1,65 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"menu-api/items"
+)
+
+var (
+	selectOldKeys = expand(`
+SELECT id, version, {columns} FROM items WHERE id > @after AND keys_of <> version ORDER BY id LIMIT @limit`)
+
+	setKeys = `
+UPDATE items SET search = @search, name_key = @name_key, group_key = @group_key, keys_of = version
+WHERE id = @id AND version = @version`
+)
+
+const (
+	// keysStep is how many items one transaction updates, and keysPause the time between two, so that other writes hardly wait.
+	keysStep  = 100
+	keysPause = 50 * time.Millisecond
+	// keysInterval is how often a replica looks for items that an older replica has written.
+	keysInterval = 10 * time.Minute
+)
+
+// updateKeys makes the keys again of items that an older version of the program has written, now and every ten minutes. An
+// older replica can continue to write meanwhile. Each step is a transaction, so it resumes after a restart. Neither the
+// version of an item nor its history changes.
+func (s *Store) updateKeys(ctx context.Context) {
+	for ; ctx.Err() == nil; sleep(ctx, keysInterval) {
+		after := int64(0)
+		for ctx.Err() == nil {
+			list, err := read(ctx, s, pgx.RowToStructByName[items.Item], selectOldKeys, pgx.NamedArgs{"after": after, "limit": keysStep})
+			if err == nil && len(list) > 0 {
+				after = list[len(list)-1].ID
+				err = s.storeKeys(ctx, list)
+			}
+			if err != nil {
+				s.log.Debug("the search keys are not updated", "error", err)
+			}
+			if err != nil || len(list) < keysStep {
+				break
+			}
+			sleep(ctx, keysPause)
+		}
+	}
+}
+
+func (s *Store) storeKeys(ctx context.Context, list []items.Item) error {
+	keys := make([]pgx.NamedArgs, len(list))
+	for i, item := range list {
+		keys[i] = pgx.NamedArgs{
+			"id": item.ID, "version": item.Version, "search": items.SearchText(item),
+			"name_key": []byte(items.SortKey(item.Name)), "group_key": []byte(items.SortKey(item.Category)),
+		}
+	}
+	return s.transact(ctx, "", func(batch *pgx.Batch) {
+		for _, args := range keys {
+			batch.Queue(setKeys, args)
+		}
+	})
+}
