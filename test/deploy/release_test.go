@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // TestActionsArePinned checks that each action is pinned by the digest of a commit, which cannot change as a tag can, and
@@ -32,6 +34,34 @@ func TestActionsArePinned(t *testing.T) {
 				t.Errorf("%s: %s has the digests %s and %s", workflow, match[1], other, match[2])
 			}
 			digests[match[1]] = match[2]
+		}
+	}
+}
+
+// TestDependabotDirectories checks that the directories that Dependabot watches have the files of their ecosystem.
+func TestDependabotDirectories(t *testing.T) {
+	t.Parallel()
+	var config struct {
+		Updates []struct {
+			Ecosystem   string `yaml:"package-ecosystem"`
+			Directory   string
+			Directories []string
+		}
+	}
+	if err := yaml.Unmarshal(mustReadFile(t, ".github/dependabot.yml"), &config); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{"gomod": "go.mod", "npm": "package-lock.json", "github-actions": ".github/workflows/*.yaml",
+		"docker": "Dockerfile", "docker-compose": "compose.yaml"}
+	for _, update := range config.Updates {
+		for _, directory := range append(update.Directories, update.Directory) {
+			if directory == "" {
+				continue
+			}
+			pattern := filepath.Join(".", directory, files[update.Ecosystem])
+			if found, err := filepath.Glob(pattern); err != nil || len(found) == 0 {
+				t.Errorf("%s: there is no %s", update.Ecosystem, pattern)
+			}
 		}
 	}
 }
