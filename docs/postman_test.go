@@ -15,32 +15,45 @@ import (
 
 const (
 	collection = "menu-api.postman_collection.json"
+	// postmanCLI is an optional dependency. Its package names no command.
+	postmanCLI = "node_modules/@postman/pm-bin-linux-x64/bin/postman"
 	// minAssertions is a little less than the number in the collection, so that a run that skips half of it fails.
 	minAssertions = 300
 )
 
-// TestPostmanCollection runs the Postman collection with newman against the program in development mode.
+// TestPostmanCollection runs the Postman collection against the program in development mode, with newman and with Postman's
+// own CLI.
 func TestPostmanCollection(t *testing.T) {
 	t.Parallel()
 	newman := nodetest.Tool(t, "newman")
 	server := mustStartDev(t)
 	api := docstest.Proxy(t, server.api)
 
-	// The second run shows that the first one leaves the database as it was.
-	for _, run := range []string{"new database", "same database again"} {
-		t.Run(run, func(t *testing.T) {
+	// Every run but the first one shows that the one before it leaves the database as it was.
+	for _, run := range []struct {
+		name, program string
+		args          []string
+	}{
+		{"newman, new database", newman, []string{"run", "--color", "off"}},
+		{"newman, same database again", newman, []string{"run", "--color", "off"}},
+		{"Postman CLI", postmanCLI, []string{"collection", "run", "--reporter-json-structure", "newman"}},
+	} {
+		//nolint:paralleltest // one after the other
+		t.Run(run.name, func(t *testing.T) {
+			if _, err := os.Stat(run.program); run.program == postmanCLI && err != nil {
+				t.Skip("Postman's CLI is installed only on Linux on x64")
+			}
 			report := filepath.Join(t.TempDir(), "report.json")
-			cmd := exec.CommandContext(t.Context(), newman, "run", collection,
+			cmd := exec.CommandContext(t.Context(), run.program, append(run.args, collection,
 				"--environment", "menu-api.dev.postman_environment.json",
 				"--env-var", "baseUrl="+api,
 				"--env-var", "issuer="+server.issuer,
 				"--timeout-request", "10000",
 				"--reporters", "cli,json",
-				"--reporter-json-export", report,
-				"--color", "off")
+				"--reporter-json-export", report)...)
 			cmd.Env = append(os.Environ(), "FORCE_COLOR=0") // --color does not affect newman's table of failures
 			if output, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("newman: %v\n%s", err, output)
+				t.Fatalf("%s: %v\n%s", run.program, err, output)
 			}
 			checkReport(t, report)
 		})
@@ -48,7 +61,7 @@ func TestPostmanCollection(t *testing.T) {
 	server.stop(t)
 }
 
-// checkReport checks that newman ran the assertions. Its exit status is 0 even if it ran none.
+// checkReport checks that the assertions ran. The exit status is 0 even if none did.
 func checkReport(t *testing.T, file string) {
 	t.Helper()
 	content, err := os.ReadFile(file)
@@ -64,7 +77,7 @@ func checkReport(t *testing.T, file string) {
 		}
 	}
 	if err := json.Unmarshal(content, &report); err != nil {
-		t.Fatalf("newman's report: %v", err)
+		t.Fatalf("the report: %v", err)
 	}
 	assertions, requests := report.Run.Stats.Assertions, report.Run.Stats.Requests
 	t.Logf("%d requests, %d assertions", requests.Total, assertions.Total)
