@@ -12,17 +12,7 @@ import (
 // wait for it. It is removed after the test.
 func (s *Server) StartStandby(tb testing.TB) *Server {
 	tb.Helper()
-	standby := &Server{programs: s.programs, account: s.account, settings: s.settings}
-	must(tb, standby.settle())
-	tb.Cleanup(standby.remove)
-	program, err := s.programs.other("pg_basebackup")
-	must(tb, err)
-	copying := command(standby.folder, s.account, program,
-		"--pgdata="+standby.data(), "--host=127.0.0.1", "--port="+strconv.Itoa(s.port), "--username=postgres", "--checkpoint=fast",
-		"--no-sync", "--write-recovery-conf")
-	if out, err := copying.CombinedOutput(); err != nil {
-		tb.Fatalf("pg_basebackup: %v\n%s", err, out)
-	}
+	standby := s.copy(tb, "--write-recovery-conf")
 	if err := standby.launchAnywhere(); err != nil {
 		tb.Fatalf("the standby does not start: %v\n%s", err, standby.log())
 	}
@@ -30,6 +20,23 @@ func (s *Server) StartStandby(tb testing.TB) *Server {
 	must(tb, execute(s.URL(), "ALTER SYSTEM SET synchronous_standby_names = '*'"))
 	must(tb, execute(s.URL(), "SELECT pg_reload_conf()"))
 	return standby
+}
+
+// copy returns a copy of the server, which is not started and is removed after the test.
+func (s *Server) copy(tb testing.TB, options ...string) *Server {
+	tb.Helper()
+	copied := &Server{programs: s.programs, account: s.account, settings: s.settings}
+	must(tb, copied.settle())
+	tb.Cleanup(copied.remove)
+	program, err := s.programs.other("pg_basebackup")
+	must(tb, err)
+	copying := command(copied.folder, s.account, program, append([]string{
+		"--pgdata=" + copied.data(), "--host=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--username=postgres", "--checkpoint=fast", "--no-sync",
+	}, options...)...)
+	if out, err := copying.CombinedOutput(); err != nil {
+		tb.Fatalf("pg_basebackup: %v\n%s", err, out)
+	}
+	return copied
 }
 
 // Promote makes a standby a server that takes writes, as one does when the other is lost.
