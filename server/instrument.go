@@ -91,7 +91,9 @@ func logRequest(log *slog.Logger, c *gin.Context, took time.Duration) {
 	if err := lastError(c); err != nil {
 		attrs = append(attrs, slog.String("error", shorten(err.Error())))
 	}
-	log.LogAttrs(c.Request.Context(), level, "request", attrs...)
+	line := slog.NewRecord(time.Now(), level, "request", 0) // LogAttrs would look up the caller, which no line shows
+	line.AddAttrs(attrs...)
+	_ = log.Handler().Handle(c.Request.Context(), line)
 }
 
 func logPanic(log *slog.Logger, c *gin.Context, value any, stack []byte) {

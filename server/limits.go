@@ -43,7 +43,6 @@ func limitConcurrency(most int) gin.HandlerFunc {
 		}
 		defer w.freeSlot()
 		c.Writer = w
-		c.Set(limitedWriterKey{}, w)
 		c.Next()
 	}
 }
@@ -58,8 +57,6 @@ type limitedWriter struct {
 	started   time.Time
 	sent      int
 }
-
-type limitedWriterKey struct{}
 
 func (w *limitedWriter) freeSlot() {
 	if w.slot != nil {

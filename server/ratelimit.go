@@ -132,7 +132,7 @@ func (l *readLimits) begin(c *gin.Context) (end func(), err error) {
 func (l *readLimits) beginUntilResponse(c *gin.Context) error {
 	end, err := l.begin(c)
 	if err == nil {
-		c.MustGet(limitedWriterKey{}).(*limitedWriter).endRead = end //nolint:forcetypeassert // limitConcurrency sets it
+		c.Writer.(*limitedWriter).endRead = end //nolint:forcetypeassert // limitConcurrency has set it
 	}
 	return err
 }
