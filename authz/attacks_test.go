@@ -58,7 +58,7 @@ func newTenant(tb testing.TB) guarded {
 	return newGuardedFor(tb, issuer, keys, nil)
 }
 
-// mint creates tokens. In a header, KID stands for the id of the issuer's key.
+// mint creates tokens. In a header, KID is replaced by the id of the issuer's key.
 type mint struct {
 	tb     testing.TB
 	issuer *authztest.Issuer
@@ -151,7 +151,7 @@ func (m mint) must(raw []byte, err error) []byte {
 var attacksJSON []byte
 
 // listed returns the attacks in testdata/attacks.json, by family. A header or payload is a JSON value, or a string with its
-// text. "append" is an object or text with members that are appended to the claims. In a claim, "NOW-61" stands for a number.
+// text. "append" is an object or text with members that are appended to the claims. In a claim, "NOW-61" is replaced by a number.
 func listed(m mint) map[string][]attack {
 	var families []struct {
 		Family  string

@@ -82,7 +82,7 @@ func NewKeys(ctx context.Context, url string, transport http.RoundTripper, log *
 		client: &http.Client{
 			Transport: transport,
 			Timeout:   fetchTimeout,
-			// Whoever controls a redirect would choose the keys. A redirect is an error like any other status.
+			// A redirect could lead to the keys of an attacker, so it is an error like any other status.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -125,7 +125,7 @@ func (k *Keys) Find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	return nil, err
 }
 
-// wait returns the current set. If there is none, it waits for the background fetch in progress.
+// wait returns the current set. Without a set, it waits for the background fetch in progress.
 func (k *Keys) wait(ctx context.Context) (*keySet, error) {
 	set, attempt, err := k.current()
 	if set != nil || attempt == nil {

@@ -51,7 +51,7 @@ type cacheKey struct {
 // response is what the cache keeps. Readers share it, so it never changes.
 type response struct {
 	*content.Content
-	link string // to the next page, "" if there is none
+	link string // to the next page, empty on the last page
 	at   time.Time
 }
 

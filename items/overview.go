@@ -91,7 +91,7 @@ type categories struct {
 	mu    sync.Mutex
 	names []string
 	until time.Time
-	// refresh is closed when the read in progress ends, nil if there is none.
+	// refresh is closed when the read in progress ends. It is nil while no read is in progress.
 	refresh chan struct{}
 	err     error
 }

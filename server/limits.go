@@ -21,9 +21,9 @@ const (
 	smallBody    = 4 << 10
 )
 
-// limitConcurrency rejects a request at once while most others are in progress: a queue would only make every client wait.
-// 0 is no bound. A request is in progress until it writes its response, so slow clients do not hold up the others. Probes
-// pass, or an orchestrator would kill the server for being busy. Event streams have a separate bound.
+// limitConcurrency rejects a request immediately while the maximum number is in progress: a queue would only make every client
+// wait. 0 means no limit. A request is in progress until it writes its response, so slow clients do not hold up the others.
+// Probes pass, because an orchestrator would restart a busy server. Event streams have a separate limit.
 func limitConcurrency(most int) gin.HandlerFunc {
 	slots := make(chan struct{}, most)
 	unwritten := &bodyBudget{writers: map[body]int{}}
@@ -52,7 +52,7 @@ type limitedWriter struct {
 	gin.ResponseWriter
 	context   *gin.Context
 	slot      <-chan struct{} // nil once it is free
-	endRead   func()          // ends the turn of a read of the store, nil if there is none
+	endRead   func()          // ends the turn of a read of the store; nil without a turn
 	unwritten *bodyBudget
 	started   time.Time
 	sent      int

@@ -383,7 +383,6 @@ func TestScarceMemory(t *testing.T) {
 		{"GET", "/items/1", 503},
 		{"GET", "/api/menu/items", 503},
 		{"GET", "/items/events", 503},
-		{"GET", "/", 503},
 		{"GET", "/healthz", 200},
 		{"GET", "/readyz", 200},
 		{"GET", "/openapi.json", 200},

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// Listen opens the TCP port on the host; an empty host is all interfaces, port 0 a free one. For 127.0.0.1 it opens ::1
-// as well where there is one, since programs take localhost for either. Returns syscall.EADDRINUSE, wrapped in what to do
-// about it, if another program has the port.
+// Listen opens the TCP port on the host. An empty host means all interfaces, and port 0 means any free port. For 127.0.0.1, it
+// also opens ::1 if the machine has IPv6, because localhost can mean either. If another program uses the port, the error is
+// syscall.EADDRINUSE with advice.
 func Listen(ctx context.Context, host string, port int) ([]net.Listener, error) {
 	first, err := listen(ctx, host, port)
 	switch {
@@ -29,16 +29,16 @@ func Listen(ctx context.Context, host string, port int) ([]net.Listener, error) 
 	case err == nil:
 		return append(listeners, second), nil
 	case !errors.Is(err, syscall.EADDRINUSE):
-		return listeners, nil // this machine has no IPv6
+		return listeners, nil // the machine has no IPv6
 	}
 	_ = first.Close()
 	if port == 0 {
-		return Listen(ctx, host, port) // the port that was free on one address is taken on the other: try the next
+		return Listen(ctx, host, port) // the port is free on one address and in use on the other: try another one
 	}
 	return nil, inUseError{port}
 }
 
-// inUseError is a syscall.EADDRINUSE that says what to do.
+// inUseError is a syscall.EADDRINUSE whose message gives advice.
 type inUseError struct{ port int }
 
 func (e inUseError) Error() string {
@@ -51,7 +51,7 @@ func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 }
 
-// PortOf returns the TCP port of what Listen returned.
+// PortOf returns the TCP port of listeners from Listen.
 func PortOf(listeners []net.Listener) int {
 	addr, _ := listeners[0].Addr().(*net.TCPAddr)
 	return addr.Port

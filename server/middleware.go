@@ -21,8 +21,8 @@ import (
 
 const requestIDHeader = "X-Request-Id"
 
-// requestID names the request, after the client's own wish where that is usable, so that its answer, its log lines and
-// the client's report find each other. The header of the answer is where it is kept.
+// requestID sets the id of the request, which connects its response, its log lines and a client's bug report. It uses the id
+// that the client sent, if that is valid. The id is stored in the header of the response.
 func requestID(c *gin.Context) {
 	id := c.GetHeader(requestIDHeader)
 	if !isUsableID(id) {
@@ -33,7 +33,7 @@ func requestID(c *gin.Context) {
 
 func idOf(c *gin.Context) string { return c.Writer.Header().Get(requestIDHeader) }
 
-// isUsableID says what a client's own request id may look like: it goes into the log and into answers.
+// isUsableID reports whether a request id from a client is safe in the log and in a response.
 func isUsableID(id string) bool {
 	for i := range len(id) {
 		switch c := id[i]; {
@@ -59,7 +59,7 @@ func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 			default:
 				logPanic(log, c, p, debug.Stack())
 				if c.Writer.Written() {
-					panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+					panic(http.ErrAbortHandler) // a partial response must not look complete
 				}
 				fail(c, errPanic)
 			}
@@ -85,8 +85,8 @@ func pageHeaders(c *gin.Context) {
 	c.Header("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// overTLS reports whether the client's connection is encrypted, as far as a trusted proxy says so. The addresses differ
-// only where Gin believes the proxy.
+// overTLS reports whether the client's connection is encrypted, directly or according to a trusted proxy. The two addresses
+// differ only if Gin trusts the proxy.
 func overTLS(c *gin.Context) bool {
 	return c.Request.TLS != nil || c.GetHeader("X-Forwarded-Proto") == "https" && c.ClientIP() != c.RemoteIP()
 }
@@ -94,8 +94,8 @@ func overTLS(c *gin.Context) bool {
 // requestTimeout is how long the handlers of one request may wait for the store or the keys.
 const requestTimeout = items.ReadTimeout
 
-// limitTime is not for the routes that read the menu, which see to it themselves: most of their answers wait for nothing,
-// and need no context with a deadline. Event streams have no end.
+// limitTime sets the deadline of a request. The routes that read the menu do not need it: they set a deadline only if they have
+// to wait. Event streams have no deadline.
 func limitTime(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), requestTimeout)
 	defer cancel()
@@ -103,16 +103,16 @@ func limitTime(c *gin.Context) {
 	c.Next()
 }
 
-// opensStream reports whether the request is for a stream, which has no end.
+// opensStream reports whether the request opens an event stream, which lasts until the client leaves.
 func opensStream(c *gin.Context) bool {
 	return c.FullPath() == feed.Path && c.Request.Method == http.MethodGet
 }
 
 func isProbe(c *gin.Context) bool { return c.FullPath() == "/healthz" || c.FullPath() == "/readyz" }
 
-// crossOrigin answers preflights and marks answers for single-page applications on other origins (the Fetch standard,
-// section 3.2). It stands before the routes: on a group, a preflight would be 404. Never with credentials: the API
-// knows none but the Authorization header. Nil origins mean every origin.
+// crossOrigin responds to preflights and sets the CORS headers for single-page applications on other origins (Fetch standard,
+// section 3.2). It runs on the engine, because on a group a preflight gets 404. It never allows credentials: the API accepts
+// only the Authorization header. Nil origins mean every origin.
 func crossOrigin(origins []string) gin.HandlerFunc {
 	return cors.New(cors.Config{
 		AllowAllOrigins: origins == nil,
@@ -123,7 +123,7 @@ func crossOrigin(origins []string) gin.HandlerFunc {
 	})
 }
 
-// exposedHeaders are those that a page may read, in the spelling that the library gives them.
+// exposedHeaders are the response headers that a page may read, in the spelling of the library.
 var exposedHeaders = []string{
 	"Etag", "Location", "Link", "Retry-After", "Www-Authenticate", requestIDHeader, "Ratelimit", "Ratelimit-Policy",
 }

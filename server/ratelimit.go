@@ -20,10 +20,10 @@ import (
 	"menu-api/items"
 )
 
-// maxTracked bounds how many subjects or addresses are remembered. The one seen longest ago is forgotten first.
+// maxTracked is how many subjects or addresses a limiter remembers. It forgets the least recently seen one first.
 const maxTracked = 10_000
 
-// rateLimitError is an errRateLimited that says when to come back.
+// rateLimitError is an errRateLimited with the time after which to retry.
 type rateLimitError struct {
 	policy     string
 	detail     string
@@ -33,11 +33,11 @@ type rateLimitError struct {
 func (e *rateLimitError) Error() string { return errRateLimited.Error() + ": " + e.detail }
 func (e *rateLimitError) Unwrap() error { return errRateLimited }
 
-// rateLimiter is a token bucket per key: perMinute at once, refilled over a minute.
+// rateLimiter has a token bucket for each key. A bucket holds perMinute tokens and is refilled over a minute.
 type rateLimiter struct {
 	policy    string // the name of the limit in the RateLimit fields
 	perMinute int
-	detail    string // for the client that is over the limit
+	detail    string // for a client that exceeds the limit
 	buckets   *lru.Cache[string, *rate.Limiter]
 }
 
@@ -73,7 +73,7 @@ func (l *rateLimiter) take(c *gin.Context, key string) error {
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// limitWrites bounds the writes of one subject, whatever address they come from. 0 is no bound.
+// limitWrites limits the writes of one subject, regardless of the address. 0 means no limit.
 func limitWrites(perMinute int) gin.HandlerFunc {
 	if perMinute == 0 {
 		return func(*gin.Context) {}
@@ -96,7 +96,7 @@ type readLimits struct {
 	memoryScarce func() bool
 }
 
-// newReadLimits returns the limits. 0 is no bound.
+// newReadLimits returns the limits. 0 means no limit. memoryScarce may be nil.
 func newReadLimits(perMinute int, memoryScarce func() bool) *readLimits {
 	l := &readLimits{memoryScarce: memoryScarce}
 	if l.memoryScarce == nil {
@@ -199,8 +199,8 @@ func (t *turns) take(ctx context.Context, address string) (end func(), err error
 	}, nil
 }
 
-// limitAuthFailures bounds the tokens from one client address that fail authenticate. Only failures count, so that a
-// valid token still passes from an address where others guess. 0 is no bound.
+// limitAuthFailures limits the invalid tokens from one client address. A valid token from the same address is still accepted,
+// because only failures count. 0 means no limit.
 func limitAuthFailures(perMinute int, authenticate gin.HandlerFunc) gin.HandlerFunc {
 	if perMinute == 0 {
 		return authenticate
@@ -222,8 +222,8 @@ func isBadToken(err error) bool {
 	return errors.Is(err, authz.ErrMalformed) || errors.Is(err, authz.ErrInvalid) || errors.Is(err, authz.ErrExpired)
 }
 
-// network returns what one client has to itself: an IPv4 address, or an IPv6 /64, in which it can pick any address. An
-// IPv4-mapped IPv6 address is the IPv4 address.
+// network returns the address range of one client: an IPv4 address, or an IPv6 /64, because a client can choose any address in
+// its /64. It treats an IPv4-mapped IPv6 address as the IPv4 address.
 func network(client string) string {
 	addr, err := netip.ParseAddr(client)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package server puts the parts together behind one HTTP surface, and knows what every error means there.
+// Package server combines the parts of the API into one HTTP handler, and maps every error to a response.
 package server
 
 import (
@@ -18,14 +18,14 @@ import (
 	"menu-api/items/whatabyte"
 )
 
-func init() { gin.SetMode(gin.ReleaseMode) } // the debug mode prints to standard output, which is the log's
+func init() { gin.SetMode(gin.ReleaseMode) } // the debug mode prints to standard output, which is for the log
 
-// routes is the whole surface. Middleware runs in the order of the list: what stands higher sees more.
+// routes adds all routes. Middleware runs in the order of the list, so earlier middleware also sees the responses of later.
 func (s *Server) routes(o Options) (*gin.Engine, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false // see withoutTrailingSlash
-	engine.UseRawPath = true             // %2F is a character of an id, not a separator that a proxy in front does not see
+	engine.UseRawPath = true             // %2F is part of an id, not a separator: a proxy in front would disagree
 	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	if err := engine.SetTrustedProxies(o.TrustedProxies); err != nil {
 		return nil, err
@@ -71,7 +71,9 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	whatabyte.Mount(s.menu, public, guarded)
 	changes := cmp.Or(o.Feed, feed.New(o.Store, o.Logger))
 	changes.OnChange(o.Cache.Changed)
-	s.events = feed.NewModule(changes, feed.Options{MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, BeginRead: reads.beginCounted, Closing: s.draining})
+	s.events = feed.NewModule(changes, feed.Options{
+		MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, BeginRead: reads.beginCounted, Closing: s.draining,
+	})
 	s.events.Mount(public.Group("/", reads.requireMemory))
 
 	page, err := dashboard.New(dashboard.Options{
@@ -98,7 +100,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	return engine, nil
 }
 
-// subject is who makes a request that has passed the guard.
+// subject returns the subject of a request that has passed the guard.
 func subject(c *gin.Context) string {
 	principal, _ := authz.PrincipalOf(c)
 	return principal.Subject
@@ -119,7 +121,7 @@ func caller(c *gin.Context) (subject, name string) {
 	return principal.Subject, principal.Name
 }
 
-// requireWithin checks the permissions first and counts the write afterwards, so a rejected write costs its subject nothing.
+// requireWithin checks the permissions and then counts the write, so a rejected write does not count.
 func requireWithin(guard *authz.Guard, writesPerMinute int) func(permissions ...string) gin.HandlerFunc {
 	limit := limitWrites(writesPerMinute)
 	return func(permissions ...string) gin.HandlerFunc {
@@ -138,8 +140,8 @@ func requireWithin(guard *authz.Guard, writesPerMinute int) func(permissions ...
 	}
 }
 
-// withoutTrailingSlash serves /items/ as /items, as the NestJS application does. Gin would redirect, and clients drop
-// the Authorization header or the body on the way.
+// withoutTrailingSlash serves /items/ as /items, as the NestJS application does. Gin would redirect, and clients drop the
+// Authorization header or the body when they follow a redirect.
 func withoutTrailingSlash(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.URL.Path) > 1 {
@@ -158,7 +160,8 @@ func noRoute(c *gin.Context) {
 	fail(c, errNoRoute)
 }
 
-// noMethod answers a method that the path does not have. Gin has set Allow. OPTIONS asks for just that header.
+// noMethod responds to a method that the path does not support. Gin has set the Allow header, which is all that OPTIONS asks
+// for.
 func noMethod(c *gin.Context) {
 	if c.Request.Method == http.MethodOptions {
 		c.Status(http.StatusNoContent)

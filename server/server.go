@@ -22,42 +22,42 @@ type Options struct {
 	Store items.Store
 	// Cache is the response cache that the Store invalidates (see items.Instrument). If it is nil, New adds one.
 	Cache *items.ResponseCache
-	// Feed publishes the changes of the store. It must run as long as the server. If it is nil, no events are published.
+	// Feed publishes the changes of the store. It must run as long as the server. If it is nil, the server publishes no events.
 	Feed   *feed.ChangeFeed
 	Guard  *authz.Guard
 	Logger *slog.Logger
 	// Metrics counts the requests. It is served on another listener, see Metrics.Handler.
 	Metrics *telemetry.Metrics
-	// Docs is what the reference has to know of the identity provider.
+	// Docs describes the identity provider to the API reference.
 	Docs docs.Settings
 	// Tracing records the requests as spans. It may be nil.
 	Tracing *telemetry.Tracing
-	// Dashboard is what the web page has to know of the identity provider.
+	// Dashboard describes the identity provider to the web page.
 	Dashboard dashboard.Settings
-	// CORSOrigins may call the API from a page. Nil means every origin.
+	// CORSOrigins are the origins whose pages may call the API. Nil means every origin.
 	CORSOrigins []string
-	// TrustedProxies are the addresses and networks whose X-Forwarded-For is believed.
+	// TrustedProxies are the addresses and networks of proxies. The server uses X-Forwarded-For only from them.
 	TrustedProxies []string
-	// WritesPerMinute bounds the writes of one subject, 0 is no bound.
+	// WritesPerMinute limits the writes of one subject. 0 means no limit.
 	WritesPerMinute int
-	// ReadsPerMinute bounds the reads of the store for one address, 0 is no bound. Other reads do not count.
+	// ReadsPerMinute limits the reads of the store for one address. 0 means no limit. A response from the cache does not count.
 	ReadsPerMinute int
-	// AuthFailuresPerMinute bounds the failed tokens from one address, 0 is no bound.
+	// AuthFailuresPerMinute limits the requests with invalid tokens from one address. 0 means no limit.
 	AuthFailuresPerMinute int
-	// MaxConcurrent bounds the requests that are served at the same time, 0 is no bound.
+	// MaxConcurrent limits the requests in progress. 0 means no limit.
 	MaxConcurrent int
-	// MaxConnectionsPerAddress bounds the open connections from one address, except from trusted proxies. Ten times as many,
-	// plus one for each event stream, is the bound for all addresses. 0 is no bound.
+	// MaxConnectionsPerAddress limits the open connections from one address, except from trusted proxies. The limit for all
+	// addresses is ten times as many, plus one for each event stream. 0 means no limit.
 	MaxConnectionsPerAddress int
-	// MaxEventClients bounds the event streams at the same time, which MaxConcurrent does not count. 0 is no bound.
+	// MaxEventClients limits the open event streams, which MaxConcurrent does not count. 0 means no limit.
 	MaxEventClients int
 	// MemoryScarce reports whether reads that need memory must fail. It may be nil.
 	MemoryScarce func() bool
-	// Heartbeat is how often an event stream says that it is alive. 0 is items.DefaultHeartbeat.
+	// Heartbeat is the interval of the comments that keep an event stream alive. 0 means 15 seconds.
 	Heartbeat time.Duration
-	// HideErrorDetails leaves out what is wrong with which field.
+	// HideErrorDetails omits the errors of single fields from responses.
 	HideErrorDetails bool
-	// ShutdownGrace is how long requests in progress may take once the server is told to stop.
+	// ShutdownGrace is how long requests in progress may take after the shutdown has begun.
 	ShutdownGrace time.Duration
 }
 
@@ -67,15 +67,15 @@ type Server struct {
 	grace       time.Duration
 	http        *http.Server
 	draining    chan struct{} // closed when the shutdown begins
-	closing     atomic.Bool   // connections are to close
+	closing     atomic.Bool   // each connection closes after its next response
 	connections *connections
-	silent      sync.Map // of connections without a request so far
+	silent      sync.Map // the connections that have not sent a request yet
 	menu        *items.Module
 	events      *feed.Module
 }
 
-// New returns a server that does not listen yet. It returns an error if a trusted proxy is not an address or network, or
-// the dashboard's issuer is not a URL.
+// New returns a server that does not listen yet. It returns an error if a trusted proxy is neither an address nor a network,
+// or if the dashboard's issuer is not a URL.
 func New(o Options) (*Server, error) {
 	if o.Cache == nil {
 		o.Cache = items.NewResponseCache()
@@ -89,7 +89,7 @@ func New(o Options) (*Server, error) {
 	if s.connections, err = newConnections(o.MaxConnectionsPerAddress, o.MaxEventClients, o.TrustedProxies); err != nil {
 		return nil, err
 	}
-	// Without these limits one slow client per connection holds memory for as long as it likes.
+	// Without these limits, a slow client could hold the memory of its connection for any length of time.
 	s.http = &http.Server{
 		Handler:           s.closeConnections(withoutTrailingSlash(engine)),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -98,7 +98,7 @@ func New(o Options) (*Server, error) {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ConnState:         s.trackConnection,
-		// OPTIONS * is answered by the routes like everything else.
+		// The routes respond to OPTIONS * as well.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
 	}
@@ -111,8 +111,8 @@ func (s *Server) Handler() http.Handler { return s.http.Handler }
 // EventClients returns how many clients follow the menu.
 func (s *Server) EventClients() int64 { return s.events.Clients() }
 
-// Serve serves the listeners until the context ends, then stops without cutting a request off (see shutdown). It returns
-// nil after an orderly stop.
+// Serve serves the listeners until the context ends. Then it stops without cutting off a request (see shutdown). It returns nil
+// if every request was completed.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	ended := make(chan error, len(listeners))
 	var draining []*drainingListener
