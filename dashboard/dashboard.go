@@ -107,6 +107,7 @@ func (d *Dashboard) Mount(router gin.IRouter) {
 		router.Handle(method, "/", d.headers, d.serveMenu)
 		router.Handle(method, "/menu/:id", d.headers, d.serveItem)
 		router.Handle(method, "/profile", d.headers, d.serveMenu)
+		router.Handle(method, "/activity", d.headers, d.serveMenu)
 		router.Handle(method, "/callback", d.headers, d.serveCallback)
 		for _, asset := range d.assets {
 			router.Handle(method, "/"+asset.name, d.headers, asset.serve)

@@ -88,6 +88,7 @@ func TestPages(t *testing.T) {
 	}{
 		"/":         {200, `["Burger"]`, "null"},
 		"/profile":  {200, `["Burger"]`, "null"},
+		"/activity": {200, `["Burger"]`, "null"},
 		"/callback": {200, "null", "null"},
 		"/menu/1":   {200, `["Burger"]`, `"Burger"`},
 		"/menu/2":   {404, `["Burger"]`, "null"},

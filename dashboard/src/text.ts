@@ -15,6 +15,25 @@ export const text = {
   yes: 'yes',
   updates: (state: string) => `Updates: ${state}`,
 
+  bulk: {
+    all: 'Select all',
+    apply: (n: number) => (n === 1 ? 'Change 1 item' : `Change ${n} items`),
+    by: 'By (such as 5 or -5)',
+    operation: 'What to change',
+    operations: {
+      percent: 'Price, by percent',
+      amount: 'Price, by an amount',
+      category: 'Category',
+      soldOut: 'Mark as sold out',
+      available: 'Mark as available',
+      first: 'Move to the start',
+      last: 'Move to the end',
+      delete: 'Delete',
+    },
+    round: 'Round to',
+    title: 'Change several items',
+  },
+
   broken: {
     title: 'This page has stopped working',
     detail: 'Saved changes are safe. Reload the page to continue.',
@@ -83,7 +102,7 @@ export const text = {
 
   history: {
     actions: { create: 'Added', update: 'Changed', delete: 'Deleted', restore: 'Restored' },
-    by: (who: string) => `by ${who}`,
+    by: 'by',
     deleted: 'This item is deleted.',
     goBack: 'Go back to this version',
     nothing: 'Nothing that this page shows has changed.',
@@ -102,6 +121,7 @@ export const text = {
     missingDetail: (id: number) => `There is no item with the number ${id}.`,
     nameless: 'the item',
     restore: 'Restore it',
+    restoreNamed: (name: string) => `Restore ${name}`,
     seeMenu: 'See the menu',
     wasDeleted: (name: string) => `${name} was deleted.`,
   },
@@ -109,6 +129,7 @@ export const text = {
   menu: {
     add: 'Add an item',
     arrange: 'Arrange',
+    change: 'Change several',
     clearSoldOut: 'Make everything available',
     allCategories: 'All',
     count: (n: number, formatted: string) => (n === 1 ? '1 item' : `${formatted} items`),
@@ -134,6 +155,12 @@ export const text = {
     '-price': 'Price, high to low',
   },
 
+  activity: {
+    several: (n: number) => `Changed ${n} items`,
+    show: 'Show the changes',
+    title: 'Activity',
+  },
+
   arrange: {
     help: 'Drag a handle, or focus it and press the arrow keys.',
     moveItem: (name: string) => `Move ${name}`,
@@ -144,6 +171,7 @@ export const text = {
   },
 
   profile: {
+    askForAccess: 'Ask your administrator for access.',
     granted: 'Granted.',
     mayRead: 'You can read the menu without signing in.',
     noPermissions: 'You can read the menu. Ask your administrator for access.',

@@ -19,7 +19,7 @@ import (
 )
 
 // minTests is slightly below the number of tests, so that a run that skips many does not pass.
-const minTests = 45
+const minTests = 70
 
 // TestBrowser runs Playwright and takes arguments for it: go test -count=1 ./test/browser -v -args -- -g "sign out"
 //

@@ -97,10 +97,13 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
 
     restore: (id: number, key: string) => write('POST', `/items/${id}/restore`, { headers: { 'Idempotency-Key': key } }),
 
-    /** The changes of an item before the version `after`, newest first. `after` is 0 for the newest, and after the last. */
-    async history(id: number, after: number, signal?: AbortSignal): Promise<{ changes: Change[]; after: number }> {
-      const response = await sendWithToken('GET', `/items/${id}/history`, { query: { limit: 20, after }, signal })
-      return { changes: (await response.json()) as Change[], after: Number(afterOf(response)) }
+    /** A page of the changes of an item, or of the whole menu, newest first. */
+    async history(id: number | null, after: string, signal?: AbortSignal): Promise<{ changes: Change[]; after: string }> {
+      const response = await sendWithToken('GET', id === null ? '/history' : `/items/${id}/history`, {
+        query: { limit: 20, after },
+        signal,
+      })
+      return { changes: (await response.json()) as Change[], after: afterOf(response) }
     },
 
     /** The subject and the permissions of the token. */

@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useRef, type MouseEvent } from 'react'
 import { Profile } from '../auth/Profile'
 import { SessionProvider } from '../auth/SessionProvider'
 import type { Bootstrap } from '../bootstrap'
-import { ArrangeRoute, ItemRoute, NewItemRoute } from '../item/ItemRoute'
+import { ActivityRoute, ItemRoute, ItemsRoute, NewItemRoute } from '../item/ItemRoute'
 import { MenuPage } from '../menu/MenuPage'
 import { MenuProvider, useMenu } from '../menu/MenuProvider'
 import { Link } from '../routing/Link'
@@ -73,6 +73,8 @@ function Page({ route }: { route: Route }) {
   switch (route.name) {
     case 'profile':
       return <Profile />
+    case 'activity':
+      return <ActivityRoute />
     case 'callback':
       return (
         <main id="main" tabIndex={-1}>
@@ -94,20 +96,22 @@ function Page({ route }: { route: Route }) {
           <MenuPage />
           {route.name === 'item' && <ItemRoute id={route.id} view={route.view} />}
           {route.name === 'new' && <NewItemRoute />}
-          {route.name === 'arrange' && <ArrangeRoute />}
+          {(route.name === 'arrange' || route.name === 'bulk') && <ItemsRoute name={route.name} />}
         </>
       )
   }
 }
 
 // A dialog over the menu is not another page.
-const pageOf = ({ name }: Route) => (['item', 'new', 'arrange'].includes(name) ? 'menu' : name)
+const pageOf = ({ name }: Route) => (['item', 'new', 'arrange', 'bulk'].includes(name) ? 'menu' : name)
 
 /** Sets the title of the tab and of the browser's history. */
 function useTitle(route: Route) {
   const { store } = useMenu()
   const item = route.name === 'item' ? store.get(route.id)?.name : undefined
-  const title = [item ?? (route.name === 'profile' ? text.profile.title : ''), text.menu.name].filter(Boolean).join(' · ')
+  const title = [item ?? (route.name === 'profile' || route.name === 'activity' ? text[route.name].title : ''), text.menu.name]
+    .filter(Boolean)
+    .join(' · ')
   useEffect(() => void (document.title = title), [title])
 }
 

@@ -19,7 +19,7 @@ export function ItemNotFound({ id }: { id: number }) {
   useEffect(() => {
     if (!maySeeHistory) return
     const request = new AbortController()
-    api.history(id, 0, request.signal).then(
+    api.history(id, '', request.signal).then(
       ({ changes }) => setName(changes[0]?.before?.name ?? ''),
       () => {}, // it never existed, or the server says so at the next action
     )

@@ -11,9 +11,12 @@ import { ItemNotFound } from './ItemNotFound'
 import { ItemView } from './ItemView'
 
 // Most visitors never edit the menu.
-const Editor = lazy(() => import('./Editor'))
-const Arrange = lazy(() => import('../menu/Arrange'))
-const History = lazy(() => import('./History'))
+const manage = () => import('./manage')
+const Activity = lazy(async () => ({ default: (await manage()).Activity }))
+const Arrange = lazy(async () => ({ default: (await manage()).Arrange }))
+const Bulk = lazy(async () => ({ default: (await manage()).Bulk }))
+const Editor = lazy(async () => ({ default: (await manage()).Editor }))
+const History = lazy(async () => ({ default: (await manage()).History }))
 
 /** The dialog over the menu for the address of an item. An open editor does not depend on the item in the store. */
 export function ItemRoute({ id, view }: { id: number; view: 'item' | 'edit' | 'history' }) {
@@ -43,17 +46,30 @@ export function NewItemRoute() {
   )
 }
 
-/** The order of the menu. */
-export function ArrangeRoute() {
+/** A dialog about several items of the menu. */
+export function ItemsRoute({ name }: { name: 'arrange' | 'bulk' }) {
   const may = useMay()
-  const waiting = <Waiting title={text.arrange.title} />
+  const waiting = <Waiting title={text[name].title} />
   if (usePermissionsUnknown()) return waiting
-  return (
-    may('update:items') && (
-      <Suspense fallback={waiting}>
-        <Arrange />
-      </Suspense>
-    )
+  return may('update:items') && <Suspense fallback={waiting}>{name === 'arrange' ? <Arrange /> : <Bulk />}</Suspense>
+}
+
+/** The changes of the whole menu. */
+export function ActivityRoute() {
+  const may = useMay()
+  const waiting = usePermissionsUnknown()
+  const message = (words: string) => (
+    <main id="main" tabIndex={-1}>
+      <p role="status">{words}</p>
+    </main>
+  )
+  if (waiting) return message(text.loading)
+  return may('update:items') ? (
+    <Suspense fallback={message(text.loading)}>
+      <Activity />
+    </Suspense>
+  ) : (
+    message(text.profile.askForAccess)
   )
 }
 

@@ -3,6 +3,7 @@ import { useEffect, useEffectEvent, useRef, useState } from 'react'
 import { messageOf } from '../api/problem'
 import type { Item } from '../api/types'
 import { useMay, useSession } from '../auth/session'
+import { Link } from '../routing/Link'
 import { navigate, useAddress } from '../routing/route'
 import { text } from '../text'
 import { formatNumber } from '../ui/format'
@@ -59,9 +60,15 @@ export function MenuPage() {
                   {text.menu.clearSoldOut}
                 </button>
               )}
-              <button type="button" onClick={() => navigate(`/${search}#arrange`)}>
+              <Link className="button" href="/activity">
+                {text.activity.title}
+              </Link>
+              <Link className="button" href={`/${search}#arrange`}>
                 {text.menu.arrange}
-              </button>
+              </Link>
+              <Link className="button" href={`/${search}#bulk`}>
+                {text.menu.change}
+              </Link>
             </>
           )}
           {may('create:items') && (

@@ -15,6 +15,7 @@ test.each([
   ['/menu/abc', '', { name: 'unknown' }],
   ['/menu/1/x', '', { name: 'unknown' }],
   ['/profile/', '', { name: 'profile' }],
+  ['/activity', '', { name: 'activity' }],
   ['/callback', '', { name: 'callback' }],
   ['/nope', '', { name: 'unknown' }],
 ])('%s%s', (path, hash, route) => {

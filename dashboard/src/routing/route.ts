@@ -5,7 +5,7 @@ export type Route =
   | { name: 'menu' }
   | { name: 'item'; id: number; view: 'item' | 'edit' | 'history' }
   | { name: 'new' }
-  | { name: 'arrange' }
+  | { name: 'arrange' | 'bulk' | 'activity' }
   | { name: 'profile' }
   | { name: 'callback' }
   | { name: 'unknown' }
@@ -19,9 +19,15 @@ export function parseRoute(path: string, hash = ''): Route {
   }
   switch (path.replace(/(.)\/$/, '$1')) {
     case '/':
-      return hash === '#new' ? { name: 'new' } : hash === '#arrange' ? { name: 'arrange' } : { name: 'menu' }
+      return hash === '#new'
+        ? { name: 'new' }
+        : hash === '#arrange' || hash === '#bulk'
+          ? { name: hash.slice(1) as 'arrange' | 'bulk' }
+          : { name: 'menu' }
     case '/profile':
       return { name: 'profile' }
+    case '/activity':
+      return { name: 'activity' }
     case '/callback':
       return { name: 'callback' }
     default:

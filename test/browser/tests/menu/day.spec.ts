@@ -1,4 +1,5 @@
-// A restaurant's working day: sold out, the order of the menu.
+// A restaurant's working day: sold out, the order of the menu, several items at once, who changed what.
+import { expectAccessible } from '../../support/checks.ts'
 import { test } from '../../support/dashboard.ts'
 import { menu } from '../../support/menu.ts'
 import { expect } from '../../support/test.ts'
@@ -30,7 +31,7 @@ test('the order of the menu: sections, with the keyboard, a pointer and a finger
   await dashboard.openAs('Avery Admin')
   const headings = page.getByRole('main').getByRole('heading', { level: 2 })
   await expect(headings).toHaveText(['Mains', 'Starters', 'Desserts', 'Drinks'])
-  await dashboard.button('Arrange').click()
+  await page.getByRole('link', { name: 'Arrange' }).click()
   const handle = (name: string) => dashboard.button(`Move ${name}`)
   const write = () => page.waitForResponse((response) => response.request().method() === 'PATCH')
 
@@ -73,7 +74,7 @@ test('the order of the menu: sections, with the keyboard, a pointer and a finger
   await expect(headings).toHaveText(['Mains', 'Starters', 'Drinks', 'Desserts'])
 
   await test.step('finger', async () => {
-    await dashboard.button('Arrange').click()
+    await page.getByRole('link', { name: 'Arrange' }).click()
     const from = (await handle('the section Desserts').boundingBox())!
     const to = (await handle('the section Mains').boundingBox())!
     const session = await page.context().newCDPSession(page)
@@ -87,4 +88,71 @@ test('the order of the menu: sections, with the keyboard, a pointer and a finger
     await page.keyboard.press('Escape')
     await expect(headings).toHaveText(['Desserts', 'Mains', 'Starters', 'Drinks'])
   })
+})
+
+test('several items at once: preview, undo, and one entry in the activity', { tag: '@engine' }, async ({ dashboard, page, program }) => {
+  await program.replaceMenu(menu)
+  await dashboard.openAs('Avery Admin')
+  const open = () => page.getByRole('link', { name: 'Change several' }).click()
+  const dialog = dashboard.dialog
+
+  await test.step('prices of a section by percent, rounded', async () => {
+    await open()
+    await dialog.getByRole('checkbox', { name: /^Burger/ }).check()
+    await dialog.getByRole('checkbox', { name: /^Pizza Diavola/ }).check()
+    await dialog.getByLabel('By (such as').fill('10%')
+    await dialog.getByLabel('Round to').selectOption('0.50')
+    await expect(dialog.getByText('12.50')).toBeVisible() // 11.50 and a tenth is 12.65
+    await expectAccessible(page)
+    await dashboard.button('Change 2 items').click()
+    await expect(page.getByText('2 items are changed.')).toBeVisible()
+    expect(await program.item('Burger')).toMatchObject({ price: 12.5 })
+    expect(await program.item('Pizza Diavola')).toMatchObject({ price: 14 })
+  })
+
+  await test.step('undo reverts only what no one has changed since', async () => {
+    await program.change('Burger', { price: 20 })
+    await expect(dashboard.card('Burger')).toContainText('20.00')
+    await dashboard.button('Undo').click()
+    await expect(dashboard.card('Pizza Diavola')).toContainText('12.90')
+    expect(await program.item('Burger')).toMatchObject({ price: 20 })
+  })
+
+  await test.step('delete, and undo', async () => {
+    await open()
+    await dialog.getByLabel('What to change').selectOption('Delete')
+    await dialog.getByRole('checkbox', { name: /^Mint tea/ }).check()
+    await dialog.getByRole('checkbox', { name: /^Filter coffee/ }).check()
+    await dashboard.button('Change 2 items').click()
+    await expect(dashboard.card('Mint tea')).toBeHidden()
+    await dashboard.button('Undo').click()
+    await expect(dashboard.card('Mint tea')).toBeVisible()
+  })
+
+  await test.step('move to the start', async () => {
+    await open()
+    await dialog.getByLabel('What to change').selectOption('Move to the start')
+    await dialog.getByRole('checkbox', { name: /^Mint tea/ }).check()
+    await dashboard.button('Change 1 item').click()
+    await expect(dashboard.names.first()).toHaveText('Mint tea')
+  })
+
+  await test.step('the activity', async () => {
+    await page.getByRole('link', { name: 'Activity' }).click()
+    const entries = page.getByRole('main').locator('.changes > li')
+    await expect(entries.filter({ hasText: 'Changed 2 items by you' })).toHaveCount(3) // prices, deletion, its undo
+    await expect(entries.filter({ hasText: 'Changed Burger by' })).toHaveCount(1)
+    await entries.filter({ hasText: 'Changed 2 items' }).last().getByText('Show the changes').click()
+    await expect(entries.filter({ hasText: 'Changed 2 items' }).last()).toContainText('Pizza Diavola')
+    await expectAccessible(page)
+    await program.call('DELETE', `/items/${(await program.item('Burger')).id}`)
+    await dashboard.button('Restore Burger').click()
+    await expect(page.getByText('Burger is back on the menu.')).toBeVisible()
+  })
+})
+
+test('the activity shows nothing to a customer', async ({ dashboard, page }) => {
+  await dashboard.openAs('Casey Customer')
+  await dashboard.open('/activity')
+  await expect(page.getByText('Ask your administrator for access.')).toBeVisible()
 })

@@ -54,6 +54,14 @@ test('the pages of an administrator', async ({ dashboard, page, program, expecte
   test.slow()
   await dashboard.openAs('Avery Admin')
   await test.step('the menu', () => check(dashboard))
+  for (const name of ['Arrange', 'Change several']) {
+    await test.step(name, async () => {
+      await page.getByRole('link', { name }).click()
+      await expect(dashboard.dialog.getByText('Tomato soup')).toBeVisible()
+      await check(dashboard)
+      await page.keyboard.press('Escape')
+    })
+  }
   await test.step('an item', async () => {
     await dashboard.openItem('Burger')
     await check(dashboard)

@@ -1,0 +1,92 @@
+import { useCallback } from 'react'
+
+import { messageOf } from '../api/problem'
+import type { Change } from '../api/types'
+import { useMay } from '../auth/session'
+import { useMenu, useView } from '../menu/MenuProvider'
+import { Link } from '../routing/Link'
+import { text } from '../text'
+import { Notice } from '../ui/Notice'
+import { Differences, useChangePages, Who } from './changes'
+import { useActions } from './useActions'
+
+/** The page with the newest changes of the whole menu. The changes of one request are one entry. */
+export default function Activity() {
+  const { api } = useMenu()
+  const { items } = useView()
+  const may = useMay()
+  const { restore } = useActions()
+  const load = useCallback((after: string, signal?: AbortSignal) => api.history(null, after, signal), [api])
+  const { changes, after, error, loadMore } = useChangePages(load, items)
+
+  // An item is deleted if its newest change is the deletion.
+  const newest = new Map<number, Change>()
+  changes?.forEach((change) => newest.has(change.id) || newest.set(change.id, change))
+  const mayRestore = (change: Change) => change.action === 'delete' && newest.get(change.id) === change && may('create:items')
+
+  const details = (change: Change) => (
+    <>
+      <Differences change={change} />
+      {mayRestore(change) && (
+        <button type="button" className="quiet" onClick={() => void restore(change.id, nameOf(change))}>
+          {text.item.restoreNamed(nameOf(change))}
+        </button>
+      )}
+    </>
+  )
+  return (
+    <main id="main" tabIndex={-1} className="profile">
+      <h1>{text.activity.title}</h1>
+      {error !== null && <Notice kind="error">{messageOf(error)}</Notice>}
+      {!changes && error === null && <p role="status">{text.loading}</p>}
+      <ol className="changes">
+        {batches(changes ?? []).map((batch) => {
+          const [first] = batch as [Change]
+          return (
+            <li key={`${first.id}.${first.version}`}>
+              <Who change={first}>
+                {batch.length > 1 ? text.activity.several(batch.length) : text.history.actions[first.action]}{' '}
+                {batch.length === 1 && (
+                  <Link href={`/menu/${first.id}`} dir="auto">
+                    {nameOf(first)}
+                  </Link>
+                )}
+              </Who>
+              {batch.length === 1 ? (
+                details(first)
+              ) : (
+                <details>
+                  <summary>{text.activity.show}</summary>
+                  {batch.map((change) => (
+                    <div key={change.id}>
+                      <h2 dir="auto">{nameOf(change)}</h2>
+                      {details(change)}
+                    </div>
+                  ))}
+                </details>
+              )}
+            </li>
+          )
+        })}
+      </ol>
+      {after && (
+        <button type="button" onClick={loadMore}>
+          {text.history.older}
+        </button>
+      )}
+    </main>
+  )
+}
+
+const nameOf = ({ before, after }: Change) => (after ?? before)?.name ?? ''
+
+/** Groups neighbours that one request changed. */
+function batches(changes: readonly Change[]): Change[][] {
+  const groups: Change[][] = []
+  for (const change of changes) {
+    const last = groups.at(-1)
+    if (change.batch && last?.[0]?.batch === change.batch) last.push(change)
+    else groups.push([change])
+  }
+  return groups
+}

@@ -1,0 +1,81 @@
+import { useEffect, useState, type ReactNode } from 'react'
+
+import type { Change } from '../api/types'
+import { useSession } from '../auth/session'
+import { fields, formatField, unset } from '../menu/fields'
+import { text } from '../text'
+import { formatAgo, formatMoment, formatPrice } from '../ui/format'
+
+interface Page {
+  changes: Change[]
+  after: string
+}
+
+/** The line that says who made a change, and when. Its children say what they did. */
+export function Who({ change: { by, byName, at }, children }: { change: Change; children: ReactNode }) {
+  const { me } = useSession()
+  const subject = by.length > 16 ? `${by.slice(0, 16)}…` : by
+  const name = by === me?.sub ? text.history.you : byName || subject || text.history.server
+  return (
+    <p className="who">
+      <strong>{children}</strong> {text.history.by} <bdi title={by}>{name}</bdi>,{' '}
+      <time dateTime={at} title={formatMoment(at)}>
+        {formatAgo(at)}
+      </time>
+    </p>
+  )
+}
+
+/** The differences of a change. */
+export function Differences({ change: { before, after } }: { change: Change }) {
+  if (!before || !after) {
+    const item = after ?? before
+    return (
+      item && (
+        <p className="what" dir="auto">
+          {[item.name, formatPrice(item.price), item.category].filter(Boolean).join(' · ')}
+        </p>
+      )
+    )
+  }
+  const changed = fields.filter(({ name }) => unset(before[name]) !== unset(after[name]))
+  if (changed.length === 0) return <p className="what">{text.history.nothing}</p>
+  return (
+    <dl className="what">
+      {changed.map((field) => (
+        <div key={field.name}>
+          <dt>{field.label}</dt>
+          <dd>
+            <del dir="auto">{formatField(field, before[field.name]) || text.none}</del> <span aria-hidden="true">→</span>{' '}
+            <ins dir="auto">{formatField(field, after[field.name]) || text.none}</ins>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** The pages of a history, newest change first. The first one loads again when `version` changes. */
+export function useChangePages(load: (after: string, signal?: AbortSignal) => Promise<Page>, version: unknown) {
+  const [pages, setPages] = useState<Page | null>(null)
+  const [error, setError] = useState<unknown>(null)
+
+  useEffect(() => {
+    const request = new AbortController()
+    load('', request.signal)
+      .then((page) => {
+        setPages(page)
+        setError(null)
+      })
+      .catch((cause: unknown) => request.signal.aborted || setError(cause))
+    return () => request.abort()
+  }, [load, version])
+
+  function loadMore() {
+    if (!pages) return
+    load(pages.after)
+      .then((page) => setPages({ changes: [...pages.changes, ...page.changes], after: page.after }))
+      .catch(setError)
+  }
+  return { changes: pages?.changes ?? null, after: pages?.after ?? '', error, loadMore }
+}

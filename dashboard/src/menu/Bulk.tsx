@@ -1,0 +1,185 @@
+import { useEffect, useState } from 'react'
+
+import { messageOf } from '../api/problem'
+import type { Item, ItemPatch, ItemsPatch } from '../api/types'
+import { useMay } from '../auth/session'
+import { closeToMenu } from '../routing/route'
+import { text } from '../text'
+import { Dialog } from '../ui/Dialog'
+import { formatAmount, formatPrice } from '../ui/format'
+import { Notice } from '../ui/Notice'
+import { readPrice } from '../ui/readPrice'
+import { useMenu, useView } from './MenuProvider'
+import { arranged, positionsFor } from './order'
+import { matcher, sectionsOf } from './query'
+import { useChanges } from './useChanges'
+
+type Operation = keyof typeof text.bulk.operations
+
+const steps = [0.01, 0.05, 0.1, 0.5, 1]
+
+/** Changes several of the items that match the current search. It shows each change before the user applies it. */
+export default function Bulk() {
+  const { api } = useMenu()
+  const { query, categories } = useView()
+  const may = useMay()
+  const { change } = useChanges()
+  const [menu, setMenu] = useState<readonly Item[] | null>(null)
+  const [error, setError] = useState<unknown>(null)
+  const [selected, setSelected] = useState<ReadonlySet<number>>(new Set())
+  const [operation, setOperation] = useState<Operation>('percent')
+  const [value, setValue] = useState('')
+  const [step, setStep] = useState(0.01)
+
+  useEffect(() => {
+    api.all().then(setMenu, setError)
+  }, [api])
+
+  const items = menu?.filter(matcher(query)) ?? []
+  const chosen = items.filter(({ id }) => selected.has(id))
+  const patch = patchOf(operation, value, step, menu ?? [], chosen)
+  const isPrice = operation === 'percent' || operation === 'amount'
+  const ready = patch !== null && Object.keys(patch).length > 0 && !Object.values(patch).some((change) => Number(change?.price) < 0)
+
+  function toggle(id: number) {
+    setSelected((selected) => {
+      const changed = new Set(selected)
+      if (!changed.delete(id)) changed.add(id)
+      return changed
+    })
+  }
+
+  async function apply() {
+    if (!ready) return
+    const changed = menu?.filter(({ id }) => id in patch) ?? []
+    if (await change(changed, patch, text.toast.changed(chosen.length))) closeToMenu()
+  }
+
+  return (
+    <Dialog title={text.bulk.title} onClose={closeToMenu} className="bulk">
+      <div className="dialog-body">
+        {error !== null && <Notice kind="error">{messageOf(error)}</Notice>}
+        {!menu && error === null && <p role="status">{text.loading}</p>}
+        <div className="fields">
+          <label className="field">
+            {text.bulk.operation}
+            <select value={operation} onChange={(event) => setOperation(event.target.value as Operation)}>
+              {Object.entries(text.bulk.operations)
+                .filter(([name]) => name !== 'delete' || may('delete:items'))
+                .map(([name, label]) => (
+                  <option key={name} value={name}>
+                    {label}
+                  </option>
+                ))}
+            </select>
+          </label>
+          {(isPrice || operation === 'category') && (
+            <label className="field field-name">
+              {operation === 'category' ? text.fields.category : text.bulk.by}
+              <input
+                value={value}
+                dir="auto"
+                list="bulk-categories"
+                autoComplete="off"
+                onChange={(event) => setValue(event.target.value)}
+              />
+            </label>
+          )}
+          {operation === 'category' && (
+            <datalist id="bulk-categories">
+              {categories.map((category) => (
+                <option key={category} value={category} />
+              ))}
+            </datalist>
+          )}
+          {isPrice && (
+            <label className="field field-price">
+              {text.bulk.round}
+              <select value={step} onChange={(event) => setStep(Number(event.target.value))}>
+                {steps.map((step) => (
+                  <option key={step} value={step}>
+                    {formatAmount(step)}
+                  </option>
+                ))}
+              </select>
+            </label>
+          )}
+        </div>
+        <label className="choice">
+          <input
+            type="checkbox"
+            checked={items.length > 0 && chosen.length === items.length}
+            onChange={(event) => setSelected(new Set(event.target.checked ? items.map(({ id }) => id) : []))}
+          />
+          {text.bulk.all}
+        </label>
+        {sectionsOf(arranged(items).flatMap(({ items }) => items)).map(({ name, items }) => (
+          <fieldset key={name}>
+            <legend dir="auto">{name || text.arrange.other}</legend>
+            {items.map((item) => (
+              <label key={item.id} className="choice">
+                <input type="checkbox" checked={selected.has(item.id)} onChange={() => toggle(item.id)} />
+                <span dir="auto">{item.name}</span>
+                <Preview item={item} change={patch?.[item.id]} />
+              </label>
+            ))}
+          </fieldset>
+        ))}
+      </div>
+      <p className="actions dialog-foot">
+        <button type="button" onClick={closeToMenu}>
+          {text.form.cancel}
+        </button>
+        <button type="button" className={operation === 'delete' ? 'danger' : 'primary'} aria-disabled={!ready} onClick={() => void apply()}>
+          {text.bulk.apply(chosen.length)}
+        </button>
+      </p>
+    </Dialog>
+  )
+}
+
+/** The price of an item, or how the change affects it. */
+function Preview({ item, change }: { item: Item; change: ItemPatch | null | undefined }) {
+  if (change === null) return <del className="preview">{formatPrice(item.price)}</del>
+  const price = change?.price
+  return (
+    <span className="preview">
+      {price === undefined ? formatPrice(item.price) : <del>{formatPrice(item.price)}</del>}{' '}
+      {price !== undefined && <ins>{formatPrice(price)}</ins>}
+      {change && 'category' in change && <ins dir="auto">{change.category || text.arrange.other}</ins>}
+      {change && 'soldOut' in change && <ins>{change.soldOut ? text.fields.soldOut : text.bulk.operations.available}</ins>}
+    </span>
+  )
+}
+
+/** The request for the operation, or null if it needs a value that is missing or unclear. */
+function patchOf(operation: Operation, value: string, step: number, menu: readonly Item[], chosen: readonly Item[]): ItemsPatch | null {
+  const each = (patch: (item: Item) => ItemPatch | null) => Object.fromEntries(chosen.map((item) => [item.id, patch(item)]))
+  switch (operation) {
+    case 'percent':
+    case 'amount': {
+      const [by, unclear] = readPrice(value.replace(/[%+]/g, '').trim())
+      if (by === undefined || unclear !== undefined) return null
+      return each(({ price }) => ({ price: rounded(operation === 'percent' ? price + (price * by) / 100 : price + by, step) }))
+    }
+    case 'category':
+      return each(() => ({ category: value.trim() }))
+    case 'soldOut':
+      return each(() => ({ soldOut: true }))
+    case 'available':
+      return each(() => ({ soldOut: null }))
+    case 'delete':
+      return each(() => null)
+    case 'first':
+    case 'last': {
+      const others = arranged(menu).flatMap(({ items }) => items.filter((item) => !chosen.includes(item)))
+      const wanted = sectionsOf(operation === 'first' ? [...chosen, ...others] : [...others, ...chosen])
+      return chosen.length === 0 ? {} : positionsFor(wanted, new Set(chosen.map(({ id }) => id)))
+    }
+  }
+}
+
+/** The price as a multiple of the step. Prices have two decimals. */
+function rounded(price: number, step: number): number {
+  return Number((Math.round(Number((price / step).toFixed(6))) * step).toFixed(2))
+}
