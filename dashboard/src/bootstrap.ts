@@ -9,8 +9,10 @@ export interface Bootstrap {
   item: Item | null
 }
 
-/** The settings for sign-in: the identity provider, the client id, and the API's identifier. */
+/** The name and the currency of the menu, and for sign-in the identity provider, the client id, and the API's identifier. */
 export interface Settings {
+  name: string
+  currency: string
   issuer: string
   clientId: string
   audience: string
@@ -25,8 +27,10 @@ export interface Overview {
 }
 
 /** Reads the data that the page starts with. */
-export function readBootstrap(from: Document = document): Bootstrap {
-  const empty = { settings: { issuer: '', clientId: '', audience: '' }, menu: null, item: null }
+function readBootstrap(from: Document = document): Bootstrap {
+  const empty = { settings: { name: 'Menu', currency: 'USD', issuer: '', clientId: '', audience: '' }, menu: null, item: null }
   const block = from.getElementById('bootstrap')?.textContent
   return (block ? (JSON.parse(block) as Bootstrap | null) : null) ?? empty
 }
+
+export const bootstrap = readBootstrap()

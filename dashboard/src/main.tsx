@@ -4,12 +4,12 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 
 import { App } from './app/App'
-import { readBootstrap } from './bootstrap'
+import { bootstrap } from './bootstrap'
 
 const root = document.getElementById('root')
 if (!root) throw new Error('The page has no root element.')
 createRoot(root).render(
   <StrictMode>
-    <App bootstrap={readBootstrap()} />
+    <App bootstrap={bootstrap} />
   </StrictMode>,
 )

@@ -137,7 +137,6 @@ export const text = {
     items: 'Items',
     loading: 'Loading the menu …',
     moreThan: (formatted: string) => `More than ${formatted} items`,
-    name: 'Menu',
     noMatch: 'Nothing on the menu matches.',
     outOfDate: 'The menu may be out of date.',
     search: 'Search the menu',

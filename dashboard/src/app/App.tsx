@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useRef, type MouseEvent } from 'react'
 
 import { Profile } from '../auth/Profile'
 import { SessionProvider } from '../auth/SessionProvider'
-import type { Bootstrap } from '../bootstrap'
+import { bootstrap, type Bootstrap } from '../bootstrap'
 import { ActivityRoute, ItemRoute, ItemsRoute, NewItemRoute } from '../item/ItemRoute'
 import { MenuPage } from '../menu/MenuPage'
 import { MenuProvider, useMenu } from '../menu/MenuProvider'
@@ -109,7 +109,7 @@ const pageOf = ({ name }: Route) => (['item', 'new', 'arrange', 'bulk'].includes
 function useTitle(route: Route) {
   const { store } = useMenu()
   const item = route.name === 'item' ? store.get(route.id)?.name : undefined
-  const title = [item ?? (route.name === 'profile' || route.name === 'activity' ? text[route.name].title : ''), text.menu.name]
+  const title = [item ?? (route.name === 'profile' || route.name === 'activity' ? text[route.name].title : ''), bootstrap.settings.name]
     .filter(Boolean)
     .join(' · ')
   useEffect(() => void (document.title = title), [title])

@@ -1,4 +1,5 @@
 import { Account } from '../auth/Account'
+import { bootstrap } from '../bootstrap'
 import { useMenu } from '../menu/MenuProvider'
 import { Link } from '../routing/Link'
 import { text } from '../text'
@@ -14,7 +15,7 @@ export function Header() {
           <svg viewBox="0 0 32 32" aria-hidden="true">
             <path d="M10 5v7a3.5 3.5 0 0 0 7 0V5M13.500 5v22M23 27V5c-3.500 2.500-4.500 6.500-4.500 11H23" />
           </svg>
-          <span>{text.menu.name}</span>
+          <span dir="auto">{bootstrap.settings.name}</span>
         </Link>
         <span className={`state ${connection}`} title={title} role="status" aria-label={text.updates(label)}>
           <span aria-hidden="true">{label}</span>

@@ -6,7 +6,7 @@ import { useMay } from '../auth/session'
 import { closeToMenu } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
-import { formatAmount, formatPrice } from '../ui/format'
+import { decimals, formatAmount, formatPrice } from '../ui/format'
 import { Notice } from '../ui/Notice'
 import { readPrice } from '../ui/readPrice'
 import { useMenu, useView } from './MenuProvider'
@@ -16,7 +16,7 @@ import { useChanges } from './useChanges'
 
 type Operation = keyof typeof text.bulk.operations
 
-const steps = [0.01, 0.05, 0.1, 0.5, 1]
+const steps = decimals > 0 ? [0.01, 0.05, 0.1, 0.5, 1] : [1, 10, 50, 100]
 
 /** Changes several of the items that match the current search. It shows each change before the user applies it. */
 export default function Bulk() {
@@ -29,7 +29,7 @@ export default function Bulk() {
   const [selected, setSelected] = useState<ReadonlySet<number>>(new Set())
   const [operation, setOperation] = useState<Operation>('percent')
   const [value, setValue] = useState('')
-  const [step, setStep] = useState(0.01)
+  const [step, setStep] = useState(steps[0] ?? 1)
 
   useEffect(() => {
     api.all().then(setMenu, setError)

@@ -32,7 +32,7 @@ export function renderPage(
     token: async () => 'token',
   }
   const bootstrap: Bootstrap = {
-    settings: { issuer: '', clientId: '', audience: '' },
+    settings: { name: 'Menu', currency: 'USD', issuer: '', clientId: '', audience: '' },
     menu: { items, after: '', etag: '', categories: [] },
     item: null,
   }

@@ -1,11 +1,14 @@
+import { bootstrap } from '../bootstrap'
+
 /** The browser's first language decides how numbers look. The words of the page are English, and so are its dates. */
 export const language = navigator.languages?.[0] ?? navigator.language
 
-/** The currency of the menu. The API's prices are plain numbers. */
-const currency = 'USD'
+// The API's prices are plain numbers.
+const { currency } = bootstrap.settings
 
 const money = new Intl.NumberFormat(language, { style: 'currency', currency })
-const decimals = money.resolvedOptions().maximumFractionDigits ?? 2
+/** The decimals of the currency. */
+export const decimals = money.resolvedOptions().maximumFractionDigits ?? 2
 const amount = new Intl.NumberFormat(language, { minimumFractionDigits: decimals, useGrouping: false })
 const whole = new Intl.NumberFormat(language)
 const moment = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })

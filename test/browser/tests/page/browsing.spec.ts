@@ -95,3 +95,19 @@ test.describe('a reader in Germany', () => {
     await expect(dashboard.card('Burger')).toContainText('5,99')
   })
 })
+
+test.describe('a restaurant in Tokyo', () => {
+  test.use({ settings: { MENU_NAME: 'Sakura', MENU_CURRENCY: 'JPY' } })
+  test('has its name and its currency on the page', async ({ dashboard, page, program }) => {
+    await program.change('Burger', { price: 500 })
+    await dashboard.openAs('Avery Admin')
+    await expect(page).toHaveTitle('Sakura')
+    await expect(page.getByRole('banner')).toContainText('Sakura')
+    await expect(dashboard.card('Burger')).toContainText('¥500')
+    await dashboard.openItem('Burger', 'Edit')
+    await expect(dashboard.field('Price')).toHaveValue('500')
+    await dashboard.field('Price').fill('650')
+    await dashboard.button('Save').click()
+    await expect(page.getByRole('dialog', { name: 'Burger', exact: true })).toContainText('¥650')
+  })
+})
