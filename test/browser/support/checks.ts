@@ -39,6 +39,8 @@ export async function settled(page: Page): Promise<void> {
       document
         .getAnimations()
         .filter((animation) => Number.isFinite(animation.effect?.getComputedTiming().endTime))
+        // The browser pauses animations in cards that it does not render.
+        .filter(({ effect }) => (effect as KeyframeEffect).target?.checkVisibility({ contentVisibilityAuto: true }))
         .map((animation) => animation.finished),
     ),
   )
