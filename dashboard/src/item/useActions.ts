@@ -94,9 +94,9 @@ const cardOf = (id: number) => document.querySelector<HTMLElement>(`[data-item="
 
 /** The id of the next card, or of the previous one after the last. 0 without another card. */
 function nextCard(id: number): number {
-  const card = cardOf(id)
-  const neighbour = card?.nextElementSibling ?? card?.previousElementSibling
-  return Number((neighbour as HTMLElement | null | undefined)?.dataset.item ?? 0)
+  const ids = [...document.querySelectorAll<HTMLElement>('[data-item]')].map((card) => Number(card.dataset.item))
+  const index = ids.indexOf(id)
+  return ids[index + 1] ?? ids[index - 1] ?? 0
 }
 
 function focusCard(id: number) {

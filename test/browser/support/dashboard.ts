@@ -64,12 +64,12 @@ export class Dashboard {
   async signIn(person: Person): Promise<void> {
     await signIn(this.page, person)
     await this.expectSignedIn(person)
+    expect(await this.scrollTop(), 'scrolled, after signing in').toBe(0)
   }
 
   async expectSignedIn(person: Person): Promise<void> {
     await expect(this.page.getByRole('link', { name: `Profile of ${person}` })).toBeVisible()
     if (person === 'Avery Admin') await expect(this.button('Add an item')).toBeVisible()
-    expect(await this.scrollTop(), 'scrolled, after signing in').toBe(0)
   }
 
   /** How far the page is scrolled. */
