@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"menu-api/docs/docstest"
@@ -31,12 +32,16 @@ func TestPostmanCollection(t *testing.T) {
 
 	// Every run but the first one shows that the one before it leaves the database as it was.
 	for _, run := range []struct {
-		name, program string
-		args          []string
+		name, program   string
+		args            []string
+		baseURL, issuer string
 	}{
-		{"newman, new database", newman, []string{"run", "--color", "off"}},
-		{"newman, same database again", newman, []string{"run", "--color", "off"}},
-		{"Postman CLI", postmanCLI, []string{"collection", "run", "--reporter-json-structure", "newman"}},
+		{"newman, new database", newman, []string{"run", "--color", "off"}, api, server.issuer},
+		{
+			"newman, same database again, addresses with the other end", newman, []string{"run", "--color", "off"},
+			api + "/", strings.TrimSuffix(server.issuer, "/"),
+		},
+		{"Postman CLI", postmanCLI, []string{"collection", "run", "--reporter-json-structure", "newman"}, api, server.issuer},
 	} {
 		//nolint:paralleltest // one after the other
 		t.Run(run.name, func(t *testing.T) {
@@ -46,8 +51,8 @@ func TestPostmanCollection(t *testing.T) {
 			report := filepath.Join(t.TempDir(), "report.json")
 			cmd := exec.CommandContext(t.Context(), run.program, append(run.args, collection,
 				"--environment", "menu-api.dev.postman_environment.json",
-				"--env-var", "baseUrl="+api,
-				"--env-var", "issuer="+server.issuer,
+				"--env-var", "baseUrl="+run.baseURL,
+				"--env-var", "issuer="+run.issuer,
 				"--timeout-request", "10000",
 				"--reporters", "cli,json",
 				"--reporter-json-export", report)...)
