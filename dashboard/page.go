@@ -7,12 +7,14 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
-	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"slices"
 
 	"github.com/gin-gonic/gin"
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"menu-api/content"
 )
@@ -56,18 +58,22 @@ type bootstrap struct {
 // The title in the source is replaced by the title and the link preview of each page.
 const titleSlot = `<title>Menu</title>`
 
-var head = template.Must(template.New("head").Parse(`<title>{{.Title}}</title>
-    <meta name="description" content="{{.Description}}">
-    <meta property="og:type" content="website">
-    <meta property="og:site_name" content="{{.SiteName}}">
-    <meta property="og:title" content="{{.Title}}">
-    <meta property="og:description" content="{{.Description}}">
-{{- with .Image}}
-    <meta property="og:image" content="{{.}}">
-{{- end}}`))
-
 // preview is what a link to a page shows, in the title of a tab and in other programs (https://ogp.me).
 type preview struct{ SiteName, Title, Description, Image string }
+
+// write writes the title and the metadata of the page.
+func (p preview) write(w io.Writer) error {
+	property := func(name, value string) g.Node { return h.Meta(g.Attr("property", name), h.Content(value)) }
+	return g.Group{
+		h.TitleEl(g.Text(p.Title)),
+		h.Meta(h.Name("description"), h.Content(p.Description)),
+		property("og:type", "website"),
+		property("og:site_name", p.SiteName),
+		property("og:title", p.Title),
+		property("og:description", p.Description),
+		g.If(p.Image != "", property("og:image", p.Image)),
+	}.Render(w)
+}
 
 func (d *Dashboard) previewOf(item *Item) preview {
 	name := d.options.Settings.Name
@@ -83,7 +89,7 @@ func (d *Dashboard) previewOf(item *Item) preview {
 // render returns the page with its title, its link preview and the data, as far as it has slots for them.
 func (p page) render(data bootstrap, shown preview) ([]byte, error) {
 	var title bytes.Buffer
-	if err := head.Execute(&title, shown); err != nil {
+	if err := shown.write(&title); err != nil {
 		return nil, err
 	}
 	// The encoder writes <, > and & as \u003c, \u003e and \u0026, so no text of an item can end the element.
