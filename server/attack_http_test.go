@@ -715,10 +715,10 @@ func TestCachePoisoning(t *testing.T) {
 				headers := append(table(t, "headers.txt", 2), []string{"Authorization", a.admin()[1]}, []string{"Origin", listed})
 				for _, header := range headers {
 					got := a.do("GET", path, "", header[0], header[1])
-					if got.status != plain.status || stripID(got) != stripID(plain) {
+					vary := strings.Join(got.header.Values("Vary"), ",")
+					if got.status != plain.status || stripID(got) != stripID(plain) && !strings.Contains(vary, header[0]) {
 						t.Errorf("%s with %s: got %d %s, want %d %s", path, header, got.status, got.body, plain.status, plain.body)
 					}
-					vary := strings.Join(got.header.Values("Vary"), ",")
 					for name := range union(got.header, plain.header) {
 						same := fmt.Sprint(got.header[name]) == fmt.Sprint(plain.header[name])
 						if !same && name != "Date" && name != requestID && name != "Content-Length" && !strings.Contains(vary, header[0]) {

@@ -160,7 +160,7 @@ func TestTraces(t *testing.T) {
 	if odd["http.request.method"] != "_OTHER" || len(odd["user_agent.original"]) > 500 {
 		t.Errorf("got %v, want nothing that a client made up at length", odd)
 	}
-	if len(c.spans) != 5 { // the fifth is the read of the store
+	if len(c.spans) != 6 { // two of them read the store: the item, and whether it was deleted
 		t.Errorf("got %d spans, want no probe among them: %v", len(c.spans), c.spans)
 	}
 
@@ -192,7 +192,7 @@ func TestTraces(t *testing.T) {
 		}
 	}
 	_, series := scrape(t, metrics)
-	assertSeries(t, series, map[string]string{`trace_spans_total{outcome="sent"}`: "5"})
+	assertSeries(t, series, map[string]string{`trace_spans_total{outcome="sent"}`: "6"})
 }
 
 // A failure of ours is an error of the span. Its cause, which may hold SQL, is in the log alone.

@@ -189,8 +189,9 @@ func TestRestoreReplaces(t *testing.T) {
 	assertFolder(t, filepath.Dir(saved), "saved.db")
 
 	// The history of deleted items alone counts as well.
-	if err := os.WriteFile(more, []byte(`{"change":{"id":1,"version":1,"action":"delete","by":"a","at":"2026-02-28T22:59:59.123Z","before":`+
-		`{"id":1,"name":"A","price":1,"description":"","image":""},"after":null}}`), 0o600); err != nil {
+	if err := os.WriteFile(more, []byte(`{"change":{"id":1,"version":1,"action":"create","by":"a","at":"2026-02-28T22:59:58.123Z","before":null,"after":`+
+		`{"id":1,"name":"A","price":1,"description":"","image":""}}}`+"\n"+`{"change":{"id":1,"version":2,"action":"delete","by":"a",`+
+		`"at":"2026-02-28T22:59:59.123Z","before":{"id":1,"name":"A","price":1,"description":"","image":""},"after":null}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	m.must("import", more, "--replace", "--format=jsonl")

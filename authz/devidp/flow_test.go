@@ -62,7 +62,7 @@ func TestCodeFlow(t *testing.T) {
 			delete(access, "exp")
 			same(t, "access token", access, map[string]any{
 				"iss": b.issuer, "aud": []any{audience, b.issuer + "userinfo"}, "sub": tt.subject, "azp": clientID,
-				"scope": "openid profile email offline_access", "permissions": tt.permissions,
+				"scope": "openid profile email offline_access", "permissions": tt.permissions, "name": tt.name,
 			})
 		})
 	}
