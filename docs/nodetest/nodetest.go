@@ -34,7 +34,7 @@ func CheckTypes(tb testing.TB, source string) {
 		tb.Fatal(err)
 	}
 	check := exec.CommandContext(tb.Context(), Tool(tb, "tsc"), //nolint:gosec // a program of ours
-		"--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2023", "--types", "", file)
+		"--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2023", file)
 	check.Dir = dir
 	if output, err := check.CombinedOutput(); err != nil {
 		tb.Errorf("%v: %s\nin\n%s", err, output, source)
