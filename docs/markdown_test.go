@@ -20,7 +20,7 @@ var (
 	heading = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 	// A path of this repository in code, such as `items/module.go`.
 	codePath = regexp.MustCompile("`((?:[a-z][\\w.-]*/)+[\\w.-]+\\.(?:go|md|yaml|json|js|sql))`")
-	// A line that stands for omitted lines of a snippet.
+	// A line that marks omitted lines of a snippet.
 	ellipsis = regexp.MustCompile(`(?m)^\s*(?://)? ?…\s*$`)
 )
 

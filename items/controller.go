@@ -98,7 +98,7 @@ func (ctl Controller) Get(c *gin.Context) {
 	})
 }
 
-// read responds to a GET or HEAD from the response cache, or with what load makes of the store.
+// read responds to a GET or HEAD from the response cache, or from load, which reads the store.
 func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Context) (*response, error)) {
 	begin, count := func() error { return ctl.access.BeginRead(c) }, func() error { return ctl.access.CountRead(c) }
 	found, err := ctl.cache.get(c.Request.Context(), key, begin, count, load)

@@ -259,8 +259,8 @@ func (s *Service) Recent(ctx context.Context, before ChangeKey, limit int) (page
 	return page, next, err
 }
 
-// once refuses a request whose key is that of a request in progress. The store sees to those that are over. Two replicas
-// do not know of each other's requests: there the second waits in the store for the first, and has its answer.
+// once rejects a request whose key belongs to a request in progress. The store handles the keys of finished requests. Two
+// replicas do not know each other's requests: the second waits in the store for the first, and gets its response.
 func once[T any](s *Service, author Author, write func(AuditInfo) (T, error)) (result T, err error) {
 	if author.Key != nil {
 		key := [2]string{author.Subject, author.Key.Value}

@@ -125,7 +125,7 @@ type Feed struct {
 	Pruned int64
 }
 
-// State is what an id stands for at one moment.
+// State is the state of an id at one moment.
 type State struct {
 	// Item is nil if no item has the id.
 	Item *Item

@@ -201,7 +201,7 @@ func TestSlowClientsEnd(t *testing.T) {
 		"a body to nowhere":            {"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", " ", 404, 0, 2 * time.Second, false},
 		"a body of a GET":              {"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", "", 200, 15 * time.Second, 17 * time.Second, false},
 		"a connection that falls idle": {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "", 200, 2 * time.Minute, 2 * time.Minute, false},
-		"an answer that nobody takes":  {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "", 0, 30 * time.Second, 31 * time.Second, true},
+		"a response without a reader":  {"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "", 0, 30 * time.Second, 31 * time.Second, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Not parallel, because http.Server has state that only one bubble at a time can use.

@@ -17,7 +17,7 @@ func RoutesOf(o Options) (gin.RoutesInfo, error) {
 	return engine.Routes(), nil
 }
 
-// Problem returns what a client is told of an error.
+// Problem returns what a client sees of an error.
 func Problem(err error) (typ, title string, status int, detail string) {
 	p := problemOf(err)
 	return p.Type, p.Title, p.Status, p.Detail

@@ -98,7 +98,7 @@ func TestMetricsOfAuthentication(t *testing.T) {
 	} {
 		a.do("POST", "/items", soup, headers...)
 	}
-	a.do("GET", "/items", "", bearer("garbage")...).assertStatus(t, 200) // public: nobody looks at the token
+	a.do("GET", "/items", "", bearer("garbage")...).assertStatus(t, 200) // public: the API ignores the token
 	_, series := scrape(t, metrics)
 	assertSeries(t, series, map[string]string{
 		`auth_requests_total{outcome="ok"}`:                "1",

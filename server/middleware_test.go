@@ -136,7 +136,7 @@ func TestConcurrencyLimit(t *testing.T) {
 		}}
 	})
 	var wg sync.WaitGroup
-	for _, path := range []string{"/items/1", "/items/2", "/items/3"} { // those who ask for the same share one read
+	for _, path := range []string{"/items/1", "/items/2", "/items/3"} { // equal requests share one read
 		wg.Go(func() { a.do("GET", path, "").assertStatus(t, 200) })
 	}
 	for range 3 {

@@ -87,8 +87,8 @@ func (c *countingConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// TestNoRequestIsCutOff stops the server under a load of writes, on connections that are kept and on new ones. Until
-// connections are refused, every request has its answer, and every 201 is an item on the disk.
+// TestNoRequestIsCutOff stops the server under a load of writes, on open and on new connections. Until
+// connections are refused, every request gets a response, and every 201 is an item on the disk.
 func TestNoRequestIsCutOff(t *testing.T) {
 	t.Parallel()
 	var store items.Store

@@ -215,7 +215,7 @@ func TestTracesOfFailures(t *testing.T) {
 	}
 }
 
-// What is asked of others is part of a trace, of which they are told.
+// TestTracesGoOut: requests to other services are part of a trace, and carry its id.
 func TestTracesGoOut(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)

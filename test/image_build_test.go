@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// builder runs buildah with a storage of its own, which ends with the test.
+// builder runs buildah with a storage that is removed after the test.
 type builder struct {
 	tb      testing.TB
 	storage []string

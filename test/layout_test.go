@@ -13,7 +13,7 @@ import (
 // TestImportDirection holds the layout that docs/architecture.md describes: which package may import which.
 func TestImportDirection(t *testing.T) {
 	t.Parallel()
-	// What each package may import of ours. A name that ends in /... stands for all other packages below it. The
+	// What each package may import of ours. A name that ends in /... means all other packages below it. The
 	// order of the lines is the direction: a package imports only packages of lines below.
 	allowed := map[string]string{
 		"":                 "cli",

@@ -30,7 +30,7 @@ func TestETagsBehindProxies(t *testing.T) {
 	token := issuer.Token(t, items.Permissions()...)
 	for name, proxy := range map[string]struct {
 		start func(t *testing.T, upstream string) (url string)
-		form  func(etag string) string // what the proxy makes of a tag
+		form  func(etag string) string // the tag that the proxy sends
 	}{
 		"nginx":              {startNginx, func(etag string) string { return "W/" + etag }},
 		"Caddy":              {startCompressingCaddy, func(etag string) string { return etag }},

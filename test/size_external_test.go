@@ -53,7 +53,7 @@ func TestBinaryIsSmall(t *testing.T) {
 		}
 		edges++
 		caller, looksUp := strings.CutSuffix(caller, " <ReflectMethod>")
-		// reflect's own are reached by nobody unless another name comes up too.
+		// Calls inside reflect have no effect unless another caller appears too.
 		if looksUp && !strings.HasPrefix(caller, "reflect.") {
 			t.Fatalf("%s finds methods by name, so that the linker keeps them all: leave it out, by a build tag or another way", caller)
 		}

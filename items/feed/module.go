@@ -65,7 +65,7 @@ func (m *Module) Clients() int64 { return m.clients.Load() }
 func (m *Module) head(c *gin.Context) {
 	c.Header("Content-Type", "text/event-stream; charset=utf-8")
 	c.Header("Cache-Control", "no-store, no-transform") // a proxy that compresses would collect events until it has a block
-	c.Header("X-Accel-Buffering", "no") // nginx would delay events until its buffer is full
+	c.Header("X-Accel-Buffering", "no")                 // nginx would delay events until its buffer is full
 	c.Status(http.StatusOK)
 }
 

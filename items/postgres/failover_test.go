@@ -26,7 +26,7 @@ func TestFailover(t *testing.T) {
 	go func() { count <- storm(t, store, stop) }()
 	time.Sleep(300 * time.Millisecond)
 	primary.Kill(t)
-	time.Sleep(300 * time.Millisecond) // nobody can write now
+	time.Sleep(300 * time.Millisecond) // no client can write now
 	standby.Promote(t)
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

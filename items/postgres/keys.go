@@ -27,7 +27,7 @@ const (
 )
 
 // updateKeys makes the keys again of items that an older version of the program has written, now and every ten minutes. An
-// older replica can continue to write meanwhile. Each step is a transaction, so it resumes after a restart. Neither the
+// older replica can continue to write. Each step is a transaction, so it resumes after a restart. Neither the
 // version of an item nor its history changes.
 func (s *Store) updateKeys(ctx context.Context) {
 	for ; ctx.Err() == nil; sleep(ctx, keysInterval) {

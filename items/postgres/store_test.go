@@ -24,8 +24,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// The same behind PgBouncer in transaction mode, which hands every transaction to another connection. Nobody hears of
-// notifications there, and Options are nevertheless the usual ones.
+// The same tests behind PgBouncer in transaction mode, where each transaction may use another connection. Notifications do not
+// arrive there. The options are the defaults.
 func TestConformanceBehindPgBouncer(t *testing.T) {
 	t.Parallel()
 	pooled := engine(true)

@@ -87,8 +87,8 @@ INSERT INTO changes (item_id, version, number, action, author, author_name, at)
 SELECT id, version, nextval('change_numbers'), @action, @by, @by_name, @at FROM item
 RETURNING item_id`
 
-	// selectReplay returns the items as the request with the same idempotency key left them. A request that changed several
-	// items has their changes, and a row without a change if there are none.
+	// selectReplay returns the items as the request with the same idempotency key left them. For a request that changed
+	// several items, these are all its changes, or one row without a change.
 	selectReplay = `
 SELECT k.fingerprint, coalesce(c.item_id, 0) AS item_id, coalesce(c.version, 0) AS version, c.after_json
 FROM idempotency_keys k LEFT JOIN changes c ON c.item_id = k.item_id AND c.version = k.version

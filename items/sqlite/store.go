@@ -347,7 +347,7 @@ func scanFeed(row *sql.Rows) (feed items.Feed, err error) {
 func (s *Store) Wait(ctx context.Context) error { return s.notifier.Wait(ctx) }
 
 var (
-	// A request that changed several items has their changes, and a row without a change if there are none.
+	// For a request that changed several items, these are all its changes, or one row without a change.
 	selectKey = statement(`
 SELECT k.fingerprint, c.item_id, c.version, c.after_json
 FROM idempotency_keys k LEFT JOIN changes c ON c.item_id = k.item_id AND c.version = k.version

@@ -108,7 +108,7 @@ func testPrune(t *testing.T, engine Engine) {
 	assertEqual(t, mustFeed(t, store).Newest > before.Newest, true)
 }
 
-// Prune keeps the change with the newest number, even if it stands for many items.
+// Prune keeps the change with the newest number, even if it is a change of many items.
 func testPruneNewest(t *testing.T, engine Engine) {
 	place := engine.NewPlace(t)
 	store := mustOpenAt(t, engine, place)

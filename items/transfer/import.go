@@ -46,7 +46,7 @@ func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File
 }
 
 // source returns the next record and the line on which it begins, or an error and the line that is wrong. The error is
-// io.EOF after the last record. Line 0 stands for the whole file.
+// io.EOF after the last record. Line 0 means the whole file.
 type source func() (rec items.Record, line int, err error)
 
 // errUnreadable says that reading the file failed, regardless of its content.

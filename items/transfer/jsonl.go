@@ -21,7 +21,7 @@ const maxRow = 1 << 20
 type rowReader struct {
 	scanner   *bufio.Scanner
 	next      int  // the line on which the next row begins
-	isDecoded bool // from another encoding, so that U+FFFD stands for bytes that the encoding does not have
+	isDecoded bool // from another encoding, so U+FFFD means bytes that the encoding does not have
 }
 
 func newRowReader(from io.Reader, split bufio.SplitFunc, isDecoded bool) *rowReader {

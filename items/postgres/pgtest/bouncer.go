@@ -38,7 +38,7 @@ func NewPooledDatabase(tb testing.TB) string {
 	return database.String()
 }
 
-// bouncer is a PgBouncer that runs. Its keeper is held as long as it: what nobody holds is closed, and ends the keeping.
+// bouncer is a running PgBouncer. It holds the keeper, because the garbage collector would close a keeper without a reference.
 type bouncer struct {
 	address string
 	keeper  *keeper
@@ -126,8 +126,8 @@ logfile = log
 	return err
 }
 
-// listens reports whether the process takes connections at the address. It may be somebody else who does, having taken the
-// port meanwhile: then the process ends by itself.
+// listens reports whether the process takes connections at the address. If another program has taken the
+// port, the process ends by itself.
 func listens(address string, ended <-chan struct{}) bool {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		select {

@@ -55,13 +55,13 @@ func sharedURL() (string, error) {
 	return server.URL(), nil
 }
 
-// shared starts the server that tests without wishes use. Nobody crashes that one, so what makes data survive a crash
-// is off: it would only cost time.
+// shared starts the server for tests that need no particular one. No test crashes it, so everything that protects data from
+// a crash is off, which saves time.
 var shared = sync.OnceValues(func() (*Server, error) {
 	return newServer([]string{"fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"})
 })
 
-// create makes a database under a name of its own and returns both.
+// create creates a database with a new name and returns the name and the URL.
 func create(server string) (name, database string, err error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
@@ -69,7 +69,7 @@ func create(server string) (name, database string, err error) {
 		return "", "", fmt.Errorf("%s must be a URL that begins with postgres://", urlVariable)
 	}
 	name = "menu_test_" + strings.ToLower(rand.Text())
-	// From template0, since nobody can be connected to that: a template in use cannot be copied.
+	// A template in use cannot be copied, and no client can connect to template0.
 	if err := execute(server, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
 		return "", "", fmt.Errorf("a database cannot be created at %s: %w", u.Redacted(), err)
 	}

@@ -62,7 +62,7 @@ func (s *Server) launchAnywhere() error {
 	}
 }
 
-// launchAgain starts the server on the port that it had. The system may have lent that to a connection meanwhile.
+// launchAgain starts the server on the same port. The system may have given the port to a connection for a short time.
 func (s *Server) launchAgain() error {
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		if err := s.launch(); !errors.Is(err, errPortTaken) || time.Now().After(deadline) {
@@ -78,7 +78,7 @@ func (s *Server) launch() error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	// Whoever waits for the end of this pipe waits for all that the server starts, since they inherit it.
+	// All processes of the server inherit this pipe, so its end means that all of them have ended.
 	end, held, err := os.Pipe()
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (s *Server) launch() error {
 	s.keeper.watch(cmd.Process.Pid)
 	p := &postmaster{cmd, make(chan struct{})}
 	go func() {
-		_ = cmd.Wait() // that it was killed is no news
+		_ = cmd.Wait() // the test killed it
 		s.keeper.watch(0)
 		_, _ = io.Copy(io.Discard, end)
 		_ = end.Close()
@@ -175,6 +175,6 @@ func (s *Server) thaw() error {
 
 func send(sig syscall.Signal, pids []int) {
 	for _, pid := range pids {
-		_ = syscall.Kill(pid, sig) // fails for one that has ended meanwhile
+		_ = syscall.Kill(pid, sig) // fails if the process has ended
 	}
 }

@@ -61,7 +61,7 @@ func newServer(settings []string) (_ *Server, err error) {
 	return s, nil
 }
 
-// settle gives the server a folder of its own, and somebody who removes it.
+// settle creates the server's folder, and a keeper that removes it.
 func (s *Server) settle() (err error) {
 	if s.folder, err = os.MkdirTemp("", "menu-pgtest-"); err != nil {
 		return err
@@ -162,8 +162,8 @@ func (s *Server) Kill(tb testing.TB) {
 	must(tb, s.running.wait())
 }
 
-// Pause freezes all processes of the server. Its clients are not cut off, and new ones can connect as far as the
-// network goes, but nobody is answered.
+// Pause freezes all processes of the server. Its clients stay connected, and new ones can open a connection, but the
+// server does not respond.
 func (s *Server) Pause(tb testing.TB) {
 	tb.Helper()
 	_, err := s.freeze()

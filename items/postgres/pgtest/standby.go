@@ -16,7 +16,7 @@ func (s *Server) StartStandby(tb testing.TB) *Server {
 	if err := standby.launchAnywhere(); err != nil {
 		tb.Fatalf("the standby does not start: %v\n%s", err, standby.log())
 	}
-	// After the copy, which would otherwise wait for a standby of its own one day.
+	// After the copy, because the standby would copy the setting and, once promoted, wait for a standby itself.
 	must(tb, execute(s.URL(), "ALTER SYSTEM SET synchronous_standby_names = '*'"))
 	must(tb, execute(s.URL(), "SELECT pg_reload_conf()"))
 	return standby

@@ -83,7 +83,7 @@ func command(folder string, as *syscall.Credential, name string, args ...string)
 	return cmd
 }
 
-// freePort is a port that nobody listened on a moment ago.
+// freePort returns a port that was free a moment ago.
 func freePort() (int, error) {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {

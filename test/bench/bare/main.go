@@ -1,5 +1,5 @@
-// Command bare is the least that a Go program can do for the requests of the benchmark: it is what 1.00 stands for. It
-// answers reads with fixed bytes, and for a write it verifies an RS256 token and decodes the item, and keeps nothing.
+// Command bare does the least that a Go program can do for the requests of the benchmark. Ratio 1.00 is its rate. It
+// responds to reads with fixed bytes, and for a write it verifies an RS256 token and decodes the item, and keeps nothing.
 package main
 
 import (
