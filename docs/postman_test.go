@@ -93,3 +93,46 @@ func checkReport(t *testing.T, file string) {
 		t.Errorf("got %d failed assertions, %d failed requests, failures %s; want none", assertions.Failed, requests.Failed, report.Run.Failures)
 	}
 }
+
+// folder is a request of the collection, or a folder of them.
+type folder struct {
+	Name     string
+	Request  json.RawMessage
+	Response []struct {
+		Code            int
+		Body            string
+		Language        string `json:"_postman_previewlanguage"`
+		OriginalRequest json.RawMessage
+	}
+	Item []folder
+}
+
+// TestPostmanExamples: each request has an example response, for published documentation and mock servers.
+func TestPostmanExamples(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(collection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all folder
+	if err := json.Unmarshal(content, &all); err != nil {
+		t.Fatal(err)
+	}
+	checkExamples(t, all)
+}
+
+func checkExamples(t *testing.T, f folder) {
+	t.Helper()
+	for _, item := range f.Item {
+		checkExamples(t, item)
+	}
+	if f.Request != nil && len(f.Response) == 0 {
+		t.Errorf("%s has no example response", f.Name)
+	}
+	for _, example := range f.Response {
+		isJSON := example.Body == "" || example.Language != "json" || json.Valid([]byte(example.Body))
+		if example.Code == 0 || example.OriginalRequest == nil || !isJSON {
+			t.Errorf("%s has the incomplete example %+v", f.Name, example)
+		}
+	}
+}
