@@ -119,7 +119,11 @@ func TestOldestSnapshot(t *testing.T) {
 		t.Errorf("got %v s, want a little more than a second", age)
 	}
 	mustExec(t, snapshot, `COMMIT`)
-	if age := prune(); age >= 1 {
+	age := prune()
+	for deadline := time.Now().Add(30 * time.Second); age >= 1 && time.Now().Before(deadline); age = prune() {
+		time.Sleep(100 * time.Millisecond) // transactions of the server itself can be slow on a busy machine
+	}
+	if age >= 1 {
 		t.Errorf("got %v s after the snapshot, want less than 1", age)
 	}
 }

@@ -103,9 +103,18 @@ UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_by_trigrams'::r
 				t.Fatal(err)
 			}
 			defer func() { _ = store.Close() }()
+			// The servers of the tests run without fsync, and the store warns about it.
+			isAboutServer := func(line string) bool { return strings.Contains(line, " is off: PostgreSQL") }
+			nextLine := func() string {
+				line := <-log
+				for isAboutServer(line) {
+					line = <-log
+				}
+				return line
+			}
 			if !test.withoutIndex {
 				postgres.WaitForIndex(t, store)
-			} else if line := <-log; !strings.Contains(line, "CREATE EXTENSION pg_trgm") {
+			} else if line := nextLine(); !strings.Contains(line, "CREATE EXTENSION pg_trgm") {
 				t.Errorf("got log %q, want the statement for the administrator", line)
 			}
 			for _, name := range []string{"Onion soup", "Борщ", "--- 100%", "漢字料理 🍔🍔🍔"} {
@@ -120,8 +129,10 @@ UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_by_trigrams'::r
 					t.Errorf("%q: got %v, want %v", word, got, want)
 				}
 			}
-			if len(log) != 0 {
-				t.Errorf("got log %q, want nothing more", <-log)
+			for len(log) > 0 {
+				if line := <-log; !isAboutServer(line) {
+					t.Errorf("got log %q, want nothing more", line)
+				}
 			}
 		})
 	}
