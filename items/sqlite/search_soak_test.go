@@ -15,3 +15,6 @@ func TestSearchAtScale(t *testing.T) {
 		return !sqlite.IsIndexing(store.(*sqlite.Store))
 	})
 }
+
+// On PostgreSQL, make test runs this one too. Here it takes minutes with the race detector.
+func TestSearchLargeMenu(t *testing.T) { storetest.TestSearchLargeMenu(t, engine()) }

@@ -13,8 +13,6 @@ import (
 
 func TestSearchEndsWithItsContext(t *testing.T) { storetest.TestSearchEndsWithItsContext(t, engine()) }
 
-func TestSearchLargeMenu(t *testing.T) { storetest.TestSearchLargeMenu(t, engine()) }
-
 func mustSearch(tb testing.TB, store items.Store, words ...string) (ids []int64) {
 	tb.Helper()
 	menu, err := store.List(context.Background(), items.Query{Words: words})
