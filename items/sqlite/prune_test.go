@@ -89,7 +89,7 @@ func TestWALShrinksAfterAReader(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "menu.db")
 			store := mustOpen(t, file)
 			ctx := context.Background()
-			big := items.Item{Name: "Soup", Description: strings.Repeat("x", megabyte)}
+			big := items.Item{Name: "Soup", Image: strings.Repeat("x", megabyte)} // the search index does not contain it
 			create := func(n int) {
 				for range n {
 					if _, err := store.Create(ctx, items.AuditInfo{At: time.Now()}, big); err != nil {

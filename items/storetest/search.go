@@ -219,7 +219,7 @@ func testSearchMatchesScan(t *testing.T, engine Engine) {
 	}
 	for _, step := range steps {
 		step.do()
-		if t.Run(step.name, func(t *testing.T) { assertSearches(t, store, random, 150, 20) }); t.Failed() {
+		if t.Run(step.name, func(t *testing.T) { assertSearches(t, store, random, 50, 20) }); t.Failed() {
 			return
 		}
 	}
