@@ -19,11 +19,18 @@ import (
 // delay no other call. It is not part of Run, because it needs a large menu.
 func TestSearchEndsWithItsContext(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
-	if err := store.Import(context.Background(), info, false, Many(5_000)); err != nil {
-		t.Fatal(err)
-	}
 	// The index cannot serve words of two letters. Every item contains these, which makes the search slow.
 	const words = "wh at th ma ar rk ke et ha ad is mo or rn ni"
+	for range 10 { // until a search takes long enough to be interrupted
+		if err := store.Import(context.Background(), info, false, Many(5_000)); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		mustQuery(t, store, items.Query{Words: append(strings.Fields(words), "zx"), Sort: items.ByPriceDown, Limit: 20})
+		if time.Since(began) > 100*time.Millisecond {
+			break
+		}
+	}
 	mustCreate(t, store, items.Item{Name: "Zq", Description: "Made of what the market had this morning, with a little too much " +
 		"butter, and served warm.", Price: items.MaxPrice})
 	for name, last := range map[string]string{"before the first row": "zx", "after the first row": "zq"} {
@@ -36,11 +43,14 @@ func TestSearchEndsWithItsContext(t *testing.T, engine Engine) {
 		}
 		// Searches that end one after the other must leave the store usable.
 		fastest := time.Hour
-		for range 5 {
+		for range 20 {
 			ctx, cancel := context.WithTimeout(context.Background(), whole/8)
 			began := time.Now()
 			_, err := store.List(ctx, query)
 			cancel()
+			if err == nil {
+				continue // on a busy machine, whole is longer than most searches take
+			}
 			assertIs(t, err, context.DeadlineExceeded)
 			fastest = min(fastest, time.Since(began))
 		}
