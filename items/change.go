@@ -63,6 +63,11 @@ type AuditInfo struct {
 	Key *Key
 }
 
+// Change returns the change of an item that the write makes, nil for an item that it deletes.
+func (i AuditInfo) Change(action Action, id, version int64, after *Item) Change {
+	return Change{ItemID: id, Version: version, Action: action, By: i.By, ByName: i.Name, At: i.At, Batch: i.Batch, After: after}
+}
+
 // Key is an idempotency key. Keys of different subjects are different.
 type Key struct {
 	Value string

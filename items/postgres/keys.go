@@ -27,8 +27,8 @@ const (
 )
 
 // updateKeys makes the keys again of items that an older version of the program has written, now and every ten minutes. An
-// older replica can continue to write. Each step is a transaction, so it resumes after a restart. Neither the
-// version of an item nor its history changes.
+// older replica can continue to write. Each step is a transaction, so it resumes after a restart. Neither the version of an
+// item nor its history changes.
 func (s *Store) updateKeys(ctx context.Context) {
 	for ; ctx.Err() == nil; sleep(ctx, keysInterval) {
 		after := int64(0)
@@ -50,15 +50,10 @@ func (s *Store) updateKeys(ctx context.Context) {
 }
 
 func (s *Store) storeKeys(ctx context.Context, list []items.Item) error {
-	keys := make([]pgx.NamedArgs, len(list))
-	for i, item := range list {
-		keys[i] = pgx.NamedArgs{
-			"id": item.ID, "version": item.Version, "search": items.SearchText(item),
-			"name_key": []byte(items.SortKey(item.Name)), "group_key": []byte(items.SortKey(item.Category)),
-		}
-	}
 	return s.transact(ctx, "", func(batch *pgx.Batch) {
-		for _, args := range keys {
+		for _, item := range list {
+			args := keyArgs(&item)
+			args["id"], args["version"] = item.ID, item.Version
 			batch.Queue(setKeys, args)
 		}
 	})

@@ -47,7 +47,7 @@ WITH page AS (
 )
 SELECT at, item_id, version FROM page ORDER BY at DESC, item_id DESC, version DESC LIMIT 1`
 
-	// pruneImports deletes the changes that stand for many items, unless one has the newest number.
+	// pruneImports deletes the changes of many items, unless one has the newest number.
 	pruneImports = `
 WITH deleted AS (
 	DELETE FROM changes WHERE item_id = 0 AND at < @before AND number < (SELECT max(number) FROM changes) RETURNING number
@@ -102,13 +102,13 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 		return nil
 	}
 	before := now.Add(-retention)
-	type place struct {
+	type changeKey struct {
 		At      time.Time
 		ItemID  int64
 		Version int64
 	}
-	for last := []place{{At: time.Unix(0, 0)}}; len(last) > 0; sleep(ctx, prunePause) {
-		last, err = read(ctx, s, pgx.RowToStructByName[place], pruneChanges, pgx.NamedArgs{
+	for last := []changeKey{{At: time.Unix(0, 0)}}; len(last) > 0; sleep(ctx, prunePause) {
+		last, err = read(ctx, s, pgx.RowToStructByName[changeKey], pruneChanges, pgx.NamedArgs{
 			"before": before, "at": last[0].At, "item_id": last[0].ItemID, "version": last[0].Version, "limit": pruneBatch,
 		})
 		if err != nil {

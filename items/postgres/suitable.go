@@ -16,6 +16,9 @@ import (
 // run with 13 or newer).
 const minVersion = 13
 
+// ourRelations are the tables and sequences that the service reads and writes.
+const ourRelations = `'items', 'changes', 'idempotency_keys', 'seeded', 'feed', 'item_ids', 'change_numbers'`
+
 // database describes the server, the database and the schema of a connection. Role, schema and owner are quoted where SQL needs
 // it.
 type database struct {
@@ -61,7 +64,7 @@ func checkDatabase(ctx context.Context, q querier) (db database, err error) {
 		SELECT
 			(SELECT count(*) FROM relations JOIN pg_attribute ON attrelid = oid
 				WHERE (relname, attname) IN (('items', 'name_key'), ('changes', 'after_json'), ('goose_db_version', 'version_id'))) = 3,
-			EXISTS (SELECT FROM relations WHERE relname IN ('items', 'changes', 'idempotency_keys', 'seeded', 'feed', 'item_ids', 'change_numbers')),
+			EXISTS (SELECT FROM relations WHERE relname IN (`+ourRelations+`)),
 			EXISTS (SELECT FROM relations WHERE relname = 'goose_db_version'),
 			coalesce((SELECT pg_has_role(relowner, 'USAGE') FROM relations WHERE relname = 'items'), true),
 			coalesce((SELECT quote_ident(pg_get_userbyid(relowner)) FROM relations WHERE relname = 'items'), '')`).
@@ -102,7 +105,7 @@ SELECT CASE relkind WHEN 'S' THEN 'GRANT USAGE, UPDATE ON SEQUENCE ' ELSE 'GRANT
 	|| string_agg(format('%I.%I', nspname, relname), ', ' ORDER BY relname) || ' TO ' || quote_ident(current_user)
 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
 WHERE nspname = current_schema()
-	AND relname IN ('items', 'changes', 'idempotency_keys', 'seeded', 'feed', 'item_ids', 'change_numbers')
+	AND relname IN (` + ourRelations + `)
 	AND NOT CASE relkind
 		WHEN 'S' THEN has_sequence_privilege(pg_class.oid, 'USAGE')
 		ELSE has_table_privilege(pg_class.oid, 'SELECT') AND has_table_privilege(pg_class.oid, 'INSERT')
@@ -140,14 +143,10 @@ func (s *Store) watchPrivileges(ctx context.Context) {
 
 // warnOfLoss logs a warning if the server confirms writes that a crash can lose.
 func (s *Store) warnOfLoss(ctx context.Context) error {
-	for _, setting := range []string{"fsync", "synchronous_commit"} {
-		value, err := readOne(ctx, s, pgx.RowTo[string], `SELECT current_setting('`+setting+`')`, nil)
-		if err != nil {
-			return err
-		}
-		if value == "off" {
-			s.log.Warn(setting + " is off: PostgreSQL may lose confirmed writes when it crashes")
-		}
+	settings, err := read(ctx, s, pgx.RowTo[string],
+		`SELECT name FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit') AND setting = 'off' ORDER BY name`, nil)
+	for _, setting := range settings {
+		s.log.Warn(setting + " is off: PostgreSQL may lose confirmed writes when it crashes") //nolint:sloglint // one of two texts
 	}
-	return nil
+	return err
 }

@@ -374,10 +374,8 @@ func (l *loader) complete(ctx context.Context) error {
 	for i, rec := range l.batch {
 		if item := rec.Item; item != nil && item.Version == 0 {
 			item.Version = 1
-			l.batch[i].Change = &items.Change{
-				ItemID: item.ID, Version: 1, Action: items.Created, By: l.info.By, ByName: l.info.Name, At: l.info.At, Batch: l.info.Batch,
-				After: item,
-			}
+			created := l.info.Change(items.Created, item.ID, item.Version, item)
+			l.batch[i].Change = &created
 		}
 	}
 	return nil
@@ -404,8 +402,9 @@ func (l *loader) copy(ctx context.Context, batch []items.Record) error {
 	var itemRows, changeRows [][]any
 	for _, rec := range batch {
 		if i := rec.Item; i != nil {
-			derived := []any{i.ID, i.Version, items.SearchText(*i), []byte(items.SortKey(i.Name)), []byte(items.SortKey(i.Category)), i.Version}
-			itemRows = append(itemRows, append(derived, i.Values()...))
+			keys := keyArgs(i)
+			row := []any{i.ID, i.Version, keys["search"], keys["name_key"], keys["group_key"], i.Version}
+			itemRows = append(itemRows, append(row, i.Values()...))
 		}
 		if c := rec.Change; c != nil {
 			after, err := items.Snapshot(c.After)

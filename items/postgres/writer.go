@@ -284,15 +284,20 @@ func itemArgs(item *items.Item) (pgx.NamedArgs, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := pgx.NamedArgs{
-		"search": items.SearchText(*item), "name_key": []byte(items.SortKey(item.Name)), "group_key": []byte(items.SortKey(item.Category)),
-		"after": *after,
-	}
+	args := keyArgs(item)
+	args["after"] = *after
 	values := item.Values()
 	for i, column := range items.Columns() {
 		args[column] = values[i]
 	}
 	return args, nil
+}
+
+// keyArgs returns the arguments for what items are searched and sorted by.
+func keyArgs(item *items.Item) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"search": items.SearchText(*item), "name_key": []byte(items.SortKey(item.Name)), "group_key": []byte(items.SortKey(item.Category)),
+	}
 }
 
 func (w *write) queue(batch *pgx.Batch) {
@@ -384,8 +389,8 @@ func (s *Store) send(writes []*write) error {
 
 // transact runs the queued statements as one transaction under the lock. They reach the server in one message with the
 // COMMIT, so a process that stops or dies leaves no lock behind. A large payload for the statements comes first, so that no
-// lock is held while it is sent; the statements find it in the setting menu_api.payload. If PostgreSQL undoes the transaction to keep it apart
-// from another one, transact tries again until the context ends.
+// lock is held while it is sent; the statements find it in the setting menu_api.payload. If PostgreSQL undoes the
+// transaction to keep it apart from another one, transact tries again until the context ends.
 //
 // The error is ErrUncertain if the connection was lost before the response arrived.
 func (s *Store) transact(ctx context.Context, payload string, queue func(*pgx.Batch)) error {
@@ -565,7 +570,7 @@ func manyChanges(ids []int64, current []items.State, after []*items.Item) (chang
 	return changed, string(text), err
 }
 
-// The statements of a reset and of the first menu. They give no numbers to their changes: in the feed, the reset is one change.
+// The statements of a reset and of the first menu. Their changes get no numbers, because the feed shows a reset as one change.
 var (
 	deleteItems = `
 WITH item AS (

@@ -43,10 +43,7 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 // eachItem calls do with every item, ids ascending. It reads the columns that the table has: a database of the release before
 // lacks the newest.
 func eachItem(ctx context.Context, tx *sql.Tx, do func(items.Item) error) error {
-	present, err := all(ctx, tx, func(row *sql.Rows) (name string, err error) {
-		err = row.Scan(&name)
-		return name, err
-	}, `SELECT name FROM pragma_table_info('items')`)
+	present, err := all(ctx, tx, scanValue[string], `SELECT name FROM pragma_table_info('items')`)
 	if err != nil {
 		return err
 	}
@@ -334,10 +331,8 @@ func (l *loader) add(ctx context.Context, rec items.Record) error {
 		l.lastID = max(l.lastID, item.ID)
 		if item.Version == 0 {
 			item.Version = 1
-			change = &items.Change{
-				ItemID: item.ID, Version: 1, Action: items.Created, By: l.info.By, ByName: l.info.Name, At: l.info.At, Batch: l.info.Batch,
-				After: &item,
-			}
+			created := l.info.Change(items.Created, item.ID, item.Version, &item)
+			change = &created
 		}
 		if _, err := l.tx.exec(ctx, insertItem, append(itemArgs(item), arg("indexed", 0))...); err != nil {
 			return err

@@ -38,7 +38,7 @@ LIMIT @limit`)
 
 	deleteChange = statement(`DELETE FROM changes WHERE seq = @seq`)
 
-	// selectOldImports returns the changes that stand for many items, unless one has the newest number.
+	// selectOldImports returns the changes of many items, unless one has the newest number.
 	selectOldImports = statement(`SELECT seq FROM changes WHERE item_id = 0 AND at < @before AND seq < (SELECT max(seq) FROM changes)`)
 
 	raisePruned = statement(`UPDATE feed SET pruned = max(pruned, @pruned)`)
@@ -83,13 +83,8 @@ func (s *Store) shrinkWAL(ctx context.Context) error {
 		return nil //nolint:nilerr // without a WAL there is nothing to do
 	}
 	// This does most of the work and delays no write.
-	copied, err := one(ctx, s.scan, func(row *sql.Rows) (mostly bool, err error) {
-		var blocked bool
-		var frames, copied int
-		err = row.Scan(&blocked, &frames, &copied)
-		return copied > frames/2, err
-	}, `PRAGMA wal_checkpoint(PASSIVE)`)
-	if err != nil || !copied {
+	done, err := runCheckpoint(ctx, s.scan, "PASSIVE")
+	if err != nil || done.copied <= done.frames/2 {
 		return err
 	}
 	return s.writer.batcher.RunAlone(ctx, func() { //nolint:contextcheck // it ends soon
@@ -126,16 +121,11 @@ func (s *Store) pruneHistory(ctx context.Context, before int64) error {
 			return err
 		}
 	}
-	old, err := all(ctx, s.scan, scanSeq, selectOldImports, arg("before", before))
+	old, err := all(ctx, s.scan, scanValue[int64], selectOldImports, arg("before", before))
 	if err != nil {
 		return err
 	}
 	return s.deleteChanges(ctx, old)
-}
-
-func scanSeq(row *sql.Rows) (seq int64, err error) {
-	err = row.Scan(&seq)
-	return seq, err
 }
 
 // deleteChanges deletes changes and remembers that the feed lacks them.
@@ -166,7 +156,7 @@ func (s *Store) Erase(ctx context.Context, subject string) (changes int64, err e
 	})
 	for after := int64(math.MinInt64); err == nil; pause(ctx) {
 		var seqs []int64
-		seqs, err = all(ctx, s.scan, scanSeq, selectChangesOf, of, arg("after", after), arg("limit", pruneBatch))
+		seqs, err = all(ctx, s.scan, scanValue[int64], selectChangesOf, of, arg("after", after), arg("limit", pruneBatch))
 		if err != nil || len(seqs) == 0 {
 			break
 		}

@@ -98,10 +98,13 @@ func one[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, error),
 
 // value returns the only value of the result, or sql.ErrNoRows.
 func value[T any](ctx context.Context, q querier, text string, args ...any) (T, error) {
-	return one(ctx, q, func(row *sql.Rows) (v T, err error) {
-		err = row.Scan(&v)
-		return v, err
-	}, text, args...)
+	return one(ctx, q, scanValue[T], text, args...)
+}
+
+// scanValue reads a row with one column.
+func scanValue[T any](row *sql.Rows) (v T, err error) {
+	err = row.Scan(&v)
+	return v, err
 }
 
 // conn is the connection that writes. It prepares each statement once. Only one goroutine may use it at a time.

@@ -98,10 +98,7 @@ SELECT (SELECT category FROM items WHERE group_key = key AND group_key <> '' ORD
 
 // Categories implements items.Store.
 func (s *Store) Categories(ctx context.Context, limit int) ([]string, error) {
-	names, err := all(ctx, s.read, func(row *sql.Rows) (name string, err error) {
-		err = row.Scan(&name)
-		return name, err
-	}, selectCategories, arg("limit", limit))
+	names, err := all(ctx, s.read, scanValue[string], selectCategories, arg("limit", limit))
 	return names, translate(ctx, err)
 }
 
@@ -239,9 +236,7 @@ VALUES (@seq, @item_id, @version, @action, @author, @author_name, @at, @batch, @
 
 // record adds a change to the history. SQLite gives it the next number of the feed.
 func record(ctx context.Context, tx *conn, info items.AuditInfo, action items.Action, id, version int64, after *items.Item) error {
-	return recordAs(ctx, tx, nil, items.Change{
-		ItemID: id, Version: version, Action: action, By: info.By, ByName: info.Name, At: info.At, Batch: info.Batch, After: after,
-	})
+	return recordAs(ctx, tx, nil, info.Change(action, id, version, after))
 }
 
 func recordAs(ctx context.Context, tx *conn, seq any, change items.Change) error {

@@ -120,7 +120,7 @@ func recordFileID(ctx context.Context, file string, db *sql.DB) error {
 	}
 	// The next start reads the number without the WAL. A reader of another process may delay the checkpoint; then the next
 	// one does it.
-	_, err = db.ExecContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
+	_, err = runCheckpoint(ctx, db, "PASSIVE")
 	return err
 }
 
@@ -164,19 +164,15 @@ func reportRecovery(ctx context.Context, file string, db *sql.DB, left fs.FileIn
 	if err != nil {
 		return err
 	}
-	pages, err := one(ctx, db, func(row *sql.Rows) (pages int64, err error) {
-		var blocked, copied int64
-		err = row.Scan(&blocked, &pages, &copied)
-		return pages, err
-	}, `PRAGMA wal_checkpoint(PASSIVE)`)
+	done, err := runCheckpoint(ctx, db, "PASSIVE")
 	if err != nil {
 		return err
 	}
 	if size := left.Size() - header; size%(pageSize+frameHeader) != 0 {
 		log.Warn("the write-ahead log was cut off, so the newest changes may be missing: compare the menu with a backup",
-			"file", file+"-wal", "pages", size/(pageSize+frameHeader), "recovered", pages)
+			"file", file+"-wal", "pages", size/(pageSize+frameHeader), "recovered", done.frames)
 	} else {
-		log.Info("the write-ahead log of the last run was recovered", "file", file+"-wal", "recovered", pages)
+		log.Info("the write-ahead log of the last run was recovered", "file", file+"-wal", "recovered", done.frames)
 	}
 	return nil
 }

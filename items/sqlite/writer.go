@@ -199,14 +199,23 @@ func (w *writer) boundWAL() {
 	}
 	ctx := context.Background()
 	_ = w.conn.run(ctx, shortBusyTimeout)
-	blocked, err := one(ctx, w.conn, func(row *sql.Rows) (blocked bool, err error) {
-		var frames, copied int
-		err = row.Scan(&blocked, &frames, &copied)
-		return blocked, err
-	}, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	done, err := runCheckpoint(ctx, w.conn, "TRUNCATE")
 	_ = w.conn.run(ctx, usualBusyTimeout)
 	w.walLimit = maxWAL
-	if err != nil || blocked {
+	if err != nil || done.blocked {
 		w.walLimit = 2 * info.Size()
 	}
+}
+
+// checkpoint is the result of a checkpoint (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
+type checkpoint struct {
+	blocked        bool // by a reader or a writer
+	frames, copied int64
+}
+
+func runCheckpoint(ctx context.Context, q querier, mode string) (checkpoint, error) {
+	return one(ctx, q, func(row *sql.Rows) (done checkpoint, err error) {
+		err = row.Scan(&done.blocked, &done.frames, &done.copied)
+		return done, err
+	}, `PRAGMA wal_checkpoint(`+mode+`)`)
 }
