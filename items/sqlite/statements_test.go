@@ -17,29 +17,17 @@ import (
 // Every page is read along an index, from where it begins: nothing is sorted, and nothing is skipped.
 func TestPagesFollowAnIndex(t *testing.T) {
 	t.Parallel()
-	ctx := context.Background()
-	store, err := Open(ctx, filepath.Join(t.TempDir(), "menu.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
-	// An import makes the indexes anew.
-	if err := store.Import(ctx, items.AuditInfo{}, false, storetest.Many(1000)); err != nil {
-		t.Fatal(err)
-	}
-	for name, query := range storetest.PageQueries() {
-		for _, after := range []*items.PageKey{nil, {ID: 7, Name: "noodles", Price: 500, Menu: 7000}} {
-			query.After = after
-			text, args := listStatement(query)
-			plan := planOf(t, store, text, args)
-			// SCAN is right where the page is the first of the whole menu, since the limit ends it.
-			scan := query.Category == "" && after == nil
-			if strings.Contains(plan, "\n") || strings.Contains(plan, "TEMP B-TREE") || !scan && !strings.HasPrefix(plan, "SEARCH items USING") {
-				t.Errorf("%s after %+v: got plan %q, want one search in an index", name, after, plan)
-			}
-			if after != nil && !strings.Contains(plan, ">") {
-				t.Errorf("%s after %+v: got plan %q, want one that begins after the last item", name, after, plan)
-			}
+	store := mustFill(t)
+	for name, query := range storetest.FirstAndLaterPages() {
+		text, args := listStatement(query)
+		plan := planOf(t, store, text, args)
+		// SCAN is right where the page is the first of the whole menu, since the limit ends it.
+		scan := query.Category == "" && query.After == nil
+		if strings.Contains(plan, "\n") || strings.Contains(plan, "TEMP B-TREE") || !scan && !strings.HasPrefix(plan, "SEARCH items USING") {
+			t.Errorf("%s: got plan %q, want one search in an index", name, plan)
+		}
+		if query.After != nil && !strings.Contains(plan, ">") {
+			t.Errorf("%s: got plan %q, want one that begins after the last item", name, plan)
 		}
 	}
 }
@@ -47,31 +35,20 @@ func TestPagesFollowAnIndex(t *testing.T) {
 // A search reads its candidates by id, and walks along an index of the order.
 func TestSearchPlans(t *testing.T) {
 	t.Parallel()
-	ctx := context.Background()
-	store, err := Open(ctx, filepath.Join(t.TempDir(), "menu.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
-	if err := store.Import(ctx, items.AuditInfo{}, false, storetest.Many(1000)); err != nil {
-		t.Fatal(err)
-	}
-	for name, query := range storetest.PageQueries() {
+	store := mustFill(t)
+	for name, query := range storetest.FirstAndLaterPages() {
 		query.Words = []string{"soup", "onion"}
-		for _, after := range []*items.PageKey{nil, {ID: 7, Name: "noodles", Price: 500, Menu: 7000}} {
-			query.After = after
-			for source, test := range map[string]struct{ want, not string }{
-				fromCandidates: {"SEARCH items USING INTEGER PRIMARY KEY (rowid=?)", "items USING INDEX items_by"},
-				fromWalk:       {" items", "TEMP B-TREE"},
-				countWalked:    {" items", "TEMP B-TREE"},
-				fromScan:       {" items", "TEMP B-TREE"},
-			} {
-				text, args := searchStatement(query, source)
-				plan := planOf(t, store, text, args)
-				scan, _, _ := strings.Cut(plan, "SCAN page") // the page is sorted again, which may take a B-tree
-				if !strings.Contains(scan, test.want) || strings.Contains(scan, test.not) {
-					t.Errorf("%s after %+v, %s: got plan\n%s\nwant %q and not %q", name, after, source, plan, test.want, test.not)
-				}
+		for source, test := range map[string]struct{ want, not string }{
+			fromCandidates: {"SEARCH items USING INTEGER PRIMARY KEY (rowid=?)", "items USING INDEX items_by"},
+			fromWalk:       {" items", "TEMP B-TREE"},
+			countWalked:    {" items", "TEMP B-TREE"},
+			fromScan:       {" items", "TEMP B-TREE"},
+		} {
+			text, args := searchStatement(query, source)
+			plan := planOf(t, store, text, args)
+			scan, _, _ := strings.Cut(plan, "SCAN page") // the page is sorted again, which may take a B-tree
+			if !strings.Contains(scan, test.want) || strings.Contains(scan, test.not) {
+				t.Errorf("%s, %s: got plan\n%s\nwant %q and not %q", name, source, plan, test.want, test.not)
 			}
 		}
 	}
@@ -84,17 +61,28 @@ func TestSearchPlans(t *testing.T) {
 // Listing the categories reads each category once, from an index.
 func TestCategoriesPlan(t *testing.T) {
 	t.Parallel()
-	store, err := Open(context.Background(), filepath.Join(t.TempDir(), "menu.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
+	store := mustFill(t)
 	plan := planOf(t, store, selectCategories, []any{arg("limit", 1000)})
 	for step := range strings.SplitSeq(plan, "\n") {
 		if strings.Contains(step, " items") && !strings.Contains(step, "items_by_category") && !strings.Contains(step, "items_in_category") {
 			t.Errorf("got plan\n%s\nwant every step from an index of the categories", plan)
 		}
 	}
+}
+
+// mustFill returns a store with an imported menu: an import makes the indexes anew.
+func mustFill(tb testing.TB) *Store {
+	tb.Helper()
+	ctx := context.Background()
+	store, err := Open(ctx, filepath.Join(tb.TempDir(), "menu.db"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = store.Close() })
+	if err := store.Import(ctx, items.AuditInfo{}, false, storetest.Many(1000)); err != nil {
+		tb.Fatal(err)
+	}
+	return store
 }
 
 func planOf(tb testing.TB, store *Store, text string, args []any) string {

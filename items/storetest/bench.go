@@ -77,6 +77,17 @@ func PageQueries() map[string]items.Query {
 	return queries
 }
 
+// FirstAndLaterPages returns the queries of PageQueries, each for the first page and for one that begins after an item.
+func FirstAndLaterPages() map[string]items.Query {
+	queries := map[string]items.Query{}
+	for name, query := range PageQueries() {
+		queries[name] = query
+		query.After = &items.PageKey{ID: 7, Name: "noodles", Price: 500, Menu: 7000}
+		queries[name+"&after=7"] = query
+	}
+	return queries
+}
+
 // BenchmarkPages measures the first and the thousandth page of a large menu, which cost the same in every order. A search
 // for a word of two letters uses no index, so its cost grows with the menu. The results are medians, because other load on the
 // machine affects them least.
