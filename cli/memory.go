@@ -44,7 +44,7 @@ func limitMemory(container memlimit.Provider) {
 	}
 }
 
-// memoryLimit returns the memory limit of the container, or else Go's.
+// memoryLimit returns the memory limit of the container, or else Go's, which is math.MaxInt64 if there is no limit.
 func memoryLimit() uint64 {
 	if limit, err := memlimit.FromCgroup(); err == nil {
 		return limit
@@ -94,7 +94,7 @@ func (m *memoryWatch) sample() {
 	metrics.Read(m.samples)
 	percent, live := m.samples[0].Value.Uint64(), m.samples[1].Value.Uint64()
 	used := m.samples[2].Value.Uint64() - m.samples[3].Value.Uint64()
-	m.scarce.Store(max(used, residentMemory()) > m.limit/10*9)
+	m.scarce.Store(m.limit < math.MaxInt64 && max(used, residentMemory()) > m.limit/10*9)
 	if want := uint64(smallHeapPercent); m.adaptive {
 		if live > smallHeap {
 			want = largeHeapPercent

@@ -40,7 +40,7 @@ type Options struct {
 	// Menu returns the first PageSize items, as something that encodes as JSON. If it fails, the page starts without them and
 	// requests them itself.
 	Menu func(ctx context.Context) (any, error)
-	// Item returns the item that the page of one item shows, nil if there is none. isDeleted says that there was one.
+	// Item returns the item for the page of one item. It is nil if no item has the id; isDeleted is then true if one had it.
 	Item func(ctx context.Context, id string) (item *Item, isDeleted bool, err error)
 	// Cache returns the page with the key that is cached, or what render returns. It may respond with an error itself; it then
 	// aborts the handler chain.
@@ -91,10 +91,9 @@ func newDashboard(built fs.FS, options Options) (*Dashboard, error) {
 	if d.empty, err = d.newPage(bootstrap{}, nil); err != nil {
 		return nil, err
 	}
-	if d.unknown, err = d.newPage(bootstrap{}, nil); err != nil {
-		return nil, err
-	}
-	d.unknown.Status = http.StatusNotFound
+	unknown := *d.empty
+	unknown.Status = http.StatusNotFound
+	d.unknown = &unknown
 	if d.assets, err = readAssets(built); err != nil {
 		return nil, err
 	}

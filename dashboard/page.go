@@ -50,7 +50,7 @@ type bootstrap struct {
 	Settings Settings `json:"settings"`
 	// Menu is the first page of the menu, null if it is not available.
 	Menu any `json:"menu"`
-	// Item is the item of the URL, null if there is none. Deleted says that there was one.
+	// Item is the item of the URL, null if no item has the id. Deleted is then true if one had it.
 	Item    any  `json:"item"`
 	Deleted bool `json:"deleted"`
 }

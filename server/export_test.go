@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -16,6 +17,9 @@ func RoutesOf(o Options) (gin.RoutesInfo, error) {
 	}
 	return engine.Routes(), nil
 }
+
+// Handler returns the API as an http.Handler.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // Problem returns what a client sees of an error.
 func Problem(err error) (typ, title string, status int, detail string) {

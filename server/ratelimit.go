@@ -83,7 +83,8 @@ func limitWrites(perMinute int) gin.HandlerFunc {
 		if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
 			return
 		}
-		if err := limiter.take(c, subject(c)); err != nil {
+		subject, _ := caller(c)
+		if err := limiter.take(c, subject); err != nil {
 			fail(c, err)
 		}
 	}

@@ -100,12 +100,6 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	return engine, nil
 }
 
-// subject returns the subject of a request that has passed the guard.
-func subject(c *gin.Context) string {
-	principal, _ := authz.PrincipalOf(c)
-	return principal.Subject
-}
-
 // itemOfPage returns the item that a page of the dashboard shows.
 func (s *Server) itemOfPage(ctx context.Context, id string) (item *dashboard.Item, isDeleted bool, err error) {
 	found, err := s.menu.Find(ctx, id)
@@ -115,7 +109,7 @@ func (s *Server) itemOfPage(ctx context.Context, id string) (item *dashboard.Ite
 	return &dashboard.Item{JSON: found, Name: found.Name, Description: found.Description, Image: found.Image}, false, err
 }
 
-// caller is who makes a request that has passed the guard, for the history.
+// caller returns who makes a request that has passed the guard.
 func caller(c *gin.Context) (subject, name string) {
 	principal, _ := authz.PrincipalOf(c)
 	return principal.Subject, principal.Name

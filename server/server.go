@@ -105,9 +105,6 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Handler returns the API as an http.Handler.
-func (s *Server) Handler() http.Handler { return s.http.Handler }
-
 // EventClients returns how many clients follow the menu.
 func (s *Server) EventClients() int64 { return s.events.Clients() }
 
