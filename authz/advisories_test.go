@@ -147,9 +147,10 @@ func TestAdvisories(t *testing.T) {
 	advisories["CVE-2026-116586, nested JSON"] = tokens{
 		m.header(`{"alg":"RS256","kid":"KID","jwk":` + nested(5000) + `}`):                    invalid,
 		keyB().Sign(t, m.named(`{"alg":"RS256","kid":"KID","x":`+nested(5000)+`}`), m.claims): invalid,
-		m.literal("aud", nested(5000)):                                                        invalid,
-		m.header(strings.Repeat("[", 11_000)):                                                 malformed,
-		m.payload(nested(300_000)):                                                            malformed,
+
+		m.literal("aud", nested(5000)):        invalid,
+		m.header(strings.Repeat("[", 11_000)): malformed,
+		m.payload(nested(300_000)):            malformed,
 	}
 
 	// In Java, a signature of two zeros verified for every ECDSA key. We reject ECDSA.

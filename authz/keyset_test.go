@@ -312,7 +312,8 @@ func TestSkippedKeysAreLogged(t *testing.T) {
 	jwks := []map[string]any{
 		with("encrypts", "use", "enc"), with("other-alg", "alg", "PS256"), with("signs", "key_ops", []string{"sign"}),
 		with("elliptic", "kty", "EC"), with("private", "d", "AQAB"), with("weak", "n", "AQAB"), with("even", "e", "BA"),
-		with("odd-type", "alg", 1), with("twice", "x", 1), with("twice", "x", 2), {"kty": "RSA"},
+		with("odd-type", "alg", 1), with("twice", "x", 1), with("twice", "x", 2),
+		{"kty": "RSA"},
 	}
 	want := map[string]string{
 		"encrypts": "use", "other-alg": "alg", "signs": "key_ops", "elliptic": "kty", "private": "private", "weak": "bits",

@@ -110,8 +110,7 @@ func abort(c *gin.Context, err error) {
 	c.Status(http.StatusUnauthorized)
 	for _, r := range responses {
 		if errors.Is(err, r.err) {
-			var forbidden *ForbiddenError
-			if errors.As(err, &forbidden) {
+			if forbidden, ok := errors.AsType[*ForbiddenError](err); ok {
 				r.challenge += fmt.Sprintf("%q", forbidden.Permission)
 			}
 			c.Status(r.status)

@@ -76,7 +76,7 @@ func backupOther(ctx context.Context, store items.Store, file string, moved func
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, local.Close()) }()
+	defer func() { err = errors.Join(err, local.Close()) }() //nolint:contextcheck // Close has no context
 	if _, err := transfer.Copy(ctx, store, local, systemAuditInfo(), false, moved); err != nil {
 		return err
 	}

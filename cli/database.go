@@ -59,7 +59,7 @@ func openMenu(
 		watchPool(metrics, pooled.Stat)
 		metrics.GaugeFunc("store_oldest_snapshot_age_seconds", "Age of the oldest open transaction of the database.", pooled.OldestSnapshot)
 	}
-	watchDatabase(metrics, store)
+	watchDatabase(metrics, store) //nolint:contextcheck // a scrape has no context
 	store = items.Instrument(store, cache, observe)
 	var menu []items.Item
 	if cfg.SeedMenu {

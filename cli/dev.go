@@ -52,7 +52,7 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		return err
 	}
 	for _, listener := range listeners {
-		defer serveBeside(listener, provider, log)() // after the API, which needs its keys
+		defer serveBeside(listener, provider, log)() //nolint:gocritic // ends after the API, which needs its keys
 	}
 	return serveAPI(ctx, cfg, log, out, func(addr net.Addr) {
 		printBanner(out, cfg, addr) // in order with the log lines

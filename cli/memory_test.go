@@ -42,7 +42,7 @@ func TestMemoryAfterAFlood(t *testing.T) { //nolint:paralleltest // the heap is 
 	}
 	peak := residentMemory()
 	runtime.KeepAlive(flood)
-	flood = nil
+	flood = nil //nolint:ineffassign,wastedassign // lets the collector take it
 	runtime.GC()
 	m.sample()
 	if got := residentMemory(); got+100<<20 > peak {

@@ -43,7 +43,7 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, saved.Close()) }()
+	defer func() { err = errors.Join(err, saved.Close()) }() //nolint:contextcheck // Close has no context
 	store, err := openStore(ctx, cfg, toWrite(cfg), quietLogger(cfg, stderr))
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func (a *app) with(mode config.Mode, do func(ctx context.Context, cfg config.Con
 // environment variable. Output goes to stdout; an error is for the caller to print, see ExitStatus.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	a := &app{getenv: getenv}
-	serve := a.serveCommand()
+	serve := a.serveCommand() //nolint:contextcheck // cobra passes the context
 	root := &cobra.Command{
 		Use: "menu-api", Args: cobra.NoArgs,
 		Short:         "A restaurant menu as a secure REST API",
@@ -44,8 +44,8 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		serve, a.devCommand(), a.tokenCommand(), a.healthcheckCommand(), versionCommand(),
-		a.backupCommand(), a.restoreCommand(), a.exportCommand(), a.importCommand(), a.migrateCommand(), a.eraseCommand(),
+		serve, a.devCommand(), a.tokenCommand(), a.healthcheckCommand(), versionCommand(), //nolint:contextcheck // cobra passes the context
+		a.backupCommand(), a.restoreCommand(), a.exportCommand(), a.importCommand(), a.migrateCommand(), a.eraseCommand(), //nolint:contextcheck // cobra passes the context
 	)
 	root.PersistentFlags().StringVar(&a.envFile, "env-file", config.DefaultEnvFile, "file with settings; environment variables override it")
 	root.CompletionOptions.HiddenDefaultCmd = true

@@ -29,7 +29,7 @@ func serverLogger(ctx context.Context, cfg config.Config, stdout io.Writer) (*sl
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	log, out := telemetry.NewServerLogger(ctx, stdout, cfg.LogFormat, cfg.LogLevel)
 	for _, warning := range cfg.Warnings {
-		log.Warn(warning)
+		log.Warn(warning) //nolint:sloglint // the text names the key
 	}
 	return log, out
 }

@@ -153,10 +153,14 @@ func TestValues(t *testing.T) {
 		"another key set":   {env{"AUTH0_JWKS_URL": "https://keys.example/jwks"}, func(c config.Config) any { return c.JWKSURL }, "https://keys.example/jwks"},
 		"every origin":      {env{"CORS_ALLOWED_ORIGINS": "*"}, func(c config.Config) any { return c.CORSOrigins == nil }, "true"},
 		"some origins":      {env{"CORS_ALLOWED_ORIGINS": "https://Menu.example/, http://localhost:4040"}, func(c config.Config) any { return c.CORSOrigins }, "[https://menu.example http://localhost:4040]"},
-		"origins of applications": {env{"CORS_ALLOWED_ORIGINS": "capacitor://localhost, tauri://localhost,ionic://localhost/,chrome-extension://abcdefghijklmnop,app://x:80"},
-			func(c config.Config) any { return c.CORSOrigins }, "[capacitor://localhost tauri://localhost ionic://localhost chrome-extension://abcdefghijklmnop app://x:80]"},
-		"an origin with an IDN": {env{"CORS_ALLOWED_ORIGINS": "https://Käse.example:8443,http://日本.example:80"},
-			func(c config.Config) any { return c.CORSOrigins }, "[https://xn--kse-qla.example:8443 http://xn--wgv71a.example]"},
+		"origins of applications": {
+			env{"CORS_ALLOWED_ORIGINS": "capacitor://localhost, tauri://localhost,ionic://localhost/,chrome-extension://abcdefghijklmnop,app://x:80"},
+			func(c config.Config) any { return c.CORSOrigins }, "[capacitor://localhost tauri://localhost ionic://localhost chrome-extension://abcdefghijklmnop app://x:80]",
+		},
+		"an origin with an IDN": {
+			env{"CORS_ALLOWED_ORIGINS": "https://Käse.example:8443,http://日本.example:80"},
+			func(c config.Config) any { return c.CORSOrigins }, "[https://xn--kse-qla.example:8443 http://xn--wgv71a.example]",
+		},
 		"an origin's own port": {env{"CORS_ALLOWED_ORIGINS": "http://a:80,https://b:443,http://c:443"}, func(c config.Config) any { return c.CORSOrigins }, "[http://a https://b http://c:443]"},
 		"no proxies":           {env{"TRUSTED_PROXIES": "none"}, func(c config.Config) any { return c.TrustedProxies }, "[]"},
 		"proxies":              {env{"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1,2001:db8::1"}, func(c config.Config) any { return c.TrustedProxies }, "[10.0.0.0/8 192.0.2.1/32 2001:db8::1/128]"},

@@ -38,7 +38,7 @@ func TestDocumentedSettings(t *testing.T) {
 func wrap(text string) string {
 	var lines strings.Builder
 	width := 0
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		switch width += 1 + len(word); {
 		case width == 1+len(word):
 		case width > 118:

@@ -120,7 +120,7 @@ var zipWriters = sync.Pool{New: func() any {
 
 func zip(body []byte) []byte {
 	var zipped bytes.Buffer
-	writer := zipWriters.Get().(*gzip.Writer)
+	writer := zipWriters.Get().(*gzip.Writer) //nolint:forcetypeassert // nothing else is put in
 	defer zipWriters.Put(writer)
 	writer.Reset(&zipped)
 	_, _ = writer.Write(body) // a buffer accepts everything

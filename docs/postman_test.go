@@ -38,12 +38,12 @@ func TestPostmanCollection(t *testing.T) {
 	}{
 		{"newman, new database", newman, []string{"run", "--color", "off"}, api, server.issuer},
 		{
-			"newman, same database again, addresses with the other end", newman, []string{"run", "--color", "off"},
+			"newman, same database again, addresses with the other end", newman,
+			[]string{"run", "--color", "off"},
 			api + "/", strings.TrimSuffix(server.issuer, "/"),
 		},
 		{"Postman CLI", postmanCLI, []string{"collection", "run", "--reporter-json-structure", "newman"}, api, server.issuer},
 	} {
-		//nolint:paralleltest // one after the other
 		t.Run(run.name, func(t *testing.T) {
 			if _, err := os.Stat(run.program); run.program == postmanCLI && err != nil {
 				t.Skip("Postman's CLI is installed only on Linux on x64")

@@ -77,8 +77,9 @@ func readBody(c *gin.Context, limit int64, accepts ...string) ([]byte, error) {
 // UTF-8, which JSON must be (RFC 8259 section 8.1). The first two characters of an object are ASCII, so zero bytes show UTF-16
 // and UTF-32, even without a byte order mark (RFC 4627 section 3).
 func asUTF8(body []byte) ([]byte, error) {
-	start := append(body[:min(4, len(body)):min(4, len(body))], "...."...)
-	encoding := ""
+	start := [4]byte{'.', '.', '.', '.'} // for a shorter body
+	copy(start[:], body)
+	var encoding string
 	switch a, b, c, d := start[0], start[1], start[2], start[3]; {
 	case a == 0xff && b == 0xfe && c == 0 && d == 0, a != 0 && b == 0 && c == 0 && d == 0:
 		encoding = "UTF-32LE"

@@ -59,8 +59,7 @@ func ExampleInput_Item() {
 		return
 	}
 	_, err = input.Item()
-	var invalid *items.ValidationError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*items.ValidationError](err); ok {
 		for _, field := range invalid.Fields {
 			fmt.Println(field.Field, field.Message)
 		}

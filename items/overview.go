@@ -55,8 +55,8 @@ func (m *Module) Find(ctx context.Context, id string) (Item, error) {
 	return m.service.Get(ctx, number)
 }
 
-// Page returns a page from the response cache, or else from render. If the client may not read the
-// menu now, Page responds and aborts the handler chain.
+// Page returns a page from the response cache, or else from render. If the client may not read the menu now, Page responds and
+// aborts the handler chain.
 func (m *Module) Page(c *gin.Context, key string, render func(context.Context) (*content.Content, error)) (*content.Content, error) {
 	admit := func(check func(*gin.Context) error) func() error {
 		return func() error {

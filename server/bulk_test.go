@@ -87,8 +87,10 @@ func TestPatchMenuRejects(t *testing.T) {
 		"an id that never was":            {all, `{"1":{"price":1},"99":{"price":1},"100":null}`, 404, "99, 100"},
 		"an id that never was, incorrect": {all, `{"99":{"price":"x"}}`, 400, "99.price"},
 		"an incomplete restoration":       {all, `{"3":{"price":1}}`, 400, "3.name 3.description 3.image"},
-		"all wrong fields at once": {all, `{"2":{"name":"","colour":1},"1":{"price":"x","id":2},"3":{"price":-1,"name":"x","image":""}}`,
-			400, "1.id 1.price 2.name 2.colour 3.price 3.description"},
+		"all wrong fields at once": {
+			all, `{"2":{"name":"","colour":1},"1":{"price":"x","id":2},"3":{"price":-1,"name":"x","image":""}}`,
+			400, "1.id 1.price 2.name 2.colour 3.price 3.description",
+		},
 		"a wrapped item":        {all, `{"1":{"item":{"price":1}}}`, 400, "1.item"},
 		"keys that are no ids":  {all, `{"01":{},"+1":{},"1.0":{},"x":{},"0":{},"-1":null,"":{},"1":{"price":1}}`, 400, "01 +1 1.0 x 0 -1 "},
 		"values of other types": {all, `{"1":1,"2":"x","3":[],"4":true}`, 400, "1 2 3 4"},

@@ -70,7 +70,7 @@ func ProblemTable() string {
 	for _, row := range problems {
 		if row.status != statusClientClosedRequest { // no client sees it
 			detail := strings.ReplaceAll(row.detail, "<", "&lt;")
-			rows = append(rows, fmt.Sprintf("| `%s` | %d | %s |\n", row.slug, row.status, detail))
+			rows = append(rows, fmt.Sprintf("| %#q | %d | %s |\n", row.slug, row.status, detail))
 		}
 	}
 	return strings.Join(slices.Compact(rows), "")

@@ -180,7 +180,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 			conns := make([]net.Conn, test.open)
 			for i := range conns {
 				conns[i] = mustDial(t, r.url)
-				defer func() { _ = conns[i].Close() }()
+				t.Cleanup(func() { _ = conns[i].Close() })
 				if isServed(conns[i]) {
 					accepted++
 				}

@@ -123,6 +123,6 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		_ = s.http.Close()
 		return err
 	case <-ctx.Done():
-		return s.shutdown(draining, ended)
+		return s.shutdown(draining, ended) //nolint:contextcheck // it begins when ctx has ended
 	}
 }

@@ -37,7 +37,7 @@ func (s *Server) shutdown(listeners []*drainingListener, ended <-chan error) err
 		_ = l.Close()
 	}
 	for range listeners {
-		<-ended
+		<-ended //nolint:errcheck // the listener is closed
 	}
 	s.closing.Store(true)
 	s.waitForClients(ctx, delay)
@@ -71,7 +71,7 @@ func (s *Server) waitForClients(ctx context.Context, delay time.Duration) {
 
 // trackConnection is the ConnState hook of http.Server.
 func (s *Server) trackConnection(conn net.Conn, state http.ConnState) {
-	switch state {
+	switch state { //nolint:exhaustive // an idle connection stays open
 	case http.StateNew:
 		s.silent.Store(conn, nil)
 		if !s.connections.add(peerOf(conn)) {

@@ -309,8 +309,11 @@ func TestByteOrderMark(t *testing.T) {
 		method, path, body string
 		want               int
 	}{
-		{"POST", "/items", soup, 201}, {"PUT", "/items/1", soda1, 200}, {"PATCH", "/items/1", `{"price":2}`, 200},
-		{"PATCH", "/items", `{"1":{"price":3}}`, 200}, {"PATCH", "/api/menu/items/1", `{"name":"Tea"}`, 204},
+		{"POST", "/items", soup, 201},
+		{"PUT", "/items/1", soda1, 200},
+		{"PATCH", "/items/1", `{"price":2}`, 200},
+		{"PATCH", "/items", `{"1":{"price":3}}`, 200},
+		{"PATCH", "/api/menu/items/1", `{"name":"Tea"}`, 204},
 	} {
 		a.do(write.method, write.path, "\ufeff"+write.body, a.admin()...).assertStatus(t, write.want)
 	}

@@ -146,7 +146,7 @@ func exchange(method, path, header string) attack {
 
 // TestAttacker is the process of an attacker. The other tests start it, so that the attack does not run in the process that
 // measures.
-func TestAttacker(t *testing.T) {
+func TestAttacker(t *testing.T) { //nolint:paralleltest // nothing else runs in its process
 	names := os.Getenv("ATTACKS")
 	if names == "" {
 		t.Skip("it is a part of the other tests")
@@ -172,7 +172,7 @@ func TestAttacker(t *testing.T) {
 		}()
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the test closes it
-	fmt.Println("requests:", n.Load())
+	_, _ = fmt.Fprintln(os.Stdout, "requests:", n.Load())
 }
 
 // target is the running program with its default settings, and a bystander's view of it.

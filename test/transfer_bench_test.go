@@ -68,11 +68,11 @@ func measureCommand(b *testing.B, database string, args ...string) {
 	b.ReportMetric(float64(usage.Maxrss)/1024, "MiB")
 }
 
-func writeTable(b testing.TB, name string, rows int) {
-	b.Helper()
+func writeTable(tb testing.TB, name string, rows int) {
+	tb.Helper()
 	file, err := os.Create(name)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
 	table := csv.NewWriter(file)
@@ -86,6 +86,6 @@ func writeTable(b testing.TB, name string, rows int) {
 		_ = table.Write([]string{i.Name, i.Price.String(), i.Description, i.Image, i.Category, strconv.FormatInt(*i.Calories, 10)})
 	}
 	if table.Flush(); table.Error() != nil {
-		b.Fatal(table.Error())
+		tb.Fatal(table.Error())
 	}
 }

@@ -37,7 +37,7 @@ func (p *Provider) errorPage(w http.ResponseWriter, status int, message string) 
 func (p *Provider) writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // fails if the client has disconnected
+	_ = json.NewEncoder(w).Encode(v) //nolint:errchkjson // fails only if the client has disconnected
 }
 
 func stylesheet(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +47,7 @@ func stylesheet(w http.ResponseWriter, r *http.Request) {
 // messagePage posts an authorization response to the window that contains the frame or opened the popup. Auth0's
 // single-page SDK waits for this message. Pages of another origin have to be able to frame the page and to run its script.
 func (p *Provider) messagePage(w http.ResponseWriter, origin string, response map[string]string) {
-	message, _ := json.Marshal(response) // escapes everything that could end a script
+	message, _ := json.Marshal(response) //nolint:errchkjson // text has no error; it escapes everything that could end a script
 	script := fmt.Sprintf("\n(window.opener || parent).postMessage({type: \"authorization_response\", response: %s}, %q);\n", message, origin)
 	nonce := randomString()
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; script-src 'nonce-"+nonce+"'")

@@ -109,7 +109,7 @@ func (p *Provider) redirect(w http.ResponseWriter, r *http.Request, to *url.URL,
 	with := *to
 	with.RawQuery = q.Encode()
 	// 303, so that the browser does not post the sign-in form to the application (RFC 9700 section 4.12).
-	http.Redirect(w, r, with.String(), http.StatusSeeOther)
+	http.Redirect(w, r, with.String(), http.StatusSeeOther) //nolint:gosec // the caller has checked that it is a loopback URL
 }
 
 const maxStored = 1_000

@@ -66,8 +66,10 @@ var load = sync.OnceValue(func() *contract {
 	formats := config.WithFormatAssertions()
 	// Strict mode rejects headers that the document does not describe. In bodies it would also reject the keys of the menu,
 	// and the schemas reject unknown fields anyway.
-	strict := []config.Option{formats, config.WithStrictMode(), config.WithStrictIgnorePaths("$.body.**"),
-		config.WithStrictIgnoredHeaders(slices.Concat(everywhere, standard)...)}
+	strict := []config.Option{
+		formats, config.WithStrictMode(), config.WithStrictIgnorePaths("$.body.**"),
+		config.WithStrictIgnoredHeaders(slices.Concat(everywhere, standard)...),
+	}
 	return &contract{
 		model:     model,
 		paths:     radix.BuildPathTree(model),

@@ -121,7 +121,7 @@ func allowsBody(t *rapid.T, op Operation, media string, body []byte) bool {
 		body = withoutID(body) // the API ignores it
 	}
 	body = withLowerNames(op.Path, body)
-	request, err := http.NewRequest(op.Method, "http://localhost"+op.Path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), op.Method, "http://localhost"+op.Path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

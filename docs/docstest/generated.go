@@ -10,7 +10,7 @@ import (
 // reaches to the end of the file. With update, it writes want to the file instead.
 func CheckGenerated(t *testing.T, update bool, file, start, end, want string) {
 	t.Helper()
-	content, err := os.ReadFile(file)
+	content, err := os.ReadFile(file) //nolint:gosec // the test names the file
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func CheckGenerated(t *testing.T, update bool, file, start, end, want string) {
 		return
 	}
 	content = bytes.Join([][]byte{before, []byte(start), []byte(want), after}, nil)
-	if err := os.WriteFile(file, content, 0o600); err != nil {
+	if err := os.WriteFile(file, content, 0o600); err != nil { //nolint:gosec // see above
 		t.Fatal(err)
 	}
 }

@@ -118,8 +118,8 @@ func (m *Module) get(c *gin.Context) {
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 }
 
-// stream writes the first events and all later ones until the client leaves or is too slow, the subscription fails, or the streams must end. The client
-// does not need the reason: it reconnects and resumes.
+// stream writes the first events and all later ones until the client leaves or is too slow, the subscription fails, or the
+// streams must end. The client does not need the reason: it reconnects and resumes.
 func (m *Module) stream(
 	ctx context.Context, subscription *Subscription, events []*Event, more <-chan struct{}, write func(frames [][]byte) error,
 ) {

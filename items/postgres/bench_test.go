@@ -30,8 +30,8 @@ func BenchmarkWrites(b *testing.B) {
 		return err
 	}
 	update := func(store items.Store) error {
-		_, err := store.Update(ctx, info, 1+rand.Int64N(1000), func(item items.Item) (items.Item, error) { //nolint:gosec // any will do
-			item.Price = items.Price(rand.Int64N(1000)) //nolint:gosec // see above
+		_, err := store.Update(ctx, info, 1+rand.Int64N(1000), func(item items.Item) (items.Item, error) {
+			item.Price = items.Price(rand.Int64N(1000))
 			return item, nil
 		})
 		return err

@@ -40,7 +40,7 @@ SELECT sha256(n::text::bytea), '', '2020-01-01', 1, 1 FROM generate_series(1, %d
 
 // While a snapshot is open, PostgreSQL keeps the old versions of all rows. There is no row that every write updates, so writes
 // do not become slower. Only the writes of one item that is updated again and again do, see below.
-func TestOldSnapshotSlowsNoWrites(t *testing.T) {
+func TestOldSnapshotSlowsNoWrites(t *testing.T) { //nolint:paralleltest // it measures time
 	url := pgtest.NewDatabase(t)
 	store := mustOpen(t, url)
 	ctx := context.Background()

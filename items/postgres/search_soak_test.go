@@ -9,6 +9,6 @@ import (
 	"menu-api/items/storetest"
 )
 
-func TestSearchAtScale(t *testing.T) {
+func TestSearchAtScale(t *testing.T) { //nolint:paralleltest // it measures time
 	storetest.TestSearchAtScale(t, indexed(t), func(items.Store) bool { return true })
 }

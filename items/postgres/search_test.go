@@ -18,11 +18,11 @@ import (
 	"menu-api/items/storetest"
 )
 
-func TestSearchEndsWithItsContext(t *testing.T) {
+func TestSearchEndsWithItsContext(t *testing.T) { //nolint:paralleltest // it measures time
 	storetest.TestSearchEndsWithItsContext(t, engine(true))
 }
 
-func TestSearchEndsWithItsContextBehindPgBouncer(t *testing.T) {
+func TestSearchEndsWithItsContextBehindPgBouncer(t *testing.T) { //nolint:paralleltest // it measures time
 	pooled := engine(true)
 	pooled.NewPlace = pgtest.NewPooledDatabase
 	storetest.TestSearchEndsWithItsContext(t, pooled)
@@ -42,7 +42,10 @@ func indexed(tb testing.TB) storetest.Engine {
 	return e
 }
 
-func TestSearchLargeMenu(t *testing.T) { storetest.TestSearchLargeMenu(t, indexed(t)) }
+func TestSearchLargeMenu(t *testing.T) {
+	t.Parallel()
+	storetest.TestSearchLargeMenu(t, indexed(t))
+}
 
 func mustSearch(tb testing.TB, store items.Store, words ...string) (ids []int64) {
 	tb.Helper()

@@ -464,9 +464,9 @@ func (l *loader) swapIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	renames := ""
+	var renames strings.Builder
 	for _, i := range indexes {
-		renames += "\nALTER INDEX import_" + i.Name + " RENAME TO " + i.Name + ";"
+		renames.WriteString("\nALTER INDEX import_" + i.Name + " RENAME TO " + i.Name + ";")
 		if i.IsPrimary {
 			continue
 		}
@@ -484,7 +484,7 @@ func (l *loader) swapIn(ctx context.Context) error {
 		condition = clearRest
 	}
 	for {
-		err := l.commit(ctx, beginSwap+condition+swapTables+renames+publish)
+		err := l.commit(ctx, beginSwap+condition+swapTables+renames.String()+publish)
 		code := codeOf(err)
 		if code != codeLockNotAvailable && code != codeFilled {
 			return err

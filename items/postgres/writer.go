@@ -347,7 +347,7 @@ next:
 		}
 		return
 	}
-	for _, w := range batch { // so that the statement that fails fails alone
+	for _, w := range batch { // so that only the failing statement fails
 		w.err = s.send([]*write{w})
 	}
 }
@@ -592,7 +592,7 @@ RETURNING item_id`)
 	// changeOfAll is what the feed shows when many items have changed at once.
 	changeOfAll = `
 INSERT INTO changes (item_id, version, number, action, author, at)
-SELECT 0, number, number, 'import', @by, @at FROM nextval('change_numbers') AS number`
+SELECT 0, n AS version, n AS number, 'import', @by, @at FROM nextval('change_numbers') AS n`
 )
 
 // markSeeded fails if the database was seeded.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"menu-api/items"
 )
@@ -47,11 +48,11 @@ func eachItem(ctx context.Context, tx *sql.Tx, do func(items.Item) error) error 
 	if err != nil {
 		return err
 	}
-	text := `SELECT id, version`
+	columns := []string{`id`, `version`}
 	var fields []int
 	for i, column := range items.Columns() {
 		if slices.Contains(present, column) {
-			text += `, ` + column
+			columns = append(columns, column)
 			fields = append(fields, i)
 		}
 	}
@@ -65,7 +66,7 @@ func eachItem(ctx context.Context, tx *sql.Tx, do func(items.Item) error) error 
 			return err
 		}
 		return do(item)
-	}, text+` FROM items ORDER BY id`)
+	}, `SELECT `+strings.Join(columns, `, `)+` FROM items ORDER BY id`)
 }
 
 var (

@@ -93,7 +93,7 @@ func open(ctx context.Context, file string, o Options) (_ *Store, err error) {
 	}
 	// Only the owner may read the history. SQLite gives its other files the mode of this one, and reports why a file cannot be
 	// created.
-	if created, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+	if created, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil { //nolint:gosec // the user names the file
 		_ = created.Close()
 	}
 	// With synchronous=FULL, a commit is on the disk before it returns.
@@ -132,11 +132,11 @@ func open(ctx context.Context, file string, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	background, stop := context.WithCancel(context.Background())
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Store{file: opened, writer: writer, read: read, scan: scan, notIndexed: make(chan struct{}, 1), stopBackground: stop}
-	s.background.Go(func() { s.indexInBackground(background) }) //nolint:contextcheck // it lives until Close
+	s.background.Go(func() { s.indexInBackground(background) }) // until Close
 	if err := s.Ping(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, s.Close()) //nolint:contextcheck // Close has no context
 	}
 	return s, nil
 }

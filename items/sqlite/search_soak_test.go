@@ -10,11 +10,14 @@ import (
 	"menu-api/items/storetest"
 )
 
-func TestSearchAtScale(t *testing.T) {
+func TestSearchAtScale(t *testing.T) { //nolint:paralleltest // it measures time
 	storetest.TestSearchAtScale(t, engine(), func(store items.Store) bool {
 		return !sqlite.IsIndexing(store.(*sqlite.Store))
 	})
 }
 
 // On PostgreSQL, make test runs this one too. Here it takes minutes with the race detector.
-func TestSearchLargeMenu(t *testing.T) { storetest.TestSearchLargeMenu(t, engine()) }
+func TestSearchLargeMenu(t *testing.T) {
+	t.Parallel()
+	storetest.TestSearchLargeMenu(t, engine())
+}

@@ -11,7 +11,9 @@ import (
 	"menu-api/items/storetest"
 )
 
-func TestSearchEndsWithItsContext(t *testing.T) { storetest.TestSearchEndsWithItsContext(t, engine()) }
+func TestSearchEndsWithItsContext(t *testing.T) { //nolint:paralleltest // it measures time
+	storetest.TestSearchEndsWithItsContext(t, engine())
+}
 
 func mustSearch(tb testing.TB, store items.Store, words ...string) (ids []int64) {
 	tb.Helper()

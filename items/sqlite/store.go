@@ -150,7 +150,8 @@ func add(ctx context.Context, tx *conn, info items.AuditInfo, action items.Actio
 		return items.Item{}, err
 	}
 	tx.written = append(tx.written, item.ID)
-	return item, record(ctx, tx, info, action, item.ID, item.Version, &item)
+	err = record(ctx, tx, info, action, item.ID, item.Version, &item)
+	return item, err
 }
 
 var updateItem = statement(`
@@ -210,7 +211,8 @@ func save(ctx context.Context, tx *conn, info items.AuditInfo, id int64, current
 		return items.Item{}, err
 	}
 	tx.written = append(tx.written, id)
-	return item, record(ctx, tx, info, items.Updated, id, version, &item)
+	err := record(ctx, tx, info, items.Updated, id, version, &item)
+	return item, err
 }
 
 // Restore implements items.Store.

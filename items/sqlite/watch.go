@@ -128,7 +128,7 @@ func recordFileID(ctx context.Context, file string, db *sql.DB) error {
 func checkWAL(ctx context.Context, file string) error {
 	wal, err := os.Stat(file + "-wal")
 	if err != nil || wal.Size() == 0 {
-		return nil //nolint:nilerr // there is no WAL
+		return nil // there is no WAL
 	}
 	id, err := fileID(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -144,7 +144,7 @@ func checkWAL(ctx context.Context, file string) error {
 	defer func() { _ = db.Close() }()
 	recorded, err := value[int64](ctx, db, `PRAGMA user_version`)
 	if err != nil {
-		return nil //nolint:nilerr // an empty or damaged file, which inspect reports
+		return nil // an empty or damaged file, which inspect reports
 	}
 	if recorded != unknownFile && recorded != id {
 		return fmt.Errorf("its write-ahead log belongs to another file, which it has replaced; to start with the file as it is, delete %[1]s-wal "+

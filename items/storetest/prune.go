@@ -22,7 +22,7 @@ func mustChangeAt(tb testing.TB, store items.Store, at time.Time, action items.A
 	tb.Helper()
 	ctx, info := context.Background(), items.AuditInfo{By: "auth0|chef", At: at}
 	var err error
-	switch action {
+	switch action { //nolint:exhaustive // no single item is imported
 	case items.Created:
 		_, err = store.Create(ctx, info, soup())
 	case items.Updated:

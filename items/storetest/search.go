@@ -207,7 +207,7 @@ func testSearchMatchesScan(t *testing.T, engine Engine) {
 		}},
 		{"import", func() { importAll(false) }},
 		{"update, delete and restore", func() {
-			for _, item := range mustList(t, store)[:60] {
+			for _, item := range mustList(t, store)[:60] { //nolint:contextcheck // the test has one context
 				_, err := store.Update(ctx, info, item.ID, func(items.Item) (items.Item, error) { return randomItem(random), nil })
 				assertIs(t, err, nil)
 				if item.ID%3 == 0 {

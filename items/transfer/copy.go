@@ -53,7 +53,7 @@ func Copy(ctx context.Context, from, to items.Store, info items.AuditInfo, repla
 		return rec, nil
 	})
 	cancel()
-	<-exported // the caller may close the store that is read
+	<-exported //nolint:errcheck // import has returned it; the caller may close the store that is read now
 	return count, err
 }
 

@@ -23,7 +23,7 @@ var contract = items.Contract{
 	ID: func(text string) (int64, error) {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || id <= 0 || strconv.FormatInt(id, 10) != text {
-			return unknownID, nil //nolint:nilerr // see above
+			return unknownID, nil
 		}
 		return id, nil
 	},

@@ -22,8 +22,10 @@ func NewLogger(out io.Writer, format string, level slog.Leveler) *slog.Logger {
 // caller has to close.
 func NewServerLogger(ctx context.Context, out io.Writer, format string, level slog.Leveler) (*slog.Logger, *LogWriter) {
 	terminal := isTerminal(out)
-	writer := &LogWriter{to: out, delay: maxLogDelay, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
-		closing: make(chan struct{}), ended: make(chan struct{})}
+	writer := &LogWriter{
+		to: out, delay: maxLogDelay, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
+		closing: make(chan struct{}), ended: make(chan struct{}),
+	}
 	if terminal {
 		writer.delay = 0
 	}

@@ -51,8 +51,10 @@ func TestDependabotDirectories(t *testing.T) {
 	if err := yaml.Unmarshal(mustReadFile(t, ".github/dependabot.yml"), &config); err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"gomod": "go.mod", "npm": "package-lock.json", "github-actions": ".github/workflows/*.yaml",
-		"docker": "Dockerfile", "docker-compose": "compose.yaml"}
+	files := map[string]string{
+		"gomod": "go.mod", "npm": "package-lock.json", "github-actions": ".github/workflows/*.yaml",
+		"docker": "Dockerfile", "docker-compose": "compose.yaml",
+	}
 	for _, update := range config.Updates {
 		for _, directory := range append(update.Directories, update.Directory) {
 			if directory == "" {
@@ -75,8 +77,10 @@ func TestBuildFlagsAgree(t *testing.T) {
 	}
 	for file, want := range map[string][]string{
 		"Dockerfile": {"-tags " + string(tags[1]) + " ", "-trimpath", "-s -w -X menu-api/cli.release=$VERSION", "CGO_ENABLED=0"},
-		".goreleaser.yaml": {"tags: [" + strings.ReplaceAll(string(tags[1]), ",", ", ") + "]", "-trimpath",
-			"-s -w -X menu-api/cli.release=v{{ .Version }}", "CGO_ENABLED=0"},
+		".goreleaser.yaml": {
+			"tags: [" + strings.ReplaceAll(string(tags[1]), ",", ", ") + "]", "-trimpath",
+			"-s -w -X menu-api/cli.release=v{{ .Version }}", "CGO_ENABLED=0",
+		},
 	} {
 		for _, part := range want {
 			if !strings.Contains(string(mustReadFile(t, file)), part) {

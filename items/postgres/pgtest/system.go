@@ -97,10 +97,10 @@ func freePort() (int, error) {
 func children(parent int) ([]int, error) {
 	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", parent))
 	if err != nil { // this is not Linux
-		list, err = exec.CommandContext(context.Background(), "pgrep", "-P", strconv.Itoa(parent)).Output()
+		list, err = exec.CommandContext(context.Background(), "pgrep", "-P", strconv.Itoa(parent)).Output() //nolint:gosec // a number
 	}
 	var found []int
-	for _, field := range strings.Fields(string(list)) {
+	for field := range strings.FieldsSeq(string(list)) {
 		pid, err := strconv.Atoi(field)
 		if err != nil {
 			return nil, err

@@ -142,7 +142,7 @@ SELECT id, 1, 'create', @by, @by_name, @at, @batch, @after FROM item
 RETURNING item_id;
 
 INSERT INTO changes (item_id, version, number, action, author, at)
-SELECT 0, number, number, 'import', @by, @at FROM nextval('change_numbers') AS number;
+SELECT 0, n AS version, n AS number, 'import', @by, @at FROM nextval('change_numbers') AS n;
 
 SELECT EXISTS (SELECT 1 FROM seeded);
 
