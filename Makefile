@@ -15,8 +15,8 @@ KUBE_VALIDATE := sigs.k8s.io/kubectl-validate@v0.0.4
 TAGS  := nomsgpack,validator_novalidatefn
 BUILD := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '-s -w'
 
-# Gin contains a codec for MessagePack, which nothing here uses and which takes a sixth of the compile time. Commands that have
-# -tags of their own need the tag again.
+# Gin contains a codec for MessagePack, which nothing here uses and which takes a sixth of the compile time. A command with -tags
+# overrides GOFLAGS, so it repeats this tag.
 export GOFLAGS := $(GOFLAGS) -tags=nomsgpack
 
 # The packages that need a test coverage of COVER_MIN percent.
