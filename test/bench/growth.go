@@ -109,25 +109,35 @@ func jsonSize(ctx context.Context, b *bench, database string) (int64, error) {
 	return info.Size(), nil
 }
 
-// connections measures how the server fares with more and more connections: busy ones, and idle event streams beside
-// busy ones.
+// connections measures more and more connections: busy ones, and idle event streams beside busy ones.
 func (b *bench) connections(ctx context.Context) error {
 	ours, stop, err := b.withItems(ctx, 3)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	bare, err := b.bare(ctx, ours)
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
 	lines := map[string][]point{}
-	b.report.add("\n| connections | requests per second | p50 | p99 | failed | memory |\n|---|---|---|---|---|---|")
+	b.report.add("\n| connections | rate / bare | requests per second | p50 | p99 | failed | memory |\n|---|---|---|---|---|---|---|")
 	for _, n := range []int{1, 10, 100, 1000, 10_000} {
-		l := read("/items", n)
-		l.duration = max(b.duration, 3*time.Second)
-		r, err := b.measure(ctx, ours, l)
+		results, err := b.alternate(ctx, []*server{bare, ours}, func(*server) load { return read("/items", n) })
 		if err != nil {
 			return err
 		}
-		b.report.add("| %d | %.0f | %.2f ms | %.2f ms | %d | %.0f MB |", n, r.perSecond, ms(r.p50), ms(r.p99), r.failed, float64(ours.memory())/1e6)
-		lines["busy connections"] = append(lines["busy connections"], point{float64(n), r.perSecond})
+		rate := func(r result) float64 { return r.perSecond }
+		own := results[ours]
+		var failed int64
+		for _, r := range own {
+			failed += r.failed
+		}
+		b.report.add("| %d | %.2f | %.0f | %.2f ms | %.2f ms | %d | %.0f MB |", n, ratio(own, results[bare], rate), median(own, rate),
+			ms(median(own, func(r result) time.Duration { return r.p50 })), ms(median(own, func(r result) time.Duration { return r.p99 })),
+			failed, float64(ours.memory())/1e6)
+		lines["busy connections"] = append(lines["busy connections"], point{float64(n), median(own, rate)})
 	}
 
 	streaming, stopStreaming, err := b.withItems(ctx, 3)
@@ -135,14 +145,17 @@ func (b *bench) connections(ctx context.Context) error {
 		return err
 	}
 	defer stopStreaming()
-	before := streaming.memory()
+	before, err := streaming.liveMemory()
+	if err != nil {
+		return err
+	}
 	var streams []net.Conn
 	defer func() {
 		for _, c := range streams {
 			_ = c.Close()
 		}
 	}()
-	b.report.add("\n| idle event streams | requests per second on 32 others | memory | each stream |\n|---|---|---|---|")
+	b.report.add("\n| idle event streams | requests per second on 32 others | p99 | memory | each stream after a collection |\n|---|---|---|---|---|")
 	for _, n := range []int{1, 10, 100, 1000, 10_000} {
 		for len(streams) < n {
 			c, err := net.Dial("tcp", streaming.url[len("http://"):])
@@ -157,12 +170,15 @@ func (b *bench) connections(ctx context.Context) error {
 				return err
 			}
 		}
+		live, err := streaming.liveMemory()
+		if err != nil {
+			return err
+		}
 		r, err := b.measure(ctx, streaming, read("/items", 32))
 		if err != nil {
 			return err
 		}
-		memory := streaming.memory()
-		b.report.add("| %d | %.0f | %.0f MB | %.1f KB |", n, r.perSecond, float64(memory)/1e6, float64(memory-before)/float64(n)/1000)
+		b.report.add("| %d | %.0f | %.2f ms | %.0f MB | %.1f KB |", n, r.perSecond, ms(r.p99), float64(streaming.memory())/1e6, float64(live-before)/float64(n)/1000)
 		lines["beside idle event streams"] = append(lines["beside idle event streams"], point{float64(n), r.perSecond})
 	}
 	return b.chart("connections.svg", "Requests that are answered", "connections", "per second", lines)

@@ -23,6 +23,7 @@ type server struct {
 	list  string // path of the list
 	one   string // path of one item
 	token string
+	admin string        // URL of the metrics and profiles, "" without
 	start time.Duration // from the start of the process to its first answer
 	cmd   *exec.Cmd
 }
@@ -90,6 +91,31 @@ func (s *server) memory() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
+// liveMemory returns the size of the heap and the stacks after a garbage collection, in bytes.
+func (s *server) liveMemory() (int64, error) {
+	if _, _, err := get(s.admin + "/debug/pprof/heap?gc=1"); err != nil {
+		return 0, err
+	}
+	metrics, _, err := get(s.admin + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	var sum float64
+	for _, name := range []string{"go_memstats_heap_alloc_bytes", "go_memstats_stack_inuse_bytes"} {
+		_, after, ok := bytes.Cut(metrics, []byte("\n"+name+" "))
+		if !ok {
+			return 0, fmt.Errorf("no metric %s", name)
+		}
+		text, _, _ := bytes.Cut(after, []byte("\n"))
+		value, err := strconv.ParseFloat(string(text), 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += value
+	}
+	return int64(sum), nil
+}
+
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -103,7 +129,8 @@ func freePort() (int, error) {
 func (b *bench) productEnv(database string, more ...string) []string {
 	return append([]string{
 		"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + database, "HOST=127.0.0.1", "AUTH0_ISSUER_URL=" + b.issuer.url, "AUTH0_AUDIENCE=" + audience,
-		"RATE_LIMIT_WRITES_PER_MINUTE=0", "RATE_LIMIT_AUTH_FAILURES_PER_MINUTE=0", "METRICS_ADDR=127.0.0.1:0",
+		"RATE_LIMIT_WRITES_PER_MINUTE=0", "RATE_LIMIT_READS_PER_MINUTE=0", "RATE_LIMIT_AUTH_FAILURES_PER_MINUTE=0",
+		"MAX_CONNECTIONS_PER_ADDRESS=0",
 	}, more...)
 }
 
@@ -117,18 +144,34 @@ func (b *bench) product(ctx context.Context, database string, more ...string) (*
 	if err != nil {
 		return nil, err
 	}
+	adminPort, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	admin := "127.0.0.1:" + strconv.Itoa(adminPort)
 	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "menu-api"), "serve", "--env-file", "/dev/null")
-	cmd.Env = b.productEnv(database, append(more, "PORT="+strconv.Itoa(port))...)
+	cmd.Env = b.productEnv(database, append(more, "PORT="+strconv.Itoa(port), "METRICS_ADDR="+admin)...)
 	s, err := launch(ctx, "menu-api", "/items", cmd, port, filepath.Join(folder, "log"))
 	if err != nil {
 		return nil, err
 	}
-	s.one, s.token = "/items/1", b.issuer.token
+	s.one, s.token, s.admin = "/items/1", b.issuer.token, "http://"+admin
 	return s, nil
 }
 
-// bare starts the server that answers with the same bytes as another.
+// bare starts the server that responds with the same bytes as another.
 func (b *bench) bare(ctx context.Context, like *server, env ...string) (*server, error) {
+	return b.fixed(ctx, "bare net/http", like, nil, env)
+}
+
+const ginName = "Gin with CORS"
+
+// gin starts the same with Gin.
+func (b *bench) gin(ctx context.Context, like *server) (*server, error) {
+	return b.fixed(ctx, ginName, like, []string{"-gin"}, nil)
+}
+
+func (b *bench) fixed(ctx context.Context, name string, like *server, args, env []string) (*server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -137,7 +180,7 @@ func (b *bench) bare(ctx context.Context, like *server, env ...string) (*server,
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"-addr", "127.0.0.1:" + strconv.Itoa(port), "-key", b.issuer.keyFile}
+	args = append(args, "-addr", "127.0.0.1:"+strconv.Itoa(port), "-key", b.issuer.keyFile)
 	for name, path := range map[string]string{"list": like.list, "item": like.one} {
 		file := filepath.Join(folder, name)
 		if err := save(like.url+path, file); err != nil {
@@ -147,7 +190,7 @@ func (b *bench) bare(ctx context.Context, like *server, env ...string) (*server,
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(b.bin, "bench", "bare"), args...)
 	cmd.Env = append(os.Environ(), env...)
-	s, err := launch(ctx, "bare net/http", "/items", cmd, port, filepath.Join(folder, "log"))
+	s, err := launch(ctx, name, "/items", cmd, port, filepath.Join(folder, "log"))
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -53,7 +54,12 @@ func (b *bench) table(ctx context.Context) error {
 		return err
 	}
 	defer bare.stop()
-	servers := []*server{bare, ours}
+	floor, err := b.gin(ctx, ours)
+	if err != nil {
+		return err
+	}
+	defer floor.stop()
+	servers := []*server{bare, floor, ours}
 	if peer, err := b.pocketbase(ctx, folder); err == nil {
 		peer.stop()
 		if peer, err = b.pocketbase(ctx, folder); err != nil {
@@ -65,7 +71,8 @@ func (b *bench) table(ctx context.Context) error {
 		log.Printf("without PocketBase: %v", err)
 	}
 
-	b.report.add("| request | server | ratio | per second | CPU/request | CPU ratio | p50 | p99 | spread |\n|---|---|---|---|---|---|---|---|---|")
+	b.report.add("| request | server | rate / bare | per second | CPU/request | CPU / bare | CPU / Gin | p50 | p99 | p99 / Gin | spread |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|---|")
 	row := func(what string, servers []*server, of func(*server) load) error {
 		log.Print(what)
 		results, err := b.alternate(ctx, servers, of)
@@ -77,15 +84,15 @@ func (b *bench) table(ctx context.Context) error {
 	if err := row("GET list, 3 items", servers, func(s *server) load { return read(s.list, 32) }); err != nil {
 		return err
 	}
-	pair := []*server{bare, ours}
-	if err := row("GET one", pair, func(s *server) load { return read(s.one, 32) }); err != nil {
+	three := []*server{bare, floor, ours}
+	if err := row("GET one", three, func(s *server) load { return read(s.one, 32) }); err != nil {
 		return err
 	}
 	_, header, err := get(ours.url + ours.list)
 	if err != nil {
 		return err
 	}
-	err = row("GET list, 304", pair, func(s *server) load {
+	err = row("GET list, 304", three, func(s *server) load {
 		tag := `"1-fixed"`
 		if s == ours {
 			tag = header.Get("ETag")
@@ -110,6 +117,7 @@ func (b *bench) table(ctx context.Context) error {
 		return err
 	}
 	memory := map[*server]int64{}
+	servers = slices.DeleteFunc(servers, func(s *server) bool { return s == floor })
 	for _, s := range servers {
 		memory[s] = s.memory() // after the reads, before the menu grows
 	}
@@ -155,19 +163,16 @@ func (b *bench) table(ctx context.Context) error {
 	return nil
 }
 
-// addRows adds a row for each server; the first one is what the ratios are to.
+// addRows adds a row for each server. The ratios are to the first one and to Gin.
 func (b *bench) addRows(what string, servers []*server, results map[*server][]result) {
-	perSecond := func(r result) float64 { return r.perSecond }
-	cpu := func(r result) time.Duration { return r.cpu }
-	base := results[servers[0]]
+	rate := func(r result) float64 { return r.perSecond }
+	cpu := func(r result) float64 { return float64(r.cpu) }
+	p50 := func(r result) float64 { return float64(r.p50) }
+	p99 := func(r result) float64 { return float64(r.p99) }
+	base, floor := results[servers[0]], results[servers[1]]
+	withFloor := servers[1].name == ginName
 	for _, s := range servers {
 		list := results[s]
-		// The ratio is the median of the rounds' own ratios: what disturbs a round disturbs both.
-		var ratios []float64
-		for i := range list {
-			ratios = append(ratios, list[i].perSecond/base[i].perSecond)
-		}
-		same := func(f float64) float64 { return f }
 		var failed int64
 		for _, r := range list {
 			failed += r.failed
@@ -176,12 +181,23 @@ func (b *bench) addRows(what string, servers []*server, results map[*server][]re
 		if failed > 0 {
 			note = fmt.Sprintf(" (%d failed)", failed)
 		}
-		b.report.add("| %s%s | %s | %.2f | %.0f | %.0f µs | %.2f | %.2f ms | %.2f ms | %.0f %% |", what, note, s.name,
-			median(ratios, same), median(list, perSecond), float64(median(list, cpu).Nanoseconds())/1000,
-			float64(median(list, cpu))/float64(median(base, cpu)),
-			ms(median(list, func(r result) time.Duration { return r.p50 })), ms(median(list, func(r result) time.Duration { return r.p99 })),
-			100*spread(list))
+		cpuToGin, p99ToGin := "", ""
+		if withFloor {
+			cpuToGin, p99ToGin = fmt.Sprintf("%.2f", ratio(list, floor, cpu)), fmt.Sprintf("%.2f", ratio(list, floor, p99))
+		}
+		b.report.add("| %s%s | %s | %.2f | %.0f | %.1f µs | %.2f | %s | %.2f ms | %.2f ms | %s | %.0f %% |", what, note, s.name,
+			ratio(list, base, rate), median(list, rate), median(list, cpu)/1e3, ratio(list, base, cpu), cpuToGin,
+			median(list, p50)/1e6, median(list, p99)/1e6, p99ToGin, 100*spread(list))
 	}
+}
+
+// ratio returns the median of the rounds' own ratios: what disturbs a round disturbs both servers.
+func ratio(list, base []result, of func(result) float64) float64 {
+	ratios := make([]float64, len(list))
+	for i := range list {
+		ratios[i] = of(list[i]) / of(base[i])
+	}
+	return median(ratios, func(f float64) float64 { return f })
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

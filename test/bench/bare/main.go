@@ -1,5 +1,7 @@
 // Command bare does the least that a Go program can do for the requests of the benchmark. Ratio 1.00 is its rate. It
 // responds to reads with fixed bytes, and for a write it verifies an RS256 token and decodes the item, and keeps nothing.
+//
+// With -gin, Gin and its CORS middleware serve the same handlers: the least that a program with this framework can do.
 package main
 
 import (
@@ -18,6 +20,9 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/gin-contrib/cors"
+	"github.com/gin-gonic/gin"
 )
 
 const etag = `"1-fixed"`
@@ -27,12 +32,27 @@ func main() {
 	list := flag.String("list", "", "file with the answer to GET /items")
 	item := flag.String("item", "", "file with the answer to GET /items/1")
 	key := flag.String("key", "", "PEM file with the public key of the tokens")
+	withGin := flag.Bool("gin", false, "serve with Gin and its CORS middleware")
 	flag.Parse()
 
-	public := mustKey(*key)
-	http.HandleFunc("GET /items", fixed(mustRead(*list)))
-	http.HandleFunc("GET /items/1", fixed(mustRead(*item)))
-	http.HandleFunc("POST /items", func(w http.ResponseWriter, r *http.Request) {
+	var handler http.Handler = http.DefaultServeMux
+	handle := func(method, path string, h http.HandlerFunc) { http.HandleFunc(method+" "+path, h) }
+	if *withGin {
+		gin.SetMode(gin.ReleaseMode)
+		engine := gin.New()
+		engine.Use(cors.Default())
+		handler = engine
+		handle = func(method, path string, h http.HandlerFunc) { engine.Handle(method, path, gin.WrapF(h)) }
+	}
+	handle("GET", "/items", fixed(mustRead(*list)))
+	handle("GET", "/items/1", fixed(mustRead(*item)))
+	handle("POST", "/items", create(mustKey(*key)))
+	log.Fatal(http.ListenAndServe(*addr, handler)) //nolint:gosec // timeouts are among what it does without
+}
+
+// create verifies the token and decodes the item.
+func create(public *rsa.PublicKey) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		if err := verify(r.Header.Get("Authorization"), public); err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
@@ -55,8 +75,7 @@ func main() {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write(answer)
-	})
-	log.Fatal(http.ListenAndServe(*addr, nil)) //nolint:gosec // timeouts are among what it does without
+	}
 }
 
 type written struct {
