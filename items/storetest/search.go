@@ -272,9 +272,11 @@ func TestSearchLargeMenu(t *testing.T, engine Engine) {
 	}
 }
 
-// TestSearchAtScale measures searches in a menu of a million items and checks the targets: at most 10 ms if the matches are
-// spread over the order, and 250 ms if they cluster at its far end. ready reports whether the index is complete.
+// TestSearchAtScale measures searches in a menu of a million items. The targets are at most 10 ms if the matches are spread over
+// the order, and 250 ms if they cluster at its far end. A scan takes far more than four times as long, which is what a machine
+// that is busy with other programs may take. ready reports whether the index is complete.
 func TestSearchAtScale(t *testing.T, engine Engine, ready func(items.Store) bool) {
+	const noise = 4
 	store, n := mustOpen(t, engine), 0
 	next := Many(1_000_000)
 	err := store.Import(context.Background(), info, false, func() (items.Record, error) {
@@ -327,8 +329,8 @@ func TestSearchAtScale(t *testing.T, engine Engine, ready func(items.Store) bool
 			}
 			middle := median(took)
 			t.Logf("| %s | %s | %v |", test.name, sort, middle.Round(10*time.Microsecond))
-			if middle > test.most {
-				t.Errorf("%s, by %s: got a median of %v, want at most %v", test.name, sort, middle, test.most)
+			if middle > noise*test.most {
+				t.Errorf("%s, by %s: got a median of %v, want at most %v on an idle machine", test.name, sort, middle, test.most)
 			}
 		}
 	}
