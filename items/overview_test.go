@@ -20,7 +20,9 @@ func (slowCategories) List(context.Context, items.Query) ([]items.Item, error) {
 	return []items.Item{{ID: 1}, {ID: 2}}, nil
 }
 
-func (s slowCategories) Categories(context.Context, int) ([]string, error) { return <-s.categories, nil }
+func (s slowCategories) Categories(context.Context, int) ([]string, error) {
+	return <-s.categories, nil
+}
 
 // TestStaleCategories checks that readers do not wait for a refresh: until it ends, they get the previous categories.
 func TestStaleCategories(t *testing.T) {
