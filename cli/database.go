@@ -57,7 +57,7 @@ func openMenu(
 	}
 	if pooled, ok := store.(*postgres.Store); ok {
 		watchPool(metrics, pooled.Stat)
-		metrics.GaugeFunc("store_oldest_snapshot_age_seconds", "Age of the oldest open transaction of the database.", pooled.OldestSnapshot)
+		metrics.GaugeFunc("store_oldest_snapshot_age_seconds", "PostgreSQL: age of the oldest open transaction, every 20 s. Includes other roles if this one is in pg_read_all_stats.", pooled.OldestSnapshot)
 	}
 	watchDatabase(metrics, store) //nolint:contextcheck // a scrape has no context
 	store = items.Instrument(store, cache, observe)
@@ -146,7 +146,7 @@ func watchDatabase(metrics *telemetry.Metrics, store items.Store) {
 	if backed, ok := store.(interface {
 		LastBackup(ctx context.Context) (time.Time, error)
 	}); ok {
-		metrics.GaugeFunc("store_last_backup_timestamp_seconds", "When menu-api backup last succeeded. 0 without a backup.", func() float64 {
+		metrics.GaugeFunc("store_last_backup_timestamp_seconds", "When menu-api backup last succeeded, in seconds since 1970. 0 without a backup.", func() float64 {
 			ctx, cancel := context.WithTimeout(context.Background(), timeout)
 			defer cancel()
 			at, err := backed.LastBackup(ctx)
@@ -160,16 +160,16 @@ func watchDatabase(metrics *telemetry.Metrics, store items.Store) {
 
 // watchPool adds metrics of a pool of connections to PostgreSQL.
 func watchPool(metrics *telemetry.Metrics, stat func() *pgxpool.Stat) {
-	metrics.GaugeFunc("store_pool_connections_max", "Connections that the pool may have.",
+	metrics.GaugeFunc("store_pool_connections_max", "PostgreSQL: the limit of the connection pool.",
 		func() float64 { return float64(stat().MaxConns()) })
-	metrics.GaugeFunc("store_pool_connections_in_use", "Connections of the pool that are in use.",
+	metrics.GaugeFunc("store_pool_connections_in_use", "PostgreSQL: connections in use.",
 		func() float64 { return float64(stat().AcquiredConns()) })
-	metrics.GaugeFunc("store_pool_connections_idle", "Connections of the pool that are not in use.",
+	metrics.GaugeFunc("store_pool_connections_idle", "PostgreSQL: connections that are idle.",
 		func() float64 { return float64(stat().IdleConns()) })
-	metrics.CounterFunc("store_pool_acquires_total", "Connections taken from the pool.",
+	metrics.CounterFunc("store_pool_acquires_total", "PostgreSQL: connections requested from the pool.",
 		func() float64 { return float64(stat().AcquireCount()) })
-	metrics.CounterFunc("store_pool_waits_total", "Times that a connection was waited for because none was idle.",
+	metrics.CounterFunc("store_pool_waits_total", "PostgreSQL: requests for a connection when none was idle.",
 		func() float64 { return float64(stat().EmptyAcquireCount()) })
-	metrics.CounterFunc("store_pool_wait_seconds_total", "Total time that connections were waited for.",
+	metrics.CounterFunc("store_pool_wait_seconds_total", "PostgreSQL: total time that requests waited for a connection.",
 		func() float64 { return stat().EmptyAcquireWaitTime().Seconds() })
 }

@@ -109,7 +109,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	if err != nil {
 		return err
 	}
-	metrics.GaugeFunc("event_clients", "Clients that follow the menu.", func() float64 { return float64(api.EventClients()) })
+	metrics.GaugeFunc("event_clients", "Open event streams.", func() float64 { return float64(api.EventClients()) })
 	if cfg.MetricsAddr != "" {
 		stop, err := serveMetrics(ctx, cfg.MetricsAddr, metrics, log)
 		if err != nil {

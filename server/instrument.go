@@ -236,8 +236,8 @@ func authOutcome(c *gin.Context) string {
 
 // WatchKeys adds metrics of the issuer's signing keys.
 func WatchKeys(metrics *telemetry.Metrics, stats func() authz.KeyStats) {
-	metrics.GaugeFunc("jwks_keys", "Signing keys of the issuer that can be used.", func() float64 { return float64(stats().Keys) })
-	metrics.GaugeFunc("jwks_age_seconds", "Time since the signing keys were fetched. +Inf without keys.", func() float64 {
+	metrics.GaugeFunc("jwks_keys", "Usable signing keys of the issuer.", func() float64 { return float64(stats().Keys) })
+	metrics.GaugeFunc("jwks_age_seconds", "Time since the last successful fetch of the signing keys: at most about 600 while the issuer responds, +Inf without keys.", func() float64 {
 		if s := stats(); s.Keys > 0 {
 			return s.Age.Seconds()
 		}
@@ -255,7 +255,7 @@ func WatchKeys(metrics *telemetry.Metrics, stats func() authz.KeyStats) {
 	} {
 		metrics.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name:        "jwks_fetches_total",
-			Help:        "Fetches of the issuer's signing keys, by cause and outcome. Refused ones were not made.",
+			Help:        "Fetches of the signing keys, in the background or for an unknown_kid: ok, failed, or refused if unknown key ids used up the limit.",
 			ConstLabels: prometheus.Labels{"cause": fetches.cause, "outcome": fetches.outcome},
 		}, func() float64 { return float64(fetches.count(stats())) }))
 	}

@@ -4,6 +4,8 @@ package test
 
 import (
 	"encoding/json"
+	"flag"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -14,11 +16,14 @@ import (
 	"testing"
 	"time"
 
+	"menu-api/docs/docstest"
 	"menu-api/items/postgres/pgtest"
 )
 
-// TestOperationsDocument runs the program over both engines, has every kind of thing happen to it, and compares what it
-// tells with what docs/operations.md says it does: both ways.
+var update = flag.Bool("update", false, "rewrite the table of metrics in docs/operations.md")
+
+// TestOperationsDocument runs the program over both engines, sends requests of every kind, and compares its metrics and log
+// fields with docs/operations.md.
 func TestOperationsDocument(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("docs/operations.md")
@@ -60,41 +65,35 @@ func TestOperationsDocument(t *testing.T) {
 		}
 	}
 
-	told := map[string]metric{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (counter|gauge|histogram) \\|([^|]*)\\|").FindAllStringSubmatch(document, -1) {
-		told[row[1]] = metric{row[2], strings.Join(slices.Sorted(slices.Values(codeSpans(row[3]))), " ")}
-	}
-	for name, got := range metrics {
+	var table strings.Builder
+	table.WriteString("\n| metric | type | labels | meaning |\n|---|---|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
 		if strings.HasPrefix(name, "process_") || strings.HasPrefix(name, "go_") && name != "go_build_info" {
-			continue // told in one sentence
+			continue // the document describes these in one sentence
 		}
-		if told[name] != got {
-			t.Errorf("metric %s: the document has %v, the program %v", name, told[name], got)
-		}
+		m := metrics[name]
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", name, m.kind, m.labels, m.help)
 	}
-	for name := range told {
-		if _, ok := metrics[name]; !ok {
-			t.Errorf("the document tells of the metric %s, which the program does not have", name)
-		}
-	}
+	docstest.CheckGenerated(t, *update, "docs/operations.md",
+		"\n<!-- Generated: go test -tags external ./test -run TestOperationsDocument -update -->\n", "<!-- End -->", table.String()+"\n")
 
 	_, log, _ := strings.Cut(document, "\n## The log\n")
 	log, _, _ = strings.Cut(log, "\n## ")
-	toldFields := map[string]bool{"time": true, "level": true, "msg": true}
+	documented := map[string]bool{"time": true, "level": true, "msg": true}
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(log, -1) {
-		toldFields[row[1]] = true
+		documented[row[1]] = true
 	}
-	if !maps.Equal(fields, toldFields) {
-		t.Errorf("the document has the fields %v, the log %v", slices.Sorted(maps.Keys(toldFields)), slices.Sorted(maps.Keys(fields)))
+	if !maps.Equal(fields, documented) {
+		t.Errorf("the document has the fields %v, the log %v", slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(fields)))
 	}
 
-	// What the examples and the advice name exists too.
+	// The metrics and problems that the text mentions exist.
 	for _, name := range regexp.MustCompile(`\b(http|auth|rate_limit|jwks|store|event|trace|process)_[a-z_]+[a-z]\b`).FindAllString(document, -1) {
 		base := name
 		for _, suffix := range []string{"_bucket", "_count"} {
 			base = strings.TrimSuffix(base, suffix)
 		}
-		if _, ok := metrics[base]; !ok && !toldFields[name] {
+		if _, ok := metrics[base]; !ok && !documented[name] {
 			t.Errorf("the document names %s, which is no metric", name)
 		}
 	}
@@ -109,16 +108,20 @@ func TestOperationsDocument(t *testing.T) {
 	}
 }
 
-type metric struct{ kind, labels string }
+type metric struct{ help, kind, labels string }
 
 // parseMetrics returns the metrics in Prometheus' text format that have a series.
 func parseMetrics(text string) map[string]metric {
 	metrics := map[string]metric{}
-	kind := ""
+	var help, kind string
 	for line := range strings.Lines(text) {
-		if fields := strings.Fields(line); strings.HasPrefix(line, "# TYPE ") {
+		switch fields := strings.Fields(line); {
+		case strings.HasPrefix(line, "# HELP "):
+			help = strings.Join(fields[3:], " ")
+			continue
+		case strings.HasPrefix(line, "# TYPE "):
 			kind = fields[3]
-			metrics[fields[2]] = metric{kind, ""}
+			metrics[fields[2]] = metric{help, kind, ""}
 			continue
 		}
 		series := regexp.MustCompile(`^([a-z_]+)\{(.*)\} `).FindStringSubmatch(line)
@@ -128,7 +131,7 @@ func parseMetrics(text string) map[string]metric {
 		var labels []string
 		for _, label := range regexp.MustCompile(`([a-z_]+)="[^"]*"`).FindAllStringSubmatch(series[2], -1) {
 			if label[1] != "le" {
-				labels = append(labels, label[1])
+				labels = append(labels, "`"+label[1]+"`")
 			}
 		}
 		name := series[1]
@@ -136,16 +139,7 @@ func parseMetrics(text string) map[string]metric {
 			name = regexp.MustCompile("_(bucket|sum|count)$").ReplaceAllString(name, "")
 		}
 		slices.Sort(labels)
-		metrics[name] = metric{kind, strings.Join(labels, " ")}
+		metrics[name] = metric{help, kind, strings.Join(labels, ", ")}
 	}
 	return metrics
-}
-
-// codeSpans returns what stands between backticks.
-func codeSpans(text string) []string {
-	var spans []string
-	for _, span := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(text, -1) {
-		spans = append(spans, span[1])
-	}
-	return spans
 }

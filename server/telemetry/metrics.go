@@ -36,21 +36,21 @@ func NewMetrics() *Metrics {
 			Name: "http_requests_in_flight",
 			Help: "Requests in progress, including event streams.",
 		}),
-		Requests: counters("http_requests_total", "Completed requests, by method, route template and status.", "method", "route", "status"),
+		Requests: counters("http_requests_total", "Finished requests, by method, route template and status. The method is any where no route matched.", "method", "route", "status"),
 		Duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "http_request_duration_seconds",
-			Help:    "Duration of requests, by method, route template and status. Excludes event streams.",
+			Help:    "Duration of requests, without event streams.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14), // 0.5 ms to 4 s
 		}, []string{"method", "route", "status"}),
 		Problems:       counters("http_problems_total", "Problem documents sent, by the last part of their type.", "type"),
-		Authentication: counters("auth_requests_total", "Requests to guarded routes, by the outcome of the token check.", "outcome"),
-		RateLimited:    counters("rate_limit_refusals_total", "Requests that got 429, by the limit that they exceeded.", "limit"),
+		Authentication: counters("auth_requests_total", "Requests to guarded routes: ok, missing, malformed, invalid, expired, forbidden or keys_unavailable.", "outcome"),
+		RateLimited:    counters("rate_limit_refusals_total", "Responses with status 429: writes of a subject, reads of an address, or auth-failures of an address.", "limit"),
 		Store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "store_operation_duration_seconds",
-			Help:    "Duration of database operations, by operation and outcome.",
+			Help:    "Duration of database operations: ok, refused (not found, stale), unavailable, uncertain, timeout, canceled or failed.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 13), // 0.1 ms to 6 s
 		}, []string{"operation", "outcome"}),
-		Spans: counters("trace_spans_total", "Spans for the collector, by whether it accepted them.", "outcome"),
+		Spans: counters("trace_spans_total", "Spans that the collector accepted (sent) or did not accept (lost).", "outcome"),
 	}
 	m.Register(m.InFlight, m.Requests, m.Duration, m.Problems, m.Authentication, m.RateLimited, m.Store, m.Spans,
 		collectors.NewGoCollector(),
@@ -97,7 +97,7 @@ func (m *Metrics) WatchFiles(database, wal string) {
 func (m *Metrics) StoreSize(part string, size func() (int64, error)) {
 	m.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "store_file_size_bytes",
-		Help:        "Size of the database, and of SQLite's write-ahead log.",
+		Help:        "Size of the database, and of SQLite's write-ahead log (wal).",
 		ConstLabels: prometheus.Labels{"file": part},
 	}, func() float64 {
 		bytes, err := size()

@@ -9,12 +9,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestMonitoringNamesMetrics checks that the dashboard and the alerts use only metrics of docs/operations.md, and that the
-// dashboard shows all of them. TestOperationsDocument compares that document with the running program.
+// TestMonitoringNamesMetrics checks that the dashboard and the alerts use only metrics of docs/operations.md, that the
+// dashboard shows all of them, and that the document names each alert. TestOperationsDocument compares the document with the
+// running program.
 func TestMonitoringNamesMetrics(t *testing.T) {
 	t.Parallel()
+	operations := string(mustReadFile(t, "docs/operations.md"))
 	exported := map[string]bool{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (counter|gauge|histogram) \\|").FindAllStringSubmatch(string(mustReadFile(t, "docs/operations.md")), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (counter|gauge|histogram) \\|").FindAllStringSubmatch(operations, -1) {
 		exported[row[1]] = true
 		if row[2] == "histogram" {
 			exported[row[1]+"_bucket"], exported[row[1]+"_count"] = true, true
@@ -70,6 +72,9 @@ func TestMonitoringNamesMetrics(t *testing.T) {
 			}
 			if !strings.Contains(tests, "  - name: "+rule.Alert+"\n") {
 				t.Errorf("rules_test.yaml has no test of the alert %s", rule.Alert)
+			}
+			if !strings.Contains(operations, "`"+rule.Alert+"`") {
+				t.Errorf("docs/operations.md does not say what to do about the alert %s", rule.Alert)
 			}
 		}
 	}
