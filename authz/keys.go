@@ -202,7 +202,7 @@ func (k *Keys) keepFresh() {
 		wait := freshFor
 		if err != nil {
 			wait, pause = max(minPause, pause-time.Since(began)), min(2*pause, maxPause)
-			k.log.Warn("signing keys: fetch failed", "url", k.url, "error", err, "retry_in", wait)
+			k.log.Warn("signing keys: fetch failed", "url", k.url, "error", err, "retry_in", wait.Round(time.Millisecond).String())
 		} else {
 			pause = minPause
 			k.log.Debug("signing keys: fetched", "url", k.url, "keys", len(set.keys))
@@ -233,7 +233,7 @@ func (k *Keys) fetch(count *FetchStats) (*keySet, error) {
 	if (err == nil || skipped != nil) && !slices.Equal(skipped, k.skipped) { // most sets are the same as the last one
 		k.skipped = skipped
 		for _, key := range skipped[:min(len(skipped), maxLogged)] {
-			k.log.Info("signing keys: a key is not used", "url", k.url, "kid", fmt.Sprintf("%.100s", key.kid), "reason", fmt.Sprintf("%.200s", key.reason))
+			k.log.Info("signing keys: skipped a key", "url", k.url, "kid", fmt.Sprintf("%.100s", key.kid), "reason", fmt.Sprintf("%.200s", key.reason))
 		}
 	}
 	if err != nil {

@@ -40,7 +40,7 @@ func newTracing(ctx context.Context, cfg config.Config, metrics *telemetry.Metri
 		return nil, nil //nolint:nilnil // a nil Tracing does nothing
 	}
 	// Without this, the SDK reports wrong settings on standard error instead of the log.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces", "error", err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces: OpenTelemetry reports an error", "error", err) }))
 	tracing, err := telemetry.NewTracing(ctx, telemetry.TracingOptions{
 		Endpoint: cfg.TracesEndpoint, Headers: cfg.TracesHeaders, Version: version(), Metrics: metrics, Logger: log,
 	})

@@ -278,7 +278,7 @@ func TestCollectorInTrouble(t *testing.T) {
 				t.Errorf("got %q spans lost, want 40", lost())
 			}
 			waitFor(t, func() bool { return lost() != "" })
-			if n := strings.Count(a.log.String(), "does not take spans"); n != 1 {
+			if n := strings.Count(a.log.String(), "does not accept spans"); n != 1 {
 				t.Errorf("got %d warnings, want one:\n%s", n, a.log)
 			}
 			if strings.Contains(a.log.String(), "hunter2") {

@@ -81,7 +81,7 @@ func (s *Store) notify(ctx context.Context) {
 func (s *Store) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := s.listenOnce(ctx); ctx.Err() == nil {
-			s.log.Debug("announcements of changes are not received", "error", err)
+			s.log.Debug("cannot listen for changes of other replicas; trying again", "error", err)
 			sleep(ctx, listenPause)
 		}
 	}

@@ -39,7 +39,7 @@ func (s *Store) updateKeys(ctx context.Context) {
 				err = s.storeKeys(ctx, list)
 			}
 			if err != nil {
-				s.log.Debug("the search keys are not updated", "error", err)
+				s.log.Debug("cannot update the search keys; trying again", "error", err)
 			}
 			if err != nil || len(list) < keysStep {
 				break

@@ -119,13 +119,13 @@ func (s *Store) prepareIndex(ctx context.Context) {
 		case err == nil:
 			err = s.createIndex(ctx, schema)
 		case pause == first && ctx.Err() == nil:
-			s.log.Warn("searches use no index, because the extension pg_trgm is not there; an administrator can create it: CREATE EXTENSION pg_trgm",
+			s.log.Warn("searches use no index, because the extension pg_trgm is missing; an administrator has to run: CREATE EXTENSION pg_trgm",
 				"error", err)
 		}
 		if err == nil {
 			return
 		}
-		s.log.Debug("the search index is not there yet", "error", err)
+		s.log.Debug("cannot create the search index; trying again", "error", err)
 		sleep(ctx, pause)
 	}
 }

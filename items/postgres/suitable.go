@@ -135,7 +135,7 @@ func (s *Store) watchPrivileges(ctx context.Context) {
 			s.log.Error("privileges were lost", "error", err)
 			isLost = true
 		case err == nil && isLost:
-			s.log.Info("privileges are complete again")
+			s.log.Info("privileges were restored")
 			isLost = false
 		}
 	}

@@ -47,8 +47,8 @@ func dtosOf(menu []items.Item) []dto {
 }
 
 const (
-	priceMessage    = `must be a whole number of cents from 0 to 100000000, or text such as "4.99"`
-	caloriesMessage = "must be a whole number from 0 to 100000, as a number or as text"
+	priceMessage    = `must be a whole number of cents from 0 to 100,000,000, or text such as "4.99"`
+	caloriesMessage = "must be a whole number from 0 to 100,000, as a number or as text"
 )
 
 // canonical returns the name of the field that a member is for: the published dashboards write some names with a capital.

@@ -71,7 +71,7 @@ func (c *otlpClient) UploadTraces(ctx context.Context, spans []*tracepb.Resource
 		outcome = "lost"
 		c.lost += n
 		if time.Since(c.warned) >= warnEvery {
-			c.log.Warn("traces: the collector does not take spans", "url", c.url, "error", err, "spans_lost", c.lost)
+			c.log.Warn("traces: the collector does not accept spans", "url", c.url, "error", err, "spans_lost", c.lost)
 			c.warned, c.lost = time.Now(), 0
 		}
 	}
