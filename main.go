@@ -1,4 +1,4 @@
-// Menu API is a restaurant menu as a REST API: anyone reads it, and only holders of the right permission change it.
+// Menu API is a restaurant menu as a REST API: anyone can read it, and only callers with the right permission can change it.
 package main
 
 import (

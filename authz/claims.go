@@ -57,7 +57,7 @@ func (c *claims) Validate(context.Context) error {
 		// Rate limits and idempotency keys belong to a subject. All clients without one would share them.
 		return errors.New("the token has no sub claim, or an empty one")
 	case c.Confirmation != nil:
-		// Such a token is for the holder of a key alone (RFC 7800, RFC 9449, RFC 8705). A bearer does not prove to have it.
+		// Such a token is bound to a key (RFC 7800, RFC 9449, RFC 8705). A bearer request does not prove possession of it.
 		return errors.New("the token has a cnf claim: DPoP and client certificates are not supported")
 	}
 	return nil
@@ -69,7 +69,7 @@ type displayName string
 // maxName is how many characters of a name count.
 const maxName = 200
 
-// UnmarshalJSON never fails: the name decides nothing. It leaves out characters that would garble the text around the name.
+// UnmarshalJSON never fails: the name grants nothing. It leaves out characters that would garble the text around the name.
 func (n *displayName) UnmarshalJSON(literal []byte) error {
 	name, _ := text(literal)
 	visible := strings.Map(func(r rune) rune {

@@ -60,7 +60,7 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	})
 }
 
-// imageBinary is where the container image has the program.
+// imageBinary is the path of the program in the container image.
 const imageBinary = "/menu-api"
 
 // programCommand returns the command that runs this program again: from its source, in the same container, or as a binary.

@@ -52,7 +52,7 @@ func memoryLimit() uint64 {
 	return uint64(debug.SetMemoryLimit(-1)) //nolint:gosec // it is not negative
 }
 
-// memoryWatch keeps the memory of the process low, and tells when there is little left.
+// memoryWatch keeps the memory of the process low, and reports when there is little left.
 type memoryWatch struct {
 	limit    uint64 // bytes
 	adaptive bool   // GOGC is not set
@@ -111,7 +111,7 @@ func (m *memoryWatch) sample() {
 }
 
 // residentMemory returns the memory of the process in bytes, including that of SQLite, which Go does not count. It returns 0
-// if the system does not tell.
+// if the system does not report it.
 func residentMemory() uint64 {
 	text, _ := os.ReadFile("/proc/self/statm")
 	fields := bytes.Fields(text)

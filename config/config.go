@@ -18,7 +18,7 @@ import (
 // Config holds every setting, checked and normalised. The table in settings.go says what each one means.
 type Config struct { //nolint:recvcheck // only settings fills it
 	EnvFile  string   // the settings file that was read, if any
-	Warnings []string // what is probably not as intended; never a part of a value
+	Warnings []string // settings that are probably mistakes; never a part of a value
 
 	Host string // empty means all interfaces
 	Port int    // 0 means any free port

@@ -14,10 +14,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// MaxSize is how large a body may be, in bytes, to be compressed. Larger ones are not cached, so each request would pay.
+// MaxSize is the size up to which a body is compressed, in bytes. A larger one is not cached, so each request would pay.
 const MaxSize = 8 << 20
 
-// minSize is from where compression pays. A smaller body fits into one packet as it is.
+// minSize is the size from which compression pays off. A smaller body fits into one packet as it is.
 const minSize = 1 << 10
 
 // Content is a response body with its media type and ETag. Requests share it, and each compressed copy is made only once,

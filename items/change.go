@@ -49,7 +49,7 @@ type ChangeKey struct {
 	ItemID, Version int64
 }
 
-// NewestChange is the key before which all changes are.
+// NewestChange is a key after all changes: the page before it begins with the newest change.
 var NewestChange = ChangeKey{At: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)}
 
 // AuditInfo is recorded with a write: who made it, when, and under which idempotency key.
@@ -84,7 +84,7 @@ func (k *Key) ID(subject string) []byte {
 // KeyLifetime is how long a key is remembered.
 const KeyLifetime = 24 * time.Hour
 
-// TimeOf returns the time of so many milliseconds since 1970, as stores keep it.
+// TimeOf converts milliseconds since 1970, as stores keep them, to a time.
 func TimeOf(milliseconds int64) time.Time { return time.UnixMilli(milliseconds).UTC() }
 
 // Snapshot returns the JSON of an item as the history keeps it, or nil for nil.

@@ -324,7 +324,7 @@ func (ctl Controller) written(c *gin.Context, status int, item Item, err error) 
 	send(c, status, rep)
 }
 
-// Respond encodes the value, or hands the error to the error renderer if there is one.
+// Respond sends the value as JSON or, if err is not nil, hands err to the error renderer.
 func Respond(c *gin.Context, status int, value any, err error) {
 	var rep representation
 	if err == nil {

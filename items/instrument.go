@@ -38,56 +38,48 @@ func (s *instrumented) write(ctx context.Context, operation string) (context.Con
 	}
 }
 
-// List implements Store.
 func (s *instrumented) List(ctx context.Context, query Query) (list []Item, err error) {
 	ctx, end := s.observe(ctx, "list")
 	defer func() { end(err) }()
 	return s.store.List(ctx, query)
 }
 
-// Categories implements Store.
 func (s *instrumented) Categories(ctx context.Context, limit int) (names []string, err error) {
 	ctx, end := s.observe(ctx, "categories")
 	defer func() { end(err) }()
 	return s.store.Categories(ctx, limit)
 }
 
-// Get implements Store.
 func (s *instrumented) Get(ctx context.Context, id int64) (item Item, err error) {
 	ctx, end := s.observe(ctx, "get")
 	defer func() { end(err) }()
 	return s.store.Get(ctx, id)
 }
 
-// Create implements Store.
 func (s *instrumented) Create(ctx context.Context, info AuditInfo, item Item) (created Item, err error) {
 	ctx, end := s.write(ctx, "create")
 	defer func() { end(err) }()
 	return s.store.Create(ctx, info, item)
 }
 
-// Update implements Store.
 func (s *instrumented) Update(ctx context.Context, info AuditInfo, id int64, change func(Item) (Item, error)) (item Item, err error) {
 	ctx, end := s.write(ctx, "update")
 	defer func() { end(err) }()
 	return s.store.Update(ctx, info, id, change)
 }
 
-// Delete implements Store.
 func (s *instrumented) Delete(ctx context.Context, info AuditInfo, id int64, allow func(Item) error) (item Item, err error) {
 	ctx, end := s.write(ctx, "delete")
 	defer func() { end(err) }()
 	return s.store.Delete(ctx, info, id, allow)
 }
 
-// Restore implements Store.
 func (s *instrumented) Restore(ctx context.Context, info AuditInfo, id int64) (item Item, err error) {
 	ctx, end := s.write(ctx, "restore")
 	defer func() { end(err) }()
 	return s.store.Restore(ctx, info, id)
 }
 
-// UpdateMany implements Store.
 func (s *instrumented) UpdateMany(
 	ctx context.Context, info AuditInfo, ids []int64, at *Feed, change func([]State) ([]*Item, error),
 ) (list []Item, err error) {
@@ -96,63 +88,54 @@ func (s *instrumented) UpdateMany(
 	return s.store.UpdateMany(ctx, info, ids, at, change)
 }
 
-// Reset implements Store.
 func (s *instrumented) Reset(ctx context.Context, info AuditInfo, menu []Item) (list []Item, err error) {
 	ctx, end := s.write(ctx, "reset")
 	defer func() { end(err) }()
 	return s.store.Reset(ctx, info, menu)
 }
 
-// Seed implements Store.
 func (s *instrumented) Seed(ctx context.Context, info AuditInfo, menu []Item) (err error) {
 	ctx, end := s.write(ctx, "seed")
 	defer func() { end(err) }()
 	return s.store.Seed(ctx, info, menu)
 }
 
-// Import implements Store.
 func (s *instrumented) Import(ctx context.Context, info AuditInfo, replace bool, next func() (Record, error)) (err error) {
 	ctx, end := s.write(ctx, "import")
 	defer func() { end(err) }()
 	return s.store.Import(ctx, info, replace, next)
 }
 
-// Export implements Store.
 func (s *instrumented) Export(ctx context.Context, history bool, yield func(Record) error) (err error) {
 	ctx, end := s.observe(ctx, "export")
 	defer func() { end(err) }()
 	return s.store.Export(ctx, history, yield)
 }
 
-// History implements Store.
 func (s *instrumented) History(ctx context.Context, id, before int64, limit int) (changes []Change, err error) {
 	ctx, end := s.observe(ctx, "history")
 	defer func() { end(err) }()
 	return s.store.History(ctx, id, before, limit)
 }
 
-// Recent implements Store.
 func (s *instrumented) Recent(ctx context.Context, before ChangeKey, limit int) (changes []Change, err error) {
 	ctx, end := s.observe(ctx, "recent")
 	defer func() { end(err) }()
 	return s.store.Recent(ctx, before, limit)
 }
 
-// Prune implements Store.
 func (s *instrumented) Prune(ctx context.Context, now time.Time, retention time.Duration) (err error) {
 	ctx, end := s.observe(ctx, "prune")
 	defer func() { end(err) }()
 	return s.store.Prune(ctx, now, retention)
 }
 
-// Erase implements Store.
 func (s *instrumented) Erase(ctx context.Context, subject string) (changes int64, err error) {
 	ctx, end := s.observe(ctx, "erase")
 	defer func() { end(err) }()
 	return s.store.Erase(ctx, subject)
 }
 
-// Changes implements Store.
 func (s *instrumented) Changes(ctx context.Context, after int64, limit int) (changes []Change, err error) {
 	ctx, end := s.observe(ctx, "changes")
 	defer func() { end(err) }()
@@ -166,15 +149,13 @@ func (s *instrumented) Feed(ctx context.Context) (feed Feed, err error) {
 	return s.store.Feed(ctx)
 }
 
-// Ping implements Store.
 func (s *instrumented) Ping(ctx context.Context) (err error) {
 	ctx, end := s.observe(ctx, "ping")
 	defer func() { end(err) }()
 	return s.store.Ping(ctx)
 }
 
-// Wait implements Store. Its duration says nothing, because waiting is its purpose.
+// Wait implements Store. It is not observed, because waiting is its purpose.
 func (s *instrumented) Wait(ctx context.Context) error { return s.store.Wait(ctx) }
 
-// Close implements Store.
 func (s *instrumented) Close() error { return s.store.Close() }

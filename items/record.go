@@ -111,7 +111,7 @@ func positive(value jsontext.Value) (n int64, problem string) {
 	return 0, "must be a positive integer"
 }
 
-// snapshots says which states of an item the change of each action has. Other actions are no change of one item.
+// snapshots says which states of an item the change of each action has. Other actions do not change a single item.
 var snapshots = map[Action]struct{ before, after bool }{
 	Created:  {after: true},
 	Updated:  {before: true, after: true},

@@ -95,7 +95,7 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 
 // WriteString is Write for a string.
 func (w *limitedWriter) WriteString(s string) (int, error) {
-	return w.Write([]byte(s)) //nolint:gocritic // the embedded WriteString would pass the limits by
+	return w.Write([]byte(s)) //nolint:gocritic // the embedded WriteString would bypass the limits
 }
 
 // Unwrap lets http.ResponseController find the connection.

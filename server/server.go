@@ -32,7 +32,7 @@ type Options struct {
 	Docs docs.Settings
 	// Tracing records the requests as spans. It may be nil.
 	Tracing *telemetry.Tracing
-	// Dashboard describes the identity provider to the web page.
+	// Dashboard holds the settings of the web page.
 	Dashboard dashboard.Settings
 	// CORSOrigins are the origins whose pages may call the API. Nil means every origin.
 	CORSOrigins []string

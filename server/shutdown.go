@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// drainDelay is how long each of the two phases lasts in which clients can leave by themselves.
+	// drainDelay is the length of each of the two phases in which clients can leave by themselves.
 	drainDelay = 500 * time.Millisecond
 	// lastAccepts is how long a closed listener goes on accepting the connections in its queue.
 	lastAccepts = 20 * time.Millisecond

@@ -73,7 +73,7 @@ func (p *Provider) authorizationRequest(w http.ResponseWriter, r *http.Request) 
 		p.errorPage(w, http.StatusRequestURITooLong, "This authorization request is too long.")
 		return nil
 	}
-	// As long as client and redirect URI are not known to be valid, errors are shown to the user. A redirect would make the
+	// Until the client and the redirect URI are known to be valid, errors are shown to the user. A redirect would make the
 	// provider an open redirector (RFC 6749 section 4.1.2.1).
 	q := r.URL.Query()
 	if id := q["client_id"]; len(id) != 1 || id[0] != p.options.ClientID {

@@ -61,7 +61,7 @@ func newEvent(feed string, change items.Change) (*Event, error) {
 	return e, err
 }
 
-// newReset returns the event that anything up to the position may have changed.
+// newReset returns the event which says that anything up to the position may have changed.
 func newReset(at items.Feed) *Event {
 	id := EventID{at.ID, at.Newest}
 	return &Event{ID: id, frame: frame("reset", id, []byte("{}"))}

@@ -238,8 +238,8 @@ func read[T any](ctx context.Context, s *Store, collect pgx.RowToFunc[T], statem
 	return list, err
 }
 
-// useForRead is use for a statement that may run twice, because it changes nothing or only deletes. If the connection is lost, it calls run once more with another
-// connection.
+// useForRead is use for a statement that may run twice, because it changes nothing or only deletes. If the connection is
+// lost, it calls run once more with another connection.
 func (s *Store) useForRead(ctx context.Context, run func(context.Context, *pgx.Conn) error) error {
 	sent, err := s.use(ctx, run)
 	if err != nil && sent && isLost(err) && ctx.Err() == nil {

@@ -160,7 +160,7 @@ SELECT coalesce(min(id), 0) FROM (
 	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM import_items WHERE id = h.item_id)
 ) AS bad (id)`
 
-	// changeOfLoad is what the feed shows. It gets its number at the end.
+	// changeOfLoad is the one change of the import in the feed. It gets its number at the end.
 	changeOfLoad = `
 INSERT INTO import_changes (item_id, version, action, author, at)
 SELECT 0, nextval('change_numbers'), 'import', @by, @at`

@@ -203,8 +203,7 @@ func updateMany(
 	return changed, nil
 }
 
-// load runs do in a transaction that it shares with no other write. Unlike those, do runs under the caller's context. The
-// background indexes the items that do imports.
+// load runs do in its own transaction, under the caller's context. The background indexes the items that do imports.
 func (s *Store) load(ctx context.Context, do func(*conn) error) error {
 	err := s.writer.runAlone(ctx, func(_ context.Context, tx *conn) error { return do(tx) })
 	if err == nil {

@@ -24,7 +24,8 @@ import (
 // Options say how to open a file.
 type Options struct {
 	Use schema.Use
-	// Watched is for callers that call Watch afterwards: only a file that is read in milliseconds is checked for damage.
+	// Watched says that the caller calls Watch afterwards, which checks the file for damage. OpenWith then checks only a file
+	// that takes milliseconds to read.
 	Watched bool
 	// Migrated is called after each migration. It may be nil.
 	Migrated func(version int64, took time.Duration)

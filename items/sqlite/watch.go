@@ -22,10 +22,10 @@ var (
 		"delete the files -wal and -shm next to it, which belong to the old one, and start again; otherwise restore a backup")
 )
 
-// watchInterval is how often Watch looks whether the file was deleted or replaced.
+// watchInterval is how often Watch checks whether the file was deleted or replaced.
 const watchInterval = time.Second
 
-// Watch reads the whole file for damage, and then looks again and again whether it was deleted or replaced. It returns an
+// Watch reads the whole file for damage, and then checks every second whether it was deleted or replaced. It returns an
 // error that names the file, or nil when the context ends.
 func (s *Store) Watch(ctx context.Context) error {
 	err := check(ctx, s.scan)

@@ -27,7 +27,7 @@ type File struct {
 	Encoding encoding.Encoding
 }
 
-// kinds are files that people take for a menu, and what to do with them.
+// kinds are files that people mistake for a menu, with what to do instead.
 var kinds = map[string]string{
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "is an Excel workbook: save it as CSV UTF-8 and import that file",
 	"application/x-ole-storage":                                         "is an Office document: save it as CSV UTF-8 and import that file",

@@ -12,7 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics are the metrics of the program, for Prometheus. docs/operations.md describes each of them.
+// Metrics are the metrics of the program, for Prometheus. The table in docs/operations.md is generated from their
+// help texts.
 //
 // Their labels come from fixed sets: a path, a made-up method or a subject would let clients create series.
 type Metrics struct {
