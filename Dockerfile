@@ -21,7 +21,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 
-# What the empty file system needs beside the binary: somebody to run as, and a folder that is theirs.
+# The final image is empty. Besides the binary, it needs a user and a folder that belongs to the user.
 RUN mkdir -p /rootfs/etc/ssl/certs /rootfs/data \
  && echo 'menu:x:65532:65532::/data:/' > /rootfs/etc/passwd \
  && echo 'menu:x:65532:' > /rootfs/etc/group \
@@ -59,8 +59,8 @@ ENV DATABASE_URL=sqlite:/data/menu.db \
     TMPDIR=/data
 VOLUME /data
 
-# A .env file is looked for in the working folder. There is none here, and none can come in with the volume: in a
-# container the settings are those of the environment (--env-file).
+# The program reads .env from the working folder. This folder has none, and the volume cannot add one: in a container, the
+# settings come from the environment (--env-file).
 WORKDIR /
 USER 65532:65532
 EXPOSE 7000 7001

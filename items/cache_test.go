@@ -52,7 +52,7 @@ func (s *fakeStore) Create(context.Context, items.AuditInfo, items.Item) (items.
 
 func (*fakeStore) List(context.Context, items.Query) ([]items.Item, error) { return nil, nil }
 
-// countReads returns a store whose item has, for a price, the number of times that it was read. Each read takes so long.
+// countReads returns a store whose item has the number of reads so far as its price. Each read takes the given time.
 func countReads(each time.Duration) *fakeStore {
 	var reads items.Price
 	return &fakeStore{get: func(context.Context) (items.Item, error) {

@@ -510,7 +510,7 @@ func TestCompressedBodies(t *testing.T) {
 		"br":                         {"\x0b\x02\x80{}\x03", []string{"br"}},
 		"zstd":                       {"\x28\xb5\x2f\xfd", []string{"zstd"}},
 		"compress":                   {"\x1f\x9d", []string{"compress"}},
-		"one nobody knows":           {soup, []string{"evil"}},
+		"unknown":                    {soup, []string{"evil"}},
 		"two":                        {zipped.String(), []string{"gzip, gzip"}},
 		"identity, then gzip":        {zipped.String(), []string{"identity, gzip"}},
 		"identity, gzip in two":      {zipped.String(), []string{"identity", "gzip"}},

@@ -48,8 +48,8 @@ var (
 	accepted    = verdict{status: 201}
 )
 
-// judge sends the token with a POST and checks the whole answer. What is accepted is taken off the menu again.
-func (a *api) judge(tb testing.TB, want verdict, r answer) {
+// assertVerdict checks the whole response to a POST with the token. If the item was created, it deletes the item again.
+func (a *api) assertVerdict(tb testing.TB, want verdict, r answer) {
 	tb.Helper()
 	r.assertStatus(tb, want.status)
 	if got := strings.Join(r.header.Values("WWW-Authenticate"), " | "); got != want.challenge {
@@ -168,7 +168,7 @@ func TestTokensInOtherPlaces(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := a.byHand(t, test.path, test.head, good)
 			if test.want != notHTTP && test.want != tooLong {
-				a.judge(t, test.want, r)
+				a.assertVerdict(t, test.want, r)
 				return
 			}
 			r.assertStatus(t, test.want.status)
@@ -241,7 +241,7 @@ func TestTokensOfTheWrongKind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := a.do("POST", "/items", soup, "Authorization", "Bearer "+test.token)
-			a.judge(t, malformed, r)
+			a.assertVerdict(t, malformed, r)
 			if p := r.mustProblem(t); p.Detail != test.detail || p.Type != "urn:problem-type:menu-api:token-malformed" {
 				t.Errorf("got %s with %q, want token-malformed with %q", p.Type, p.Detail, test.detail)
 			}
@@ -290,7 +290,7 @@ func TestEveryWriteIsGuarded(t *testing.T) {
 				if want.status == 403 {
 					want.challenge = `Bearer realm="menu-api", error="insufficient_scope", scope="` + route.permission + `"`
 				}
-				a.judge(t, want, a.do(route.method, route.path, `{"item":{"id":1,"name":"Hacked","price":0,"description":"","image":""}}`, "Authorization", "Bearer "+attack.token))
+				a.assertVerdict(t, want, a.do(route.method, route.path, `{"item":{"id":1,"name":"Hacked","price":0,"description":"","image":""}}`, "Authorization", "Bearer "+attack.token))
 			})
 		}
 	}
@@ -316,7 +316,7 @@ func TestLogIsNotTheAttackers(t *testing.T) {
 	}
 	for name, header := range headers {
 		t.Run(name, func(t *testing.T) {
-			a.judge(t, invalid, a.do("POST", "/items", soup, "Authorization", "Bearer "+forge(t, a.issuer, strings.ReplaceAll(header, "KID", a.issuer.Key().ID))))
+			a.assertVerdict(t, invalid, a.do("POST", "/items", soup, "Authorization", "Bearer "+forge(t, a.issuer, strings.ReplaceAll(header, "KID", a.issuer.Key().ID))))
 		})
 	}
 	for line := range strings.Lines(a.log.String()) {
@@ -347,7 +347,7 @@ func TestHangingIssuerHoldsNoSlots(t *testing.T) {
 		wg.Go(func() {
 			r := a.do("POST", "/items", soup, "Authorization", "Bearer "+token)
 			immediate.Add(1)
-			a.judge(t, unavailable, r) // not 429: an unknown kid is not a failed authentication
+			a.assertVerdict(t, unavailable, r) // not 429: an unknown kid is not a failed authentication
 			if p := r.mustProblem(t); p.Type != "urn:problem-type:menu-api:signing-keys-unavailable" {
 				t.Errorf("got %s, want signing-keys-unavailable", p.Type)
 			}
@@ -395,7 +395,7 @@ func TestKeySetThatTrickles(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer writing.Store(false)
-		a.judge(t, unavailable, a.do("POST", "/items", soup, "Authorization", "Bearer "+good))
+		a.assertVerdict(t, unavailable, a.do("POST", "/items", soup, "Authorization", "Bearer "+good))
 	})
 	reads := 0
 	for ; writing.Load(); reads++ {

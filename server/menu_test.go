@@ -257,7 +257,7 @@ func TestMenuPages(t *testing.T) {
 		t.Errorf("got %s, want the pizza", got)
 	}
 	if p := a.do("GET", "/api/menu/items?limit=0", "").mustProblem(t); p.fields() != "limit" {
-		t.Errorf("got %+v, want to be told of the limit", p)
+		t.Errorf("got %+v, want an error about limit", p)
 	}
 }
 

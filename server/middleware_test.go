@@ -334,7 +334,7 @@ func TestWriteLimit(t *testing.T) {
 		assertHeader(t, r, "RateLimit-Policy", `"writes";q=3;w=60`)
 		a.do("POST", "/items", soup, a.as()...).assertStatus(t, 403) // a refused write costs nothing
 	}
-	r := a.do("POST", "/items", "not even JSON", a.admin()...) // judged before the body
+	r := a.do("POST", "/items", "not even JSON", a.admin()...) // checked before the body
 	r.assertStatus(t, 429)
 	r.mustProblem(t)
 	if got := r.header.Get("Retry-After"); got != "20" && got != "19" {
@@ -441,7 +441,7 @@ func mustAnswer(tb testing.TB, conn net.Conn) answer {
 }
 
 // The guard decides before a byte of the body is read, and a body that is announced as too large is refused unread.
-func TestJudgedBeforeTheBody(t *testing.T) {
+func TestTokenIsCheckedBeforeTheBody(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	for name, test := range map[string]struct {

@@ -84,7 +84,7 @@ func TestDocumentAndGuardAgree(t *testing.T) {
 // TestDocumentedProblemsAreTrue: the document has every type of problem, with the texts of the API.
 func TestDocumentedProblemsAreTrue(t *testing.T) {
 	t.Parallel()
-	told := map[string]error{
+	failures := map[string]error{
 		"no-such-route":             server.ErrNoRoute,
 		"method-not-allowed":        server.ErrNoMethod,
 		"origin-not-allowed":        server.ErrOrigin,
@@ -117,7 +117,7 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 		"internal-error":            server.ErrPanic,
 	}
 	for _, slug := range server.ProblemTypes() {
-		if told[slug] == nil && slug != "too-many-requests" && slug != "client-closed-request" { // only in the log
+		if failures[slug] == nil && slug != "too-many-requests" && slug != "client-closed-request" { // only in the log
 			t.Errorf("problem.go has the type %s, and this test no error for it", slug)
 		}
 	}
@@ -126,7 +126,7 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	delete(examples, "too-many-requests") // its detail depends on the settings
-	for slug, failure := range told {
+	for slug, failure := range failures {
 		found := examples[slug]
 		if len(found) == 0 {
 			t.Errorf("docs/openapi.yaml has no example of the type %s", slug)

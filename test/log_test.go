@@ -104,7 +104,7 @@ func TestStalledLogReader(t *testing.T) {
 			t.Fatal("no line is lost after a minute without a reader")
 		}
 	}
-	told := make(chan bool, 1)
+	reported := make(chan bool, 1)
 	go func() {
 		var log strings.Builder
 		buffer := make([]byte, 64<<10)
@@ -112,15 +112,15 @@ func TestStalledLogReader(t *testing.T) {
 			n, err := reader.Read(buffer)
 			log.Write(buffer[:n])
 			if err != nil {
-				told <- false
+				reported <- false
 				return
 			}
 		}
-		told <- true // and the reader stalls again
+		reported <- true // and the reader stalls again
 	}()
 	s.mustServe(t, 1)
 	select {
-	case ok := <-told:
+	case ok := <-reported:
 		if !ok {
 			t.Error("the log ended without a line about the lost lines")
 		}

@@ -59,7 +59,7 @@ func TestBinaryIsSmall(t *testing.T) {
 		}
 	}
 	if edges < 10_000 {
-		t.Errorf("the linker told %d dependencies, want all: has the form of -dumpdep changed?", edges)
+		t.Errorf("the linker printed %d dependencies, want all: has the format of -dumpdep changed?", edges)
 	}
 }
 

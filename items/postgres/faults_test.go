@@ -69,8 +69,7 @@ func storm(tb testing.TB, store items.Store, stop <-chan struct{}) (acknowledged
 	return acknowledged
 }
 
-// Whatever happens to the server, a store says that it is an outage, comes back by itself, and has kept what it
-// acknowledged.
+// A store reports every kind of outage as one, recovers without help, and has kept every acknowledged write.
 func TestServerInTrouble(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]func(*testing.T, *pgtest.Server){

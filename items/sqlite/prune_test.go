@@ -39,8 +39,8 @@ INSERT INTO idempotency_keys (id, fingerprint, at, item_id, version) SELECT rand
 	})
 }
 
-// While something reads, SQLite cannot begin the WAL anew. Prune truncates it once the reader has ended, also if there are
-// no more writes.
+// While a reader is active, SQLite cannot restart the WAL. Prune truncates it once the reader has ended, even if there are no
+// more writes.
 func TestWALShrinksAfterAReader(t *testing.T) {
 	t.Parallel()
 	const megabyte = 1 << 20

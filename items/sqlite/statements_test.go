@@ -70,7 +70,7 @@ func TestCategoriesPlan(t *testing.T) {
 	}
 }
 
-// mustFill returns a store with an imported menu: an import makes the indexes anew.
+// mustFill returns a store with an imported menu: an import rebuilds the indexes.
 func mustFill(tb testing.TB) *Store {
 	tb.Helper()
 	ctx := context.Background()

@@ -112,7 +112,8 @@ func testUpdateManyAt(t *testing.T, engine Engine) {
 	assertEqual(t, mustGet(t, store, id).Version, int64(2))
 }
 
-// A retry has the same result, whatever has changed since. So has one of a write that only deleted, or changed nothing.
+// A retry has the same result, even if the items have changed since. So does a retry of a write that only deleted, or that
+// changed nothing.
 func testUpdateManyKey(t *testing.T, engine Engine) {
 	store, ctx := mustOpen(t, engine), context.Background()
 	first, second := mustCreate(t, store, soup()), mustCreate(t, store, items.Item{Name: "Old"})

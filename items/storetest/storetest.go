@@ -64,7 +64,7 @@ func Run(t *testing.T, engine Engine) {
 		"One failing write in many fails alone":          testFailsAlone,
 		"Reads and writes of an item are linearizable":   testLinearizable,
 		"Export and import move everything":              testMove,
-		"Reset removes everything and begins anew":       testReset,
+		"Reset replaces the menu":                        testReset,
 		"Reset is one step among concurrent writes":      testResetConcurrent,
 		"Reset is one change in the feed":                testResetFeed,
 		"UpdateMany changes, deletes and restores":       testUpdateMany,
@@ -75,7 +75,7 @@ func Run(t *testing.T, engine Engine) {
 		"Recent has all changes in pages, newest first":  testRecent,
 		"Import gives ids and history to new items":      testImportNew,
 		"Import is all or nothing":                       testImportRefuses,
-		"Import replaces when told":                      testImportReplaces,
+		"Import replaces the menu if asked to":           testImportReplaces,
 		"A clock that steps back does no harm":           testClockBack,
 
 		"Pruning keeps the state of every item":      testPrune,

@@ -94,7 +94,7 @@ export function ItemForm({ id, start, onDone, onCancel, onDiscard }: Props) {
     try {
       if (id === null || !deleted) return settle(await save(values, base))
       const restored = await api.restore(id, crypto.randomUUID()).catch((error: unknown) => {
-        if (error instanceof Problem && error.status === 409) return api.get(id) // somebody else has restored it
+        if (error instanceof Problem && error.status === 409) return api.get(id) // someone else has restored it
         throw error
       })
       store.upsert(restored.item)

@@ -16,10 +16,10 @@ type keeper struct {
 	pipe io.WriteCloser
 }
 
-// The script reads lines with the process that runs in the folder, empty for none, until the end of the pipe. It ends
-// that process, one that is frozen too, and removes the folder.
+// The script reads the id of the process that runs in the folder from each line, empty for none, until the end of the pipe.
+// Then it ends that process, even a frozen one, and removes the folder.
 //
-// A server that was killed leaves a segment of shared memory behind, whose number is in the file that says it runs.
+// A killed server leaves a segment of shared memory behind. Its number is in postmaster.pid.
 const keeperScript = `
 while read -r line; do pid=$line; done
 running=$1/data/postmaster.pid

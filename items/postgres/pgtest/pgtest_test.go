@@ -140,7 +140,7 @@ func TestServerKeepsItsData(t *testing.T) {
 	assertQuery(t, database, "SELECT count(*)::text FROM dishes", "5")
 }
 
-// A backend that computes does not notice by itself that its postmaster is gone.
+// A busy backend does not notice that its postmaster has ended.
 func TestKillEndsBusyBackends(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
@@ -285,7 +285,7 @@ func leftovers(tb testing.TB, folders []string) []string {
 	return left
 }
 
-// A port on which somebody else listens is not that of a process which ends because it is taken.
+// If another process listens on the port, the server ends, and listens must not take the other process for it.
 func TestListensIsOfTheProcess(t *testing.T) {
 	t.Parallel()
 	others, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -299,6 +299,6 @@ func TestListensIsOfTheProcess(t *testing.T) {
 		t.Error("got true, want false: the process has ended")
 	}
 	if !listens(others.Addr().String(), nil) {
-		t.Error("got false, want true: the process goes on")
+		t.Error("got false, want true: the process is running")
 	}
 }
