@@ -336,7 +336,7 @@ func TestSkippedKeysAreLogged(t *testing.T) {
 				cancel()
 				synctest.Wait()
 				for kid, reason := range want {
-					lines := regexp.MustCompile(`(?m)^.*key is not used.* kid=`+kid+` .*$`).FindAllString(log.String(), -1)
+					lines := regexp.MustCompile(`(?m)^.*skipped a key.* kid=`+kid+` .*$`).FindAllString(log.String(), -1)
 					if len(lines) != 1 || !strings.Contains(lines[0], reason) {
 						t.Errorf("%s: got %q, want one line with %q", kid, lines, reason)
 					}
