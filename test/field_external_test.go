@@ -63,6 +63,13 @@ func fieldRecipe() (steps []fieldStep, migration string, err error) {
 // words returns the line with one space between its words.
 func words(line string) string { return strings.Join(strings.Fields(line), " ") }
 
+// indexMigration is a second migration, for PostgreSQL.
+const indexMigration = `-- +goose NO TRANSACTION
+-- +goose Up
+DROP INDEX CONCURRENTLY IF EXISTS items_by_origin;
+CREATE INDEX CONCURRENTLY items_by_origin ON items (origin);
+`
+
 // copyWithOrigin copies the project and adds the field, as docs/adding.md says.
 func copyWithOrigin(project string) error {
 	steps, migration, err := fieldRecipe()
@@ -116,6 +123,11 @@ func copyWithOrigin(project string) error {
 		}
 		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d_origin.sql", newest+1)), []byte(migration), 0o600); err != nil {
 			return err
+		}
+		if engine == "postgres" {
+			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d_origin_index.sql", newest+2)), []byte(indexMigration), 0o600); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"menu-api/authz/authztest"
 	"menu-api/items"
 )
@@ -48,8 +50,12 @@ func TestUpgradeAndRollBackUnderLoad(t *testing.T) {
 				t.Errorf("export of the next version: got\n%s\nwant\n%s", got, before)
 			}
 			mustOutput(t, next.command(t, "backup", filepath.Join(t.TempDir(), "backup.db")))
-			if got := mustOutput(t, next.command(t, "migrate", "status")); strings.Count(got, "to do: ") != 1 || !strings.Contains(got, "_origin") {
-				t.Errorf("migrate status: got\n%s\nwant one migration to do", got)
+			pending := 1
+			if engine == "PostgreSQL" {
+				pending = 2
+			}
+			if got := mustOutput(t, next.command(t, "migrate", "status")); strings.Count(got, "to do: ") != pending || !strings.Contains(got, "_origin") {
+				t.Errorf("migrate status: got\n%s\nwant %d migrations to do", got, pending)
 			}
 			refused := next.command(t, "serve")
 			if output, err := refused.CombinedOutput(); err == nil || !strings.Contains(string(output), "menu-api migrate up") {
@@ -57,7 +63,8 @@ func TestUpgradeAndRollBackUnderLoad(t *testing.T) {
 			}
 
 			underLoad(t, old, func() {
-				if got := mustOutput(t, next.command(t, "migrate", "up")); !strings.Contains(got, "_origin in ") || !strings.Contains(got, "applied 1 migrations") {
+				got := mustMigrate(t, next)
+				if want := fmt.Sprintf("applied %d migrations", pending); !strings.Contains(got, "_origin in ") || !strings.Contains(got, want) {
 					t.Errorf("migrate up: got\n%s\nwant what was applied and how long it took", got)
 				}
 			})
@@ -105,6 +112,42 @@ func TestUpgradeAndRollBackUnderLoad(t *testing.T) {
 			t.Logf("%d writes acknowledged", sum.answered)
 		})
 	}
+}
+
+// mustMigrate applies the migrations and returns the output of the command. On PostgreSQL, a transaction makes CREATE INDEX
+// CONCURRENTLY wait for it, while a second process waits for the lock of the migrations.
+func mustMigrate(t *testing.T, r *replica) string {
+	t.Helper()
+	first := r.command(t, "migrate", "up")
+	if strings.HasPrefix(r.database, "sqlite:") {
+		return mustOutput(t, first)
+	}
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, r.database)
+	must(t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class`)
+	must(t, err)
+	output := make(chan string, 2)
+	var running sync.WaitGroup
+	running.Go(func() { output <- mustOutput(t, first) })
+	other, err := pgx.Connect(ctx, r.database)
+	must(t, err)
+	defer func() { _ = other.Close(ctx) }()
+	for building := false; !building; time.Sleep(10 * time.Millisecond) {
+		must(t, other.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%')`).Scan(&building))
+	}
+	running.Go(func() { mustOutput(t, r.command(t, "migrate", "up")) })
+	time.Sleep(time.Second) // so that the second process tries to get the lock
+	_, err = conn.Exec(ctx, `COMMIT`)
+	must(t, err)
+	running.Wait()
+	var valid bool
+	must(t, other.QueryRow(ctx, `SELECT indisvalid FROM pg_index WHERE indexrelid = 'items_by_origin'::regclass`).Scan(&valid))
+	if !valid {
+		t.Error("the index is not valid")
+	}
+	return <-output
 }
 
 // underLoad calls do while the writers write, and for a while before and after it. Every request must get its response.

@@ -95,15 +95,19 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// migrationLock is the number of the advisory lock for changes of the schema. It is arbitrary.
-const migrationLock = 0x6d656e75 // "menu"
+// lockMigrations makes migrations run one after the other, and not during an import or the creation of the search index,
+// whose locks on the tables would make a migration wait, and every request behind it. 0x6d656e75 is arbitrary; for the other
+// number, see lockImports. The session is idle during the migrations.
+const lockMigrations = `
+SELECT pg_try_advisory_xact_lock(1835363957) AND pg_try_advisory_xact_lock(1835363959),
+	set_config('idle_in_transaction_session_timeout', '0', true)`
 
 // lockPause is the time before a replica tries to take the lock again.
 const lockPause = 50 * time.Millisecond
 
 // lock returns a transaction that holds the migration lock. The lock ends with the transaction, so it works behind a
 // pooler. A replica that has to wait holds no connection: a pooler may have fewer connections than replicas that start, and
-// the holder of the lock needs a second one.
+// the holder of the lock needs a second one. It also holds no snapshot, for which CREATE INDEX CONCURRENTLY would wait.
 func lock(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	for {
 		tx, err := db.BeginTx(ctx, nil)
@@ -111,7 +115,8 @@ func lock(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 			return nil, err
 		}
 		var held bool
-		err = tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, migrationLock).Scan(&held)
+		var timeout string
+		err = tx.QueryRowContext(ctx, lockMigrations).Scan(&held, &timeout)
 		if held {
 			return tx, nil
 		}
