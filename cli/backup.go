@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
 
 	"menu-api/config"
@@ -22,8 +23,8 @@ func (a *app) backupCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "backup FILE", Args: oneFile,
 		Short: "Write the database of one moment into a file, while the server is running",
-		Long: "Write the database of one moment into a file, while the server is running. The file is an SQLite database, whatever the " +
-			"engine; restore puts it into either.",
+		Long: "Write the database of one moment into a file, while the server is running. Of SQLite it is a copy of the database, of " +
+			"PostgreSQL a compressed export with the history; restore puts either into either engine.",
 	}
 	c.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
@@ -51,7 +52,7 @@ func backup(ctx context.Context, cfg config.Config, name string, force bool, std
 		}
 		p = byRecords(stderr, "backup")
 		defer p.end()
-		return backupOther(ctx, store, temporary, p.moved)
+		return exportBackup(ctx, store, temporary, p.moved)
 	})
 	if err != nil {
 		return err
@@ -69,16 +70,17 @@ func backup(ctx context.Context, cfg config.Config, name string, force bool, std
 	return nil
 }
 
-// backupOther backs up a store of another engine. It copies the menu into a temporary SQLite database and backs that up, so
-// that every backup has the same format.
-func backupOther(ctx context.Context, store items.Store, file string, moved func(transfer.Count)) (err error) {
-	local, err := sqlite.Open(ctx, file+".db")
+// exportBackup writes the menu and its history as a compressed export. The checksum in it detects damage.
+func exportBackup(ctx context.Context, store items.Store, file string, moved func(transfer.Count)) (err error) {
+	target, err := os.OpenFile(file, os.O_WRONLY, 0) //nolint:gosec // the user names the file
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, local.Close()) }() //nolint:contextcheck // Close has no context
-	if _, err := transfer.Copy(ctx, store, local, systemAuditInfo(), false, moved); err != nil {
+	defer func() { err = errors.Join(err, target.Close()) }()
+	compressed, err := zstd.NewWriter(target, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithZeroFrames(true))
+	if err != nil {
 		return err
 	}
-	return local.Backup(ctx, file)
+	_, err = transfer.Export(ctx, store, compressed, transfer.JSONL, true, moved)
+	return errors.Join(err, compressed.Close())
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
 
 	"menu-api/config"
@@ -34,16 +35,22 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 	if err := notTheDatabase(cfg, name); err != nil {
 		return err
 	}
+	isExport, err := isCompressed(name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, cause(err))
+	}
 	folder, err := os.MkdirTemp("", "menu-api-restore-*")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	saved, err := sqlite.OpenCopy(ctx, name, folder)
-	if err != nil {
-		return err
+	var saved *sqlite.Store
+	if !isExport {
+		if saved, err = sqlite.OpenBackup(ctx, name, folder); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, saved.Close()) }() //nolint:contextcheck // Close has no context
 	}
-	defer func() { err = errors.Join(err, saved.Close()) }() //nolint:contextcheck // Close has no context
 	store, err := openStore(ctx, cfg, toWrite(cfg), quietLogger(cfg, stderr))
 	if err != nil {
 		return err
@@ -54,13 +61,49 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 			return err
 		}
 	}
-	p := byRecords(stderr, "restore")
-	defer p.end()
-	count, err := transfer.Copy(ctx, saved, store, systemAuditInfo(), replace, p.moved)
+	var count transfer.Count
+	var p *progress
+	if isExport {
+		p = byBytes(stderr, "restore", unknown)
+		defer p.end()
+		count, err = importBackup(ctx, store, name, replace, p)
+	} else {
+		p = byRecords(stderr, "restore")
+		defer p.end()
+		count, err = transfer.Copy(ctx, saved, store, systemAuditInfo(), replace, p.moved)
+	}
 	if err == nil {
 		p.done(fmt.Sprintf("restored %s into %s", count, cfg.Database))
 	}
 	return err
+}
+
+// isCompressed reports whether a backup is a compressed export, and not an SQLite database.
+func isCompressed(name string) (bool, error) {
+	file, err := os.Open(name) //nolint:gosec // the user names the file
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = file.Close() }()
+	var header zstd.Header
+	start := make([]byte, zstd.HeaderMaxSize)
+	n, _ := io.ReadFull(file, start) // a short file is no export
+	return header.Decode(start[:n]) == nil, nil
+}
+
+// importBackup restores a compressed export.
+func importBackup(ctx context.Context, to items.Store, name string, replace bool, p *progress) (count transfer.Count, err error) {
+	file, err := os.Open(name) //nolint:gosec // the user names the file
+	if err != nil {
+		return count, err
+	}
+	defer func() { _ = file.Close() }()
+	text, err := zstd.NewReader(p.reader(file)) // not closed, because a goroutine of Import may still read after an error
+	if err != nil {
+		return count, err
+	}
+	source := transfer.File{Name: name, Format: transfer.JSONL, Reader: text, MayBeEmpty: true}
+	return transfer.Import(ctx, to, systemAuditInfo(), source, replace)
 }
 
 // mustBeEmpty returns an error if the database contains an item, or the history of one.

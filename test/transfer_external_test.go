@@ -3,6 +3,7 @@
 package test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,7 +29,22 @@ func TestTransferBetweenEngines(t *testing.T) {
 	if got := to.must("export"); got != want {
 		t.Errorf("SQLite: got\n%s\nwant\n%s", got, want)
 	}
-	assertFolder(t, folder, "from.db", "through.db")
+	content := mustReadFile(t, filepath.Join(folder, "through.db"))
+	must(t, os.WriteFile(filepath.Join(folder, "cut.db"), []byte(content[:len(content)-1]), 0o600))
+	if _, err := to.run(t.Context(), "restore", "--replace", filepath.Join(folder, "cut.db")); err == nil || to.must("export") != want {
+		t.Errorf("got %v for a backup that is cut off, want an error that leaves the menu as it was", err)
+	}
+	assertFolder(t, folder, "cut.db", "from.db", "through.db")
+
+	// An empty menu replaces another one.
+	empty := menu{t, pgtest.NewDatabase(t)}
+	empty.must("migrate", "up")
+	empty.must("backup", filepath.Join(folder, "empty.db"))
+	to.must("restore", "--replace", filepath.Join(folder, "empty.db"))
+	if got := to.must("export"); got != "" {
+		t.Errorf("got %s, want no items", got)
+	}
+	to.must("restore", "--replace", filepath.Join(folder, "from.db"))
 
 	// JSON Lines have everything too.
 	file := filepath.Join(folder, "menu.jsonl")

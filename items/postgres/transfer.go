@@ -146,18 +146,18 @@ CREATE {kind} TABLE import_changes (LIKE changes INCLUDING ALL EXCLUDING INDEXES
 	// badHistory returns an item whose history has a gap, begins with a deletion or does not end with the item, or 0. It need
 	// not begin with version 1, because of HISTORY_RETENTION.
 	badHistory = `
-WITH history AS (
-	SELECT item_id, count(*) AS changes, min(version) AS first, max(version) AS last FROM import_changes GROUP BY item_id
-)
 SELECT coalesce(min(id), 0) FROM (
-	SELECT i.id FROM import_items i LEFT JOIN history h ON h.item_id = i.id WHERE h.last IS DISTINCT FROM i.version
+	SELECT c.item_id
+	FROM (
+		SELECT item_id, version, action, lag(version) OVER history AS previous, lead(version) OVER history AS next
+		FROM import_changes
+		WINDOW history AS (PARTITION BY item_id ORDER BY version)
+	) AS c LEFT JOIN import_items i ON i.id = c.item_id
+	WHERE previous <> c.version - 1
+		OR previous IS NULL AND action = 'delete'
+		OR next IS NULL AND i.version IS DISTINCT FROM CASE WHEN action <> 'delete' THEN c.version END
 	UNION ALL
-	SELECT item_id FROM history WHERE changes <> last - first + 1
-	UNION ALL
-	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.first WHERE c.action = 'delete'
-	UNION ALL
-	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.last
-	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM import_items WHERE id = h.item_id)
+	SELECT id FROM import_items WHERE NOT EXISTS (SELECT 1 FROM import_changes WHERE item_id = id)
 ) AS bad (id)`
 
 	// changeOfLoad is the one change of the import in the feed. It gets its number at the end.
@@ -257,7 +257,7 @@ type loader struct {
 	highest, raised int64
 }
 
-const maxRows = 1000
+const maxRows = 5000
 
 // tryLockImports takes the lock of imports, unless another transaction has it. The simple protocol keeps no snapshot
 // afterwards, for which CREATE INDEX CONCURRENTLY would wait.
@@ -329,8 +329,8 @@ func (l *loader) flush(ctx context.Context) error {
 
 // rejectUsed returns an error if an id of the batch is or was used, unless the import replaces everything.
 func (l *loader) rejectUsed(ctx context.Context) error {
-	if l.replace {
-		return nil
+	if l.swap {
+		return nil // and if another write fills the empty database, merge finds the conflict
 	}
 	ids := make([]int64, len(l.batch))
 	for i, rec := range l.batch {
@@ -435,6 +435,9 @@ func (l *loader) finish(ctx context.Context) error {
 	if err := l.raise(ctx); err != nil {
 		return err
 	}
+	if _, err := l.tx.Exec(ctx, `ANALYZE import_items, import_changes`); err != nil {
+		return err
+	}
 	var id int64
 	if err := l.tx.QueryRow(ctx, badHistory).Scan(&id); err != nil {
 		return err
@@ -476,7 +479,7 @@ func (l *loader) swapIn(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := l.tx.Exec(ctx, `ANALYZE import_items, import_changes; SAVEPOINT swap`); err != nil {
+	if _, err := l.tx.Exec(ctx, `SAVEPOINT swap`); err != nil {
 		return err
 	}
 	condition := failIfFilled

@@ -59,57 +59,61 @@ func runOn(ctx context.Context, dsn, text string, args ...any) error {
 	return errors.Join(err, db.Close())
 }
 
-// OpenCopy copies the file of a database that no process has open into the folder and opens the copy. The file itself stays
-// as it is, even if its schema has to be migrated.
+// OpenBackup opens a backup, or another database that no process has open, to read it. The file stays as it is: if its schema
+// has to be migrated, OpenBackup migrates a copy in the folder.
 //
 // It returns an error that names the file if the file is not the whole database of a menu.
-func OpenCopy(ctx context.Context, file, folder string) (*Store, error) {
-	copied := filepath.Join(folder, "copy.db")
-	err := copyDatabase(ctx, file, copied)
-	if err == nil {
-		var store *Store
-		if store, err = open(ctx, copied, Options{}); err == nil {
-			return store, nil
-		}
+func OpenBackup(ctx context.Context, file, folder string) (*Store, error) {
+	store, err := openBackup(ctx, file, folder)
+	if err != nil {
+		// After a semicolon, explain gives advice for a database in use.
+		problem, _, _ := strings.Cut(explain(err).Error(), ";")
+		return nil, fmt.Errorf("%s: %s", file, problem)
 	}
-	// After a semicolon, explain gives advice for a database in use.
-	problem, _, _ := strings.Cut(explain(err).Error(), ";")
-	return nil, fmt.Errorf("%s: %s", file, problem)
+	return store, nil
 }
 
-func copyDatabase(ctx context.Context, file, to string) error {
+func openBackup(ctx context.Context, file, folder string) (*Store, error) {
 	for _, suffix := range []string{"-wal", "-journal"} {
 		if info, err := os.Stat(file + suffix); err == nil && info.Size() > 0 {
-			return fmt.Errorf("a part of it is in %s%s, because a server has it open or did not shut down cleanly: name a file that "+
+			return nil, fmt.Errorf("a part of it is in %s%s, because a server has it open or did not shut down cleanly: name a file that "+
 				"`menu-api backup` wrote", filepath.Base(file), suffix)
 		}
 	}
-	if err := copyFile(file, to); err != nil {
-		return err
+	if _, err := os.Stat(file); err != nil {
+		if cause, ok := errors.AsType[*fs.PathError](err); ok {
+			err = cause.Err // the caller names the file
+		}
+		return nil, err
 	}
-	db, err := openReaders(&openFile{name: to}, 1)
+	opened := &openFile{name: file, immutable: true}
+	read, err := openReaders(opened, maxScans)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = db.Close() }()
-	state, err := inspect(ctx, db, to, math.MaxInt64)
+	state, err := inspect(ctx, read, file, math.MaxInt64)
 	switch {
 	case err != nil:
-		return err
 	case state.Version == 0:
-		return errors.New("it is empty, and no backup is")
+		err = errors.New("it is empty, and no backup is")
 	case state.Version > state.Newest():
-		return fmt.Errorf("it has schema version %d, and this program would lose what it does not know: restore it with the newer menu-api", state.Version)
+		err = fmt.Errorf("it has schema version %d, and this program would lose what it does not know: restore it with the newer menu-api", state.Version)
+	case len(state.Pending()) == 0:
+		return &Store{file: opened, read: read, scan: read, stopBackground: func() {}}, nil
 	}
-	return nil
+	if err := errors.Join(err, read.Close()); err != nil {
+		return nil, err
+	}
+	copied := filepath.Join(folder, "copy.db")
+	if err := copyFile(file, copied); err != nil {
+		return nil, err
+	}
+	return open(ctx, copied, Options{})
 }
 
 func copyFile(file, to string) (err error) {
 	from, err := os.Open(file)
 	if err != nil {
-		if cause, ok := errors.AsType[*fs.PathError](err); ok {
-			err = cause.Err // the caller names the file
-		}
 		return err
 	}
 	defer func() { _ = from.Close() }()

@@ -295,6 +295,8 @@ func (l *loader) load(ctx context.Context, next func() (items.Record, error)) (e
 	if l.seq, err = value[int64](ctx, l.tx, selectFirstFree, arg("reserved", reserved)); err != nil {
 		return err
 	}
+	// The driver starts a goroutine for every statement whose context can end. Here, next ends with the context.
+	rows := context.WithoutCancel(ctx)
 	for i := 0; ; i++ {
 		rec, err := next()
 		if errors.Is(err, io.EOF) {
@@ -303,7 +305,7 @@ func (l *loader) load(ctx context.Context, next func() (items.Record, error)) (e
 		if err != nil {
 			return err
 		}
-		if err := l.add(ctx, rec); err != nil {
+		if err := l.add(rows, rec); err != nil {
 			if isDuplicate(err) { // of an id, or of a version
 				err = items.ErrExists
 			}

@@ -70,7 +70,7 @@ ALTER TABLE items ADD COLUMN later TEXT NOT NULL DEFAULT 'kept'`)
 		}
 	}
 	// A restore would lose what this version does not know.
-	if _, err := sqlite.OpenCopy(t.Context(), file, t.TempDir()); err == nil || !strings.Contains(err.Error(), "newer menu-api") {
-		t.Errorf("OpenCopy: got %v, want an error", err)
+	if _, err := sqlite.OpenBackup(t.Context(), file, t.TempDir()); err == nil || !strings.Contains(err.Error(), "newer menu-api") {
+		t.Errorf("OpenBackup: got %v, want an error", err)
 	}
 }

@@ -25,6 +25,8 @@ type File struct {
 	Reader io.Reader
 	// Encoding is the encoding of the text, unless the file begins with a byte order mark. Nil means UTF-8.
 	Encoding encoding.Encoding
+	// MayBeEmpty lets a file without items replace the menu.
+	MayBeEmpty bool
 }
 
 // kinds are files that people mistake for a menu, with what to do instead.

@@ -69,7 +69,7 @@ type importer struct {
 func (in *importer) record(r row) (items.Record, error) {
 	rec, line, err := r.rec, r.line, r.err
 	switch {
-	case errors.Is(err, io.EOF) && in.replace && in.count == (Count{}):
+	case errors.Is(err, io.EOF) && in.replace && !in.file.MayBeEmpty && in.count == (Count{}):
 		return rec, fmt.Errorf("%s contains no items: replacing the menu with it would remove everything", in.file.Name)
 	case errors.Is(err, io.EOF):
 		return rec, io.EOF

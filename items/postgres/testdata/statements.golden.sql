@@ -176,18 +176,18 @@ SELECT DISTINCT item_id FROM changes WHERE item_id = ANY(@ids);
 
 SELECT setval('item_ids', @highest::bigint) WHERE @highest::bigint >= (SELECT last_value FROM item_ids);
 
-WITH history AS (
-	SELECT item_id, count(*) AS changes, min(version) AS first, max(version) AS last FROM import_changes GROUP BY item_id
-)
 SELECT coalesce(min(id), 0) FROM (
-	SELECT i.id FROM import_items i LEFT JOIN history h ON h.item_id = i.id WHERE h.last IS DISTINCT FROM i.version
+	SELECT c.item_id
+	FROM (
+		SELECT item_id, version, action, lag(version) OVER history AS previous, lead(version) OVER history AS next
+		FROM import_changes
+		WINDOW history AS (PARTITION BY item_id ORDER BY version)
+	) AS c LEFT JOIN import_items i ON i.id = c.item_id
+	WHERE previous <> c.version - 1
+		OR previous IS NULL AND action = 'delete'
+		OR next IS NULL AND i.version IS DISTINCT FROM CASE WHEN action <> 'delete' THEN c.version END
 	UNION ALL
-	SELECT item_id FROM history WHERE changes <> last - first + 1
-	UNION ALL
-	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.first WHERE c.action = 'delete'
-	UNION ALL
-	SELECT h.item_id FROM history h JOIN import_changes c ON c.item_id = h.item_id AND c.version = h.last
-	WHERE (c.action = 'delete') = EXISTS (SELECT 1 FROM import_items WHERE id = h.item_id)
+	SELECT id FROM import_items WHERE NOT EXISTS (SELECT 1 FROM import_changes WHERE item_id = id)
 ) AS bad (id);
 
 INSERT INTO import_changes (item_id, version, action, author, at)
