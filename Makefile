@@ -66,6 +66,7 @@ test: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/bro
 
 soak: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run the tests at scale: large menus, floods, hundreds of crashes, the image, fuzzing; 20 minutes
 	@$(call need,"The test of the image",command -v buildah,buildah)
+	@$(call need,"The test of failover",command -v patroni && command -v etcd,patroni etcd-server python3-etcd)
 	@mkdir -p bin
 	go test -v -count=1 -timeout 40m -tags nomsgpack,external,soak ./... > bin/soak.log || { grep -E -B20 '^(--- FAIL|FAIL|panic)' bin/soak.log; exit 1; }
 	go test -count=1 -timeout 20m -tags nomsgpack,external -run '^TestServerInTrouble$$' ./items/postgres -outage 1m
@@ -128,10 +129,11 @@ release: ## Publish the release of the current tag; only CI runs this
 
 manifests: ## Render the Kubernetes manifests into bin/kubernetes and validate them
 	@mkdir -p bin/kubernetes
-	for overlay in sqlite postgres; do \
+	for overlay in sqlite postgres cloudnativepg; do \
 		go run $(KUSTOMIZE) build deploy/kubernetes/overlays/$$overlay > bin/kubernetes/$$overlay.yaml; \
 	done
-	go run $(KUBE_VALIDATE) bin/kubernetes/sqlite.yaml bin/kubernetes/postgres.yaml
+	@# The schemas of Kubernetes lack the other object of cloudnativepg.
+	go run $(KUBE_VALIDATE) bin/kubernetes/sqlite.yaml bin/kubernetes/postgres.yaml deploy/kubernetes/overlays/cloudnativepg/networkpolicy.yaml
 
 image: ## Build the container image menu-api with Docker
 	docker build -t menu-api .

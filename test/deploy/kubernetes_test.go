@@ -19,8 +19,9 @@ func TestManifests(t *testing.T) {
 	mustRun(t, "make", "manifests")
 	common := []string{"ConfigMap", "Deployment", "Ingress", "Namespace", "NetworkPolicy", "Service"}
 	for name, kinds := range map[string][]string{
-		"sqlite":   {"PersistentVolumeClaim"},
-		"postgres": {"HorizontalPodAutoscaler", "PodDisruptionBudget"},
+		"sqlite":        {"PersistentVolumeClaim"},
+		"postgres":      {"HorizontalPodAutoscaler", "PodDisruptionBudget"},
+		"cloudnativepg": {"Cluster", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -26,6 +26,8 @@ running=$1/data/postmaster.pid
 if [ -n "$pid" ]; then
 	kill -QUIT "$pid"
 	kill -CONT "$pid"
+	# Patroni starts the server as another process.
+	[ ! -e "$running" ] || kill -QUIT "$(head -n 1 "$running")"
 	tries=0
 	while [ -e "$running" ] && [ $tries -lt 200 ]; do
 		sleep 0.1
