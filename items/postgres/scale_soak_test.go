@@ -1,0 +1,5 @@
+//go:build soak && external
+
+package postgres_test
+
+func init() { *expiredKeys, *oldUpdates = 1_000_000, 200_000 }
