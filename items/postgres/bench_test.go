@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"menu-api/items"
+	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/storetest"
 )
@@ -19,6 +20,19 @@ import (
 func BenchmarkImport(b *testing.B) { storetest.BenchmarkImport(b, engine(true)) }
 
 func BenchmarkPages(b *testing.B) { storetest.BenchmarkPages(b, engine(true)) }
+
+func BenchmarkSearchIndex(b *testing.B) {
+	server := pgtest.Start(b) // with default settings
+	var stores [2]*postgres.Store
+	var urls [2]string
+	for i := range stores {
+		urls[i] = server.NewDatabase(b)
+		stores[i] = mustOpen(b, urls[i])
+		postgres.WaitForIndex(b, stores[i])
+	}
+	mustExec(b, mustConnect(b, urls[1]), `DROP INDEX items_by_trigrams`)
+	storetest.BenchmarkSearchIndex(b, stores[0], stores[1])
+}
 
 // BenchmarkWrites measures durable writes to a server with default settings. The updates go to a thousand items at random.
 func BenchmarkWrites(b *testing.B) {

@@ -67,6 +67,48 @@ func BenchmarkCreate(b *testing.B, engine Engine) {
 	}
 }
 
+// BenchmarkSearchIndex measures what the search index adds to creating an item, as the ratio to a store without the index. The
+// stores take turns, so that other load on the machine affects both.
+func BenchmarkSearchIndex(b *testing.B, indexed, plain items.Store) {
+	const inTurn = 200
+	next := Many(1_000_000)
+	for _, writers := range []int{1, 16} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
+			took := map[items.Store][]time.Duration{}
+			for i := range 2 * b.N {
+				store := []items.Store{indexed, plain}[i%2]
+				menu := make([]items.Item, inTurn)
+				for i := range menu {
+					rec, err := next()
+					if err != nil {
+						b.Fatal(err)
+					}
+					menu[i] = *rec.Item
+				}
+				began := time.Now()
+				var wg sync.WaitGroup
+				for w := range writers {
+					wg.Go(func() {
+						for i := w; i < inTurn; i += writers {
+							if _, err := store.Create(context.Background(), items.AuditInfo{By: "bench", At: time.Now()}, menu[i]); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				wg.Wait()
+				took[store] = append(took[store], time.Since(began)/inTurn)
+			}
+			with, without := median(took[indexed]), median(took[plain])
+			b.ReportMetric(0, "ns/op") // leaves it out
+			b.ReportMetric(float64(with.Microseconds()), "µs-with")
+			b.ReportMetric(float64(without.Microseconds()), "µs-without")
+			b.ReportMetric(float64(with)/float64(without), "ratio")
+		})
+	}
+}
+
 // PageQueries returns a query for each order, of the whole menu and of a category.
 func PageQueries() map[string]items.Query {
 	queries := map[string]items.Query{}
