@@ -88,6 +88,19 @@ func TestMainIsTheOnlyGoFileInTheRoot(t *testing.T) {
 	}
 }
 
+// modernc.org/sqlite works only with the version of modernc.org/libc that its go.mod names. Other modules may ask for a newer one.
+func TestLibcIsTheOneOfSQLite(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.GoMod}}", "modernc.org/sqlite").Output()
+	must(t, err)
+	want := regexp.MustCompile(`modernc\.org/libc v\S+`).FindString(mustReadFile(t, strings.TrimSpace(string(out))))
+	out, err = exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{with .Replace}}{{.}}{{else}}{{.}}{{end}}", "modernc.org/libc").Output()
+	must(t, err)
+	if got := strings.TrimSpace(string(out)); want == "" || got != want {
+		t.Errorf("got %s, want %q: set the version in the replace directive of go.mod", got, want)
+	}
+}
+
 // A claim in docs/security.md or docs/durability.md is only as good as the test that it names. The Makefile names tests too.
 func TestDocumentsNameRealTests(t *testing.T) {
 	t.Parallel()
