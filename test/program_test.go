@@ -31,6 +31,7 @@ import (
 	"menu-api/cli"
 	"menu-api/docs/docstest"
 	"menu-api/items/postgres/pgtest"
+	"menu-api/server/telemetry/logtest"
 )
 
 // scratch is a folder for what all tests share. It is removed at the end.
@@ -57,8 +58,8 @@ var binary = sync.OnceValues(func() (string, error) {
 	args := []string{"build", "-buildvcs=false", "-o", file}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
-			if setting.Key == "-race" && setting.Value == "true" {
-				args = append(args, "-race")
+			if setting.Key == "-race" || setting.Key == "-gcflags" {
+				args = append(args, setting.Key+"="+setting.Value)
 			}
 		}
 	}
@@ -184,26 +185,9 @@ type instance struct {
 	tb     testing.TB
 	api    string // its URL without a trailing slash
 	issuer string // the development provider's URL, with the trailing slash
-	out    *syncBuffer
+	out    *logtest.Buffer
 	wait   func() error // returns the error of cli.Run once it has ended
 	stop   func() error // shuts it down and returns that error
-}
-
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 var (
@@ -218,7 +202,7 @@ func start(tb testing.TB, command string, e env) *instance {
 	full := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": pgtest.DatabaseURL(tb)}
 	maps.Copy(full, e)
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &instance{tb: tb, out: &syncBuffer{}}
+	p := &instance{tb: tb, out: &logtest.Buffer{}}
 	done := make(chan error, 1)
 	go func() { done <- cli.Run(ctx, strings.Fields(command), full.get, p.out) }()
 	p.wait = sync.OnceValue(func() error { return <-done })

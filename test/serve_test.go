@@ -28,6 +28,7 @@ import (
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/sqlite"
 	"menu-api/items/storetest"
+	"menu-api/server/telemetry/logtest"
 )
 
 func TestDevFromSignInToRestart(t *testing.T) {
@@ -479,7 +480,7 @@ func TestDamageEndsTheServer(t *testing.T) {
 	storetest.Damage(t, file)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := cli.Run(ctx, []string{"dev"}, settings.get, &syncBuffer{}); err == nil || !strings.Contains(err.Error(), file+": it is damaged") {
+	if err := cli.Run(ctx, []string{"dev"}, settings.get, &logtest.Buffer{}); err == nil || !strings.Contains(err.Error(), file+": it is damaged") {
 		t.Errorf("got error %v, want one that names the file and says that it is damaged", err)
 	}
 }

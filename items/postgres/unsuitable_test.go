@@ -20,6 +20,7 @@ import (
 	"menu-api/items"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
+	"menu-api/server/telemetry/logtest"
 )
 
 // as returns the URL for another role, or for another database of the same server.
@@ -165,7 +166,7 @@ func TestLostPrivileges(t *testing.T) {
 			role := mustMakeRole(t, admin, database)
 			mustExec(t, admin, strings.ReplaceAll(`GRANT USAGE ON SCHEMA public TO {role}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
 				GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}`, "{role}", role))
-			log := &lockedBuffer{}
+			log := &logtest.Buffer{}
 			store, err := postgres.Open(t.Context(), postgres.Options{URL: as(t, database, role, ""), Logger: slog.New(slog.NewTextHandler(log, nil))})
 			if err != nil {
 				t.Fatal(err)
@@ -201,23 +202,6 @@ func TestLostPrivileges(t *testing.T) {
 
 // searchIndex matches the line about the search index, which this role cannot create.
 var searchIndex = regexp.MustCompile(`(?m)^.*pg_trgm.*\n`)
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
 
 // TestStalePlans changes the type of a column while connections have cached plans of the statements.
 func TestStalePlans(t *testing.T) {

@@ -1,41 +1,23 @@
 package telemetry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"menu-api/server/telemetry/logtest"
 )
-
-// syncBuffer is a buffer that several goroutines may use.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
 
 // A line is written at once, unless others were written just before it: then it waits for 100 ms at the most.
 func TestLogLinesWaitBriefly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out := &syncBuffer{} // the timer writes too
+		out := &logtest.Buffer{} // the timer writes too
 		ctx, cancel := context.WithCancel(t.Context())
 		log, writer := NewServerLogger(ctx, out, "", slog.LevelInfo)
 		want := func(when string, lines int) {
@@ -72,7 +54,7 @@ func TestLogLinesWaitBriefly(t *testing.T) {
 func TestLogIsWrittenWhenMuchWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out := &syncBuffer{}
+		out := &logtest.Buffer{}
 		log, writer := NewServerLogger(t.Context(), out, "", slog.LevelInfo)
 		log.Info("first")
 		synctest.Wait()
@@ -91,7 +73,7 @@ func TestLogIsWrittenWhenMuchWaits(t *testing.T) {
 
 // brokenOutput fails or blocks as a full disk or a reader does.
 type brokenOutput struct {
-	syncBuffer
+	logtest.Buffer
 
 	room    int           // bytes that it accepts before it fails
 	blocked chan struct{} // Write waits until it is closed; nil does not wait
@@ -103,9 +85,9 @@ func (b *brokenOutput) Write(p []byte) (int, error) {
 	}
 	if len(p) <= b.room {
 		b.room -= len(p)
-		return b.syncBuffer.Write(p)
+		return b.Buffer.Write(p)
 	}
-	n, _ := b.syncBuffer.Write(p[:b.room])
+	n, _ := b.Buffer.Write(p[:b.room])
 	b.room = 0
 	return n, errors.New("no space left on device")
 }
