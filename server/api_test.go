@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,12 +16,12 @@ import (
 	"menu-api/authz/authztest"
 	"menu-api/docs/docstest"
 	"menu-api/items"
-	"menu-api/items/feed"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/sqlite"
 	"menu-api/server"
 	"menu-api/server/telemetry"
+	"menu-api/server/telemetry/logtest"
 )
 
 // api is the whole API over HTTP, with the real handler chain, a real database, and tokens of a real issuer.
@@ -30,7 +29,7 @@ type api struct {
 	tb     testing.TB
 	url    string
 	issuer *authztest.Issuer
-	log    *syncBuffer
+	log    *logtest.Buffer
 	client *http.Client
 	tokens sync.Map // by permissions: signing takes a millisecond
 }
@@ -41,24 +40,13 @@ func newAPI(tb testing.TB, change func(*server.Options)) *api {
 	return serve(tb, change, nil).api
 }
 
-// mustFollow returns a change feed of the store that runs until the test ends.
-func mustFollow(tb testing.TB, store items.Store) *feed.ChangeFeed {
-	tb.Helper()
-	changes := feed.New(store, nil)
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { changes.Run(ctx) })
-	tb.Cleanup(func() { cancel(); running.Wait() })
-	return changes
-}
-
 func newParts(tb testing.TB) (*api, server.Options) {
 	tb.Helper()
 	store := openStore(tb)
 	if err := store.Seed(context.Background(), items.AuditInfo{}, items.DefaultMenu()); err != nil {
 		tb.Fatal(err)
 	}
-	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &syncBuffer{}, client: newClient(tb)}
+	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &logtest.Buffer{}, client: newClient(tb)}
 	log := slog.New(slog.NewJSONHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	return a, server.Options{
 		Store: store, Guard: newGuard(tb, a.issuer, log), Logger: log, Metrics: telemetry.NewMetrics(), ShutdownGrace: 5 * time.Second,
@@ -114,24 +102,6 @@ func newClient(tb testing.TB) *http.Client {
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// syncBuffer is a buffer that several goroutines may use.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // answer is a response with its whole body.

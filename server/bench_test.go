@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"menu-api/items/storetest"
 	"menu-api/server"
 )
 
@@ -47,7 +48,7 @@ func calls(tb testing.TB) []*call {
 	tb.Helper()
 	a, options := newParts(tb)
 	options.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // encoding the lines is part of the cost
-	options.Feed = mustFollow(tb, options.Store)
+	options.Feed = storetest.MustFollow(tb, options.Store)
 	options.MaxConcurrent = 1000
 	s, err := server.New(options)
 	if err != nil {

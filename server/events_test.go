@@ -23,6 +23,7 @@ import (
 	"menu-api/items/feed"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
+	"menu-api/items/storetest"
 	"menu-api/server"
 )
 
@@ -446,7 +447,7 @@ func serveWith(tb testing.TB, change func(*server.Options), srv *http.Server, ad
 	if change != nil {
 		change(&options)
 	}
-	options.Feed = mustFollow(tb, options.Store)
+	options.Feed = storetest.MustFollow(tb, options.Store)
 	s, err := server.New(options)
 	if err != nil {
 		tb.Fatal(err)

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -226,6 +227,9 @@ func (m *model) write(id, success int, fields []field, whole bool) int {
 	}
 	return success
 }
+
+// Short sequences keep TestAgainstModel fast. For longer ones: go test -run TestAgainstModel ./server -rapid.steps 100
+func init() { _ = flag.Set("rapid.steps", "10") }
 
 // TestAgainstModel sends random sequences of valid and invalid requests, and compares every response and the whole menu with a
 // model.

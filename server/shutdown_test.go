@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"menu-api/items"
+	"menu-api/items/storetest"
 	"menu-api/server"
 )
 
@@ -32,7 +33,7 @@ func serve(tb testing.TB, change func(*server.Options), silent *atomic.Int64) *r
 	if change != nil {
 		change(&options)
 	}
-	options.Feed = mustFollow(tb, options.Store)
+	options.Feed = storetest.MustFollow(tb, options.Store)
 	s, err := server.New(options)
 	if err != nil {
 		tb.Fatal(err)

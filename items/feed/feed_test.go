@@ -66,27 +66,6 @@ func (s *fakeStore) set(do func()) {
 
 var change = items.Change{ItemID: 1, Version: 1, Action: items.Created}
 
-// mustRun returns a change feed of the store that runs until the test ends.
-func mustRun(tb testing.TB, store feed.Store) *feed.ChangeFeed {
-	tb.Helper()
-	changes := feed.New(store, nil)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { changes.Run(ctx); close(done) }()
-	tb.Cleanup(func() { cancel(); <-done })
-	return changes
-}
-
-func mustSubscribe(tb testing.TB, changes *feed.ChangeFeed, after *feed.EventID) *feed.Subscription {
-	tb.Helper()
-	subscription, err := changes.Subscribe(context.Background(), after)
-	if err != nil {
-		tb.Fatalf("Subscribe: %v", err)
-	}
-	tb.Cleanup(subscription.Close)
-	return subscription
-}
-
 // mustNext returns the next events.
 func mustNext(tb testing.TB, subscription *feed.Subscription) []*feed.Event {
 	tb.Helper()
@@ -103,7 +82,7 @@ func TestSubscribeAfterUnknownID(t *testing.T) {
 	t.Parallel()
 	const newest = 20_000
 	store := &fakeStore{id: "a", first: newest}
-	changes := mustRun(t, store)
+	changes := storetest.MustFollow(t, store)
 	for name, id := range map[string]feed.EventID{
 		"of the future":      {Feed: "a", Number: 1 << 62},
 		"of another feed":    {Feed: "b", Number: newest},
@@ -111,7 +90,7 @@ func TestSubscribeAfterUnknownID(t *testing.T) {
 		"of the time before": {Feed: "a", Number: 0},
 		"the zero id":        {},
 	} {
-		subscription := mustSubscribe(t, changes, &id)
+		subscription := storetest.MustSubscribe(t, changes, &id)
 		now, err := store.Feed(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -131,11 +110,11 @@ func TestSubscribeAfterUnknownID(t *testing.T) {
 func TestSubscribeAfterIDOfOtherReplica(t *testing.T) {
 	t.Parallel()
 	store := &fakeStore{id: "a"}
-	changes := mustRun(t, store)
-	mustSubscribe(t, changes, nil)
+	changes := storetest.MustFollow(t, store)
+	storetest.MustSubscribe(t, changes, nil)
 	store.set(func() { store.stuck = true })
 	store.add(5, change)
-	subscription := mustSubscribe(t, changes, &feed.EventID{Feed: "a", Number: 3})
+	subscription := storetest.MustSubscribe(t, changes, &feed.EventID{Feed: "a", Number: 3})
 	if early, more, err := subscription.Take(t.Context()); len(early) > 0 || more == nil || err != nil {
 		t.Fatalf("got %v, %v, want nothing yet", early, err)
 	}
@@ -157,10 +136,10 @@ func TestSlowSubscriber(t *testing.T) {
 	large.After = &items.Item{ID: 1, Description: strings.Repeat("x", 2000)}
 	for name, change := range map[string]items.Change{"many events": change, "large events": large} {
 		store := &fakeStore{id: "a"}
-		changes := mustRun(t, store)
-		slow := mustSubscribe(t, changes, nil)
+		changes := storetest.MustFollow(t, store)
+		slow := storetest.MustSubscribe(t, changes, nil)
 		store.add(6000, change)
-		for mustSubscribe(t, changes, nil).Start().Number < 6000 {
+		for storetest.MustSubscribe(t, changes, nil).Start().Number < 6000 {
 			time.Sleep(time.Millisecond)
 		}
 		if _, _, err := slow.Take(t.Context()); !errors.Is(err, feed.ErrBehind) {
@@ -168,7 +147,7 @@ func TestSlowSubscriber(t *testing.T) {
 		}
 		// It reconnects, and gets what it missed from the store.
 		start := slow.Start()
-		again := mustSubscribe(t, changes, &start)
+		again := storetest.MustSubscribe(t, changes, &start)
 		for last := int64(0); last < 6000; {
 			for _, e := range mustNext(t, again) {
 				if e.ID.Number != last+1 {
@@ -190,14 +169,14 @@ func TestSlowSubscriber(t *testing.T) {
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	store := &fakeStore{id: "a", err: items.ErrUnavailable}
-	changes := mustRun(t, store)
+	changes := storetest.MustFollow(t, store)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := changes.Subscribe(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v before the change feed has started, want the context's error", err)
 	}
 	store.set(func() { store.err = nil })
-	subscription := mustSubscribe(t, changes, nil)
+	subscription := storetest.MustSubscribe(t, changes, nil)
 	for range 2 {
 		store.set(func() { store.err = items.ErrUnavailable })
 		store.add(1, change)
@@ -207,7 +186,7 @@ func TestStoreFails(t *testing.T) {
 		if len(events) != 1 || events[0].IsReset() {
 			t.Errorf("got %s after the failure, want the change", events[0].Frame())
 		}
-		subscription = mustSubscribe(t, changes, &events[0].ID)
+		subscription = storetest.MustSubscribe(t, changes, &events[0].ID)
 	}
 }
 
@@ -218,8 +197,8 @@ func TestStoreIsReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			store := &fakeStore{id: "a", first: 100}
-			changes := mustRun(t, store)
-			subscription := mustSubscribe(t, changes, nil)
+			changes := storetest.MustFollow(t, store)
+			subscription := storetest.MustSubscribe(t, changes, nil)
 			store.add(1, change)
 			last := mustNext(t, subscription)[0]
 			store.set(func() { store.err = items.ErrUnavailable })
@@ -229,7 +208,7 @@ func TestStoreIsReplaced(t *testing.T) {
 			if e := mustNext(t, subscription)[0]; !e.IsReset() || e.ID != want {
 				t.Errorf("got %q, want a reset at %s", e.Frame(), want)
 			}
-			if e := mustNext(t, mustSubscribe(t, changes, &last.ID))[0]; !e.IsReset() {
+			if e := mustNext(t, storetest.MustSubscribe(t, changes, &last.ID))[0]; !e.IsReset() {
 				t.Errorf("got %q for an id from before, want a reset", e.Frame())
 			}
 			store.add(1, change)
@@ -246,7 +225,7 @@ func TestEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { changes.Run(ctx); close(done) }()
-	subscription := mustSubscribe(t, changes, nil)
+	subscription := storetest.MustSubscribe(t, changes, nil)
 	_, more, err := subscription.Take(t.Context())
 	if err != nil {
 		t.Fatal(err)

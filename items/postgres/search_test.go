@@ -23,28 +23,7 @@ func TestSearchEndsWithItsContext(t *testing.T) { //nolint:paralleltest // it me
 }
 
 func TestSearchEndsWithItsContextBehindPgBouncer(t *testing.T) { //nolint:paralleltest // it measures time
-	pooled := engine(true)
-	pooled.NewPlace = pgtest.NewPooledDatabase
-	storetest.TestSearchEndsWithItsContext(t, pooled)
-}
-
-// indexed is the engine with a complete search index.
-func indexed(tb testing.TB) storetest.Engine {
-	e := engine(true)
-	open := e.Open
-	e.Open = func(url string) (items.Store, error) {
-		store, err := open(url)
-		if err == nil {
-			postgres.WaitForIndex(tb, store.(*postgres.Store))
-		}
-		return store, err
-	}
-	return e
-}
-
-func TestSearchLargeMenu(t *testing.T) {
-	t.Parallel()
-	storetest.TestSearchLargeMenu(t, indexed(t))
+	storetest.TestSearchEndsWithItsContext(t, pooled())
 }
 
 func mustSearch(tb testing.TB, store items.Store, words ...string) (ids []int64) {

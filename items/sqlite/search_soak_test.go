@@ -16,7 +16,6 @@ func TestSearchAtScale(t *testing.T) { //nolint:paralleltest // it measures time
 	})
 }
 
-// On PostgreSQL, make test runs this one too. Here it takes minutes with the race detector.
 func TestSearchLargeMenu(t *testing.T) {
 	t.Parallel()
 	storetest.TestSearchLargeMenu(t, engine())

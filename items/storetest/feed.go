@@ -50,7 +50,7 @@ func testFeed(t *testing.T, engine Engine) {
 	store = mustOpenAt(t, engine, place) // the feed outlives the process
 	now := mustFeed(t, store)
 	assertEqual(t, now.ID, start.ID)
-	if other := mustFeed(t, mustOpen(t, engine)); other.ID == start.ID {
+	if other := mustFeed(t, mustOpenAt(t, engine, engine.NewEmptyPlace(t))); other.ID == start.ID {
 		t.Errorf("two databases have the feed %q", start.ID)
 	}
 	var got []items.Change
@@ -168,7 +168,8 @@ func testFeedOfImport(t *testing.T, engine Engine) {
 	}
 }
 
-func mustFollow(tb testing.TB, store items.Store) *feed.ChangeFeed {
+// MustFollow returns a change feed of the store that runs until the test ends.
+func MustFollow(tb testing.TB, store feed.Store) *feed.ChangeFeed {
 	tb.Helper()
 	changes := feed.New(store, nil)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -178,7 +179,8 @@ func mustFollow(tb testing.TB, store items.Store) *feed.ChangeFeed {
 	return changes
 }
 
-func mustSubscribe(tb testing.TB, changes *feed.ChangeFeed, after *feed.EventID) *feed.Subscription {
+// MustSubscribe returns a subscription that ends with the test.
+func MustSubscribe(tb testing.TB, changes *feed.ChangeFeed, after *feed.EventID) *feed.Subscription {
 	tb.Helper()
 	subscription, err := changes.Subscribe(context.Background(), after)
 	if err != nil {
@@ -259,8 +261,8 @@ func testChangeFeed(t *testing.T, engine Engine) {
 	place := engine.NewPlace(t)
 	stores := []items.Store{mustOpenAt(t, engine, place), mustOpenAt(t, engine, place)}
 	mustCreate(t, stores[0], soup()) // from before
-	changes := mustFollow(t, stores[0])
-	one, two := mustSubscribe(t, changes, nil), mustSubscribe(t, changes, nil)
+	changes := MustFollow(t, stores[0])
+	one, two := MustSubscribe(t, changes, nil), MustSubscribe(t, changes, nil)
 	n := write(t, stores...)
 	events := mustTake(t, one, n)
 	assertWhole(t, events)
@@ -286,7 +288,7 @@ func testChangeFeed(t *testing.T, engine Engine) {
 // them.
 func testChangeFeedIdle(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
-	changes := mustFollow(t, store)
+	changes := MustFollow(t, store)
 	announced := make(chan struct{}, 1)
 	changes.OnChange(func() {
 		select {
@@ -309,7 +311,7 @@ func testChangeFeedIdle(t *testing.T, engine Engine) {
 			t.Fatal("the changes were not announced")
 		}
 	}
-	late := mustSubscribe(t, changes, &start)
+	late := MustSubscribe(t, changes, &start)
 	n += write(t, store)
 	assertWhole(t, mustTake(t, late, n))
 }
@@ -318,9 +320,9 @@ func testChangeFeedIdle(t *testing.T, engine Engine) {
 func testChangeFeedResumes(t *testing.T, engine Engine) {
 	place := engine.NewPlace(t)
 	stores := []items.Store{mustOpenAt(t, engine, place), mustOpenAt(t, engine, place)}
-	feeds := []*feed.ChangeFeed{mustFollow(t, stores[0]), mustFollow(t, stores[1])}
-	start := mustSubscribe(t, feeds[0], nil).Start()
-	mustSubscribe(t, feeds[1], nil) // so that both read the changes
+	feeds := []*feed.ChangeFeed{MustFollow(t, stores[0]), MustFollow(t, stores[1])}
+	start := MustSubscribe(t, feeds[0], nil).Start()
+	MustSubscribe(t, feeds[1], nil) // so that both read the changes
 	const rounds = 3
 	var wg sync.WaitGroup
 	var written atomic.Int64
@@ -335,7 +337,7 @@ func testChangeFeedResumes(t *testing.T, engine Engine) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	for n := 0; len(events) < rounds*40; n++ {
-		more, err := NextEvents(ctx, mustSubscribe(t, feeds[n%2], &last))
+		more, err := NextEvents(ctx, MustSubscribe(t, feeds[n%2], &last))
 		if err != nil {
 			t.Fatalf("NextEvents after %d events: %v", len(events), err)
 		}
@@ -348,10 +350,10 @@ func testChangeFeedResumes(t *testing.T, engine Engine) {
 	assertEqual(t, len(events), total)
 
 	// A new process has no events in memory, and reads them from the store.
-	fresh := mustFollow(t, stores[1])
-	assertWhole(t, mustTake(t, mustSubscribe(t, fresh, &start), total))
+	fresh := MustFollow(t, stores[1])
+	assertWhole(t, mustTake(t, MustSubscribe(t, fresh, &start), total))
 	for _, i := range []int{0, 1, total / 2, total - 2} {
-		rest := mustTake(t, mustSubscribe(t, fresh, &events[i].ID), total-i-1)
+		rest := mustTake(t, MustSubscribe(t, fresh, &events[i].ID), total-i-1)
 		assertWhole(t, append(events[:i+1:i+1], rest...))
 	}
 }
@@ -359,8 +361,8 @@ func testChangeFeedResumes(t *testing.T, engine Engine) {
 func testChangeFeedImport(t *testing.T, engine Engine) {
 	for name, replace := range map[string]bool{"imported": false, "replaced": true} {
 		store := mustOpen(t, engine)
-		changes := mustFollow(t, store)
-		subscription := mustSubscribe(t, changes, nil)
+		changes := MustFollow(t, store)
+		subscription := MustSubscribe(t, changes, nil)
 		mustCreate(t, store, soup())
 		mustTake(t, subscription, 1)
 		if err := store.Import(context.Background(), info, replace, from(itemRecords(items.Item{Name: "Imported"}))); err != nil {
@@ -377,15 +379,15 @@ func testChangeFeedImport(t *testing.T, engine Engine) {
 		}
 		// A subscriber that was away during the import gets a reset, from this process and from a new one.
 		start := subscription.Start()
-		for process, changes := range map[string]*feed.ChangeFeed{"the same process": changes, "another process": mustFollow(t, store)} {
+		for process, changes := range map[string]*feed.ChangeFeed{"the same process": changes, "another process": MustFollow(t, store)} {
 			ctx, cancel := context.WithTimeout(context.Background(), timeout)
-			events, err := NextEvents(ctx, mustSubscribe(t, changes, &start))
+			events, err := NextEvents(ctx, MustSubscribe(t, changes, &start))
 			cancel()
 			if err != nil || !events[0].IsReset() {
 				t.Errorf("%s, %s: got %v, %v for a subscriber from before, want a reset", name, process, events, err)
 			}
 		}
-		if e := mustTake(t, mustSubscribe(t, changes, &reset.ID), 1)[0]; e.ItemID != after.ID {
+		if e := mustTake(t, MustSubscribe(t, changes, &reset.ID), 1)[0]; e.ItemID != after.ID {
 			t.Errorf("%s: got %s after the reset, want the creation of %d", name, e.Frame(), after.ID)
 		}
 	}

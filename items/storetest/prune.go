@@ -137,12 +137,12 @@ func testPruneFeed(t *testing.T, engine Engine) {
 	middle := mustFeed(t, store)
 	mustCreate(t, store, soup())
 	mustPrune(t, store, info.At.Add(1000*time.Hour), 24*time.Hour)
-	changes := mustFollow(t, store)
-	early := mustSubscribe(t, changes, &feed.EventID{Feed: start.ID, Number: start.Newest})
+	changes := MustFollow(t, store)
+	early := MustSubscribe(t, changes, &feed.EventID{Feed: start.ID, Number: start.Newest})
 	if e := mustTake(t, early, 1)[0]; !e.IsReset() {
 		t.Errorf("got %s for a subscriber from before, want a reset", e.Frame())
 	}
-	late := mustSubscribe(t, changes, &feed.EventID{Feed: start.ID, Number: middle.Newest})
+	late := MustSubscribe(t, changes, &feed.EventID{Feed: start.ID, Number: middle.Newest})
 	if e := mustTake(t, late, 1)[0]; e.IsReset() || e.ItemID != 2 {
 		t.Errorf("got %s for a subscriber that has missed no deleted change, want the next event", e.Frame())
 	}

@@ -145,7 +145,7 @@ func testResetFeed(t *testing.T, engine Engine) {
 	for n := range 12 {
 		mustCreate(t, store, items.Item{Name: fmt.Sprint(n)})
 	}
-	subscription := mustSubscribe(t, mustFollow(t, store), nil)
+	subscription := MustSubscribe(t, MustFollow(t, store), nil)
 	before := mustFeed(t, store)
 	added := mustReset(t, store, items.DefaultMenu()...)
 	changes := mustChanges(t, store, before.Newest, 100)

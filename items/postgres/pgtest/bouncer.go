@@ -22,11 +22,17 @@ import (
 
 var errNoBouncer = errors.New("PgBouncer is not installed: apt-get install -y pgbouncer")
 
-// NewPooledDatabase is NewDatabase behind a PgBouncer that hands out connections for one transaction each, as it is
-// usual where many programs share a server. Nothing that belongs to a session works there.
+// NewPooledDatabase is NewDatabase behind PgBouncer.
 func NewPooledDatabase(tb testing.TB) string {
 	tb.Helper()
-	database, err := url.Parse(NewDatabase(tb))
+	return Pooled(tb, NewDatabase(tb))
+}
+
+// Pooled returns the URL of a database of NewDatabase behind a PgBouncer that hands out connections for one transaction each, as
+// it is usual where many programs share a server. Nothing that belongs to a session works there.
+func Pooled(tb testing.TB, direct string) string {
+	tb.Helper()
+	database, err := url.Parse(direct)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -25,11 +25,44 @@ const urlVariable = "TEST_POSTGRES_URL"
 // TEST_POSTGRES_URL names, or else on one that the tests of this process share. It may be called in parallel.
 func NewDatabase(tb testing.TB) string {
 	tb.Helper()
+	return newDatabase(tb, "template0") // no client can connect to it, and a template in use cannot be copied
+}
+
+// NewMigratedDatabase is NewDatabase with the schema that migrate creates. migrate runs once: the server copies the database of
+// the first call. A server that TEST_POSTGRES_URL names gets no such template, so there the database is empty.
+func NewMigratedDatabase(tb testing.TB, migrate func(database string) error) string {
+	tb.Helper()
+	if getenv(urlVariable) != "" {
+		return NewDatabase(tb)
+	}
+	template.once.Do(func() {
+		var server, database string
+		if server, template.err = sharedURL(); template.err != nil {
+			return
+		}
+		if template.name, database, template.err = create(server, "template0"); template.err == nil {
+			template.err = migrate(database)
+		}
+	})
+	if template.err != nil {
+		tb.Fatal(template.err)
+	}
+	return newDatabase(tb, template.name)
+}
+
+var template struct {
+	once sync.Once
+	name string
+	err  error
+}
+
+func newDatabase(tb testing.TB, template string) string {
+	tb.Helper()
 	server, err := sharedURL()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	name, database, err := create(server)
+	name, database, err := create(server, template)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -61,16 +94,15 @@ var shared = sync.OnceValues(func() (*Server, error) {
 	return newServer([]string{"fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"})
 })
 
-// create creates a database with a new name and returns the name and the URL.
-func create(server string) (name, database string, err error) {
+// create creates a database with a new name as a copy of another. It returns the name and the URL.
+func create(server, template string) (name, database string, err error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 		// Without its text, which may hold a password.
 		return "", "", fmt.Errorf("%s must be a URL that begins with postgres://", urlVariable)
 	}
 	name = "menu_test_" + strings.ToLower(rand.Text())
-	// A template in use cannot be copied, and no client can connect to template0.
-	if err := execute(server, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+	if err := execute(server, "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		return "", "", fmt.Errorf("a database cannot be created at %s: %w", u.Redacted(), err)
 	}
 	u.Path = "/" + name

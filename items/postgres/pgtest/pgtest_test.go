@@ -73,7 +73,7 @@ func TestDatabasesAreMadeInParallel(t *testing.T) {
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() {
-			_, database, err := create(server)
+			_, database, err := create(server, "template0")
 			if err == nil {
 				err = execute(database, "CREATE TABLE dishes (name text)") // would clash in a common one
 			}
@@ -104,7 +104,7 @@ func TestDatabaseIsDroppedAfterTheTest(t *testing.T) {
 func TestOnlyURLsAreTaken(t *testing.T) {
 	t.Parallel()
 	for _, server := range []string{"host=localhost password=secret", "mysql://localhost", "postgres://\x7f:secret@localhost"} {
-		_, _, err := create(server)
+		_, _, err := create(server, "template0")
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("create(%q): got %v, want an error without the password", server, err)
 		}

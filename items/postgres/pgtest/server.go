@@ -120,7 +120,7 @@ func (s *Server) URL() string {
 // NewDatabase returns the URL of a new, empty database, which lives as long as the server.
 func (s *Server) NewDatabase(tb testing.TB) string {
 	tb.Helper()
-	_, database, err := create(s.URL())
+	_, database, err := create(s.URL(), "template0")
 	if err != nil {
 		tb.Fatal(err)
 	}
