@@ -40,8 +40,8 @@ type Options struct {
 	// Menu returns the first PageSize items, as something that encodes as JSON. If it fails, the page starts without them and
 	// requests them itself.
 	Menu func(ctx context.Context) (any, error)
-	// Item returns the item for the page of one item. It is nil if no item has the id; isDeleted is then true if one had it.
-	Item func(ctx context.Context, id string) (item *Item, isDeleted bool, err error)
+	// Item returns the item for the page of one item, nil if no item has the id.
+	Item func(ctx context.Context, id string) (*Item, error)
 	// Cache returns the page with the key that is cached, or what render returns. It may respond with an error itself; it then
 	// aborts the handler chain.
 	Cache func(c *gin.Context, key string, render func(context.Context) (*content.Content, error)) (*content.Content, error)

@@ -50,9 +50,8 @@ type bootstrap struct {
 	Settings Settings `json:"settings"`
 	// Menu is the first page of the menu, null if it is not available.
 	Menu any `json:"menu"`
-	// Item is the item of the URL, null if no item has the id. Deleted is then true if one had it.
-	Item    any  `json:"item"`
-	Deleted bool `json:"deleted"`
+	// Item is the item of the URL, null if no item has the id.
+	Item any `json:"item"`
 }
 
 // The title in the source is replaced by the title and the link preview of each page.
@@ -123,7 +122,7 @@ func (d *Dashboard) serveMenu(c *gin.Context) {
 func (d *Dashboard) serveItem(c *gin.Context) {
 	id := c.Param("id")
 	d.serve(c, "/menu/"+id, func(ctx context.Context) (*content.Content, error) {
-		item, isDeleted, err := d.options.Item(ctx, id)
+		item, err := d.options.Item(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +130,7 @@ func (d *Dashboard) serveItem(c *gin.Context) {
 		if err != nil {
 			return nil, err
 		}
-		data := bootstrap{Menu: menu, Deleted: isDeleted}
+		data := bootstrap{Menu: menu}
 		if item != nil {
 			data.Item = item.JSON
 		}

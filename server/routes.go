@@ -100,13 +100,13 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	return engine, nil
 }
 
-// itemOfPage returns the item that a page of the dashboard shows.
-func (s *Server) itemOfPage(ctx context.Context, id string) (item *dashboard.Item, isDeleted bool, err error) {
+// itemOfPage returns the item that a page of the dashboard shows, nil if no item has the id.
+func (s *Server) itemOfPage(ctx context.Context, id string) (*dashboard.Item, error) {
 	found, err := s.menu.Find(ctx, id)
 	if errors.Is(err, items.ErrNotFound) {
-		return nil, errors.Is(err, items.ErrDeleted), nil
+		return nil, nil
 	}
-	return &dashboard.Item{JSON: found, Name: found.Name, Description: found.Description, Image: found.Image}, false, err
+	return &dashboard.Item{JSON: found, Name: found.Name, Description: found.Description, Image: found.Image}, err
 }
 
 // caller returns who makes a request that has passed the guard.

@@ -48,7 +48,7 @@ export default function Editor({ id }: { id: number | null }) {
     if (ready) document.querySelector<HTMLElement>('dialog [data-autofocus]')?.focus()
   }, [ready])
 
-  if (id !== null && error instanceof Problem && error.status === 404) return <ItemNotFound id={id} />
+  if (id !== null && error instanceof Problem && error.status === 404) return <ItemNotFound id={id} problem={error} />
   return (
     <Dialog title={start?.base ? text.form.edit(start.base.item.name) : text.form.title(id)} onClose={leave} className="editor">
       {start ? (
