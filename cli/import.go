@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -63,7 +64,9 @@ func importFile(ctx context.Context, cfg config.Config, source transfer.File, st
 	p := byBytes(stderr, "import", size)
 	defer p.end()
 	source.Reader = p.reader(source.Reader)
-	count, err := transfer.Import(ctx, store, systemAuditInfo(), source, replace)
+	info := systemAuditInfo()
+	info.Batch = rand.Text() // one entry in the activity
+	count, err := transfer.Import(ctx, store, info, source, replace)
 	if err == nil {
 		p.done("imported " + count.String())
 	}

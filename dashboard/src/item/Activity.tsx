@@ -7,8 +7,11 @@ import { useMenu, useView } from '../menu/MenuProvider'
 import { Link } from '../routing/Link'
 import { text } from '../text'
 import { Notice } from '../ui/Notice'
-import { Differences, useChangePages, Who } from './changes'
+import { Differences, Older, useChangePages, Who } from './changes'
 import { useActions } from './useActions'
+
+/** The changes of one request, at least one. */
+type Batch = [Change, ...Change[]]
 
 /** The page with the newest changes of the whole menu. The changes of one request are one entry. */
 export default function Activity() {
@@ -41,11 +44,11 @@ export default function Activity() {
       {!changes && error === null && <p role="status">{text.loading}</p>}
       <ol className="changes">
         {batches(changes ?? []).map((batch) => {
-          const [first] = batch as [Change]
+          const [first] = batch
           return (
             <li key={`${first.id}.${first.version}`}>
               <Who change={first}>
-                {batch.length > 1 ? text.activity.several(batch.length) : text.history.actions[first.action]}{' '}
+                {text.history.actions[actionOf(batch)]} {batch.length > 1 && text.activity.items(batch.length)}
                 {batch.length === 1 && (
                   <Link href={`/menu/${first.id}`} dir="auto">
                     {nameOf(first)}
@@ -69,23 +72,22 @@ export default function Activity() {
           )
         })}
       </ol>
-      {after && (
-        <button type="button" onClick={loadMore}>
-          {text.history.older}
-        </button>
-      )}
+      <Older after={after} onClick={loadMore} />
     </main>
   )
 }
 
+/** What a request did, which may be different for each item. */
+const actionOf = ([first, ...rest]: Batch) => (rest.every(({ action }) => action === first.action) ? first.action : 'update')
+
 const nameOf = ({ before, after }: Change) => (after ?? before)?.name ?? ''
 
 /** Groups neighbours that one request changed. */
-function batches(changes: readonly Change[]): Change[][] {
-  const groups: Change[][] = []
+function batches(changes: readonly Change[]): Batch[] {
+  const groups: Batch[] = []
   for (const change of changes) {
     const last = groups.at(-1)
-    if (change.batch && last?.[0]?.batch === change.batch) last.push(change)
+    if (change.batch && last?.[0].batch === change.batch) last.push(change)
     else groups.push([change])
   }
   return groups

@@ -9,7 +9,7 @@ import { close, closeToMenu, itemAddress } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { Notice } from '../ui/Notice'
-import { Differences, useChangePages, Who } from './changes'
+import { Differences, Older, useChangePages, Who } from './changes'
 import { useActions } from './useActions'
 
 /** The history of an item: who changed what, and when. */
@@ -50,11 +50,7 @@ export default function History({ id, item }: { id: number; item: Item | undefin
             </li>
           ))}
         </ol>
-        {after && (
-          <button type="button" onClick={loadMore}>
-            {text.history.older}
-          </button>
-        )}
+        <Older after={after} onClick={loadMore} />
       </div>
     </Dialog>
   )

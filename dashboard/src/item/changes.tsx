@@ -55,6 +55,14 @@ export function Differences({ change: { before, after } }: { change: Change }) {
   )
 }
 
+/** Continues a history, if it has older changes. */
+export const Older = ({ after, onClick }: { after: string; onClick: () => void }) =>
+  after && (
+    <button type="button" onClick={onClick}>
+      {text.history.older}
+    </button>
+  )
+
 /** The pages of a history, newest change first. The first one loads again when `version` changes. */
 export function useChangePages(load: (after: string, signal?: AbortSignal) => Promise<Page>, version: unknown) {
   const [pages, setPages] = useState<Page | null>(null)

@@ -140,7 +140,9 @@ test('several items at once: preview, undo, and one entry in the activity', { ta
   await test.step('the activity', async () => {
     await page.getByRole('link', { name: 'Activity' }).click()
     const entries = page.getByRole('main').locator('.changes > li')
-    await expect(entries.filter({ hasText: 'Changed 2 items by you' })).toHaveCount(3) // prices, deletion, its undo
+    for (const entry of ['Changed 2 items by you', 'Deleted 2 items by you', 'Restored 2 items by you', 'Added 8 items by menu-api']) {
+      await expect(entries.filter({ hasText: entry })).toHaveCount(1)
+    }
     await expect(entries.filter({ hasText: 'Changed Burger by' })).toHaveCount(1)
     await entries.filter({ hasText: 'Changed 2 items' }).last().getByText('Show the changes').click()
     await expect(entries.filter({ hasText: 'Changed 2 items' }).last()).toContainText('Pizza Diavola')
