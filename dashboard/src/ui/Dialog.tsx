@@ -48,6 +48,8 @@ export function Dialog({ title, aside, onClose, children, className = '' }: Prop
         event.preventDefault()
         onClose()
       }}
+      // After a second Escape the browser closes a dialog itself, without that event.
+      onClose={(event) => event.currentTarget.open || onClose()}
       onMouseDown={(event) => (pressed.current = isOutside(event))}
       onClick={(event) => pressed.current && isOutside(event) && onClose()}
     >

@@ -154,3 +154,23 @@ test.describe('a reader in Germany', () => {
     expect(await program.item('Burger')).toMatchObject({ price: 1 })
   })
 })
+
+test('Escape twice in a row leaves the address and the dialog in agreement', async ({ dashboard, page }) => {
+  await dashboard.openAs('Avery Admin')
+  for (let round = 0; round < 5; round++) {
+    await dashboard.openItem('Burger', 'Edit')
+    await expect(dashboard.field('Name')).toBeVisible()
+    await Promise.all([page.keyboard.press('Escape'), page.keyboard.press('Escape')])
+    await expect(async () => {
+      const isOpen = new URL(page.url()).pathname !== '/'
+      expect(await dashboard.dialog.isVisible()).toBe(isOpen)
+      if (isOpen) await page.keyboard.press('Escape')
+      expect(isOpen).toBe(false)
+    }).toPass()
+  }
+  await dashboard.open('/#new')
+  await expect(dashboard.field('Name')).toBeVisible()
+  await Promise.all([page.keyboard.press('Escape'), page.keyboard.press('Escape')])
+  await expect(page).toHaveURL(/\/$/)
+  await expect(dashboard.dialog).toBeHidden()
+})
