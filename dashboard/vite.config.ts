@@ -31,7 +31,7 @@ export default defineConfig({
     target: 'es2022',
     emptyOutDir: false, // build/clean.mjs empties it, except for the files in Git
     assetsInlineLimit: 0, // the policy of the page allows no inline code
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     reportCompressedSize: false, // build/compress.mjs prints them
   },
   test: {

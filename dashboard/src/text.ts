@@ -120,10 +120,10 @@ export const text = {
     missing: 'Not on the menu',
     missingDetail: (id: number) => `There is no item with the number ${id}.`,
     nameless: 'the item',
+    unnamed: 'The item',
     restore: 'Restore it',
     restoreNamed: (name: string) => `Restore ${name}`,
     seeMenu: 'See the menu',
-    wasDeleted: (name: string) => `${name} was deleted.`,
   },
 
   menu: {
@@ -138,6 +138,7 @@ export const text = {
     loading: 'Loading the menu …',
     moreThan: (formatted: string) => `More than ${formatted} items`,
     noMatch: 'Nothing on the menu matches.',
+    part: (n: string, of: string) => `${n} of ${of} items`,
     outOfDate: 'The menu may be out of date.',
     search: 'Search the menu',
     searching: 'Searching …',
@@ -155,7 +156,7 @@ export const text = {
   },
 
   activity: {
-    several: (n: number) => `Changed ${n} items`,
+    items: (n: number) => `${n} items`,
     show: 'Show the changes',
     title: 'Activity',
   },
@@ -167,6 +168,14 @@ export const text = {
     other: 'Without a category',
     place: (name: string, n: number, of: number) => `${name}, place ${n} of ${of}`,
     title: 'Arrange the menu',
+  },
+
+  print: {
+    columns: ['One column', 'Two columns'],
+    hint: 'The print command of your browser prints the same.',
+    print: 'Print',
+    scan: 'Today’s menu on your phone',
+    title: 'Print the menu',
   },
 
   profile: {

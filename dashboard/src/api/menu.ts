@@ -66,17 +66,6 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
       return { items, after: afterOf(response), etag: response.headers.get('ETag') ?? '' }
     },
 
-    /** The whole menu in its order. */
-    async all(): Promise<Item[]> {
-      const items: Item[] = []
-      for (let after = ''; ;) {
-        const page = await this.list({ q: '', category: '', sort: 'menu' }, { after, limit: largestPage })
-        items.push(...(page?.items ?? []))
-        after = page?.after ?? ''
-        if (!after) return items
-      }
-    },
-
     get: async (id: number, signal?: AbortSignal): Promise<Tagged> =>
       tagged(await send('GET', `/items/${id}`, { cache: 'no-store', signal })),
 

@@ -103,7 +103,7 @@ function Page({ route }: { route: Route }) {
 }
 
 // A dialog over the menu is not another page.
-const pageOf = ({ name }: Route) => (['item', 'new', 'arrange', 'bulk'].includes(name) ? 'menu' : name)
+const pageOf = ({ name }: Route) => (['item', 'new', 'arrange', 'bulk', 'print'].includes(name) ? 'menu' : name)
 
 /** Sets the title of the tab and of the browser's history. */
 function useTitle(route: Route) {

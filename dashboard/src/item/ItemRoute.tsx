@@ -1,7 +1,7 @@
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 
 import { messageOf, Problem } from '../api/problem'
-import { useMay, useSession } from '../auth/session'
+import { useMay, useSession, type Permission } from '../auth/session'
 import { useMenu, useView } from '../menu/MenuProvider'
 import { closeToMenu } from '../routing/route'
 import { text } from '../text'
@@ -20,75 +20,64 @@ const History = lazy(async () => ({ default: (await manage()).History }))
 
 /** The dialog over the menu for the address of an item. An open editor does not depend on the item in the store. */
 export function ItemRoute({ id, view }: { id: number; view: 'item' | 'edit' | 'history' }) {
-  const may = useMay()
-  const waiting = usePermissionsUnknown()
-  if (view !== 'item' && waiting) return <Waiting title={text.oneMoment} />
-  if (view === 'edit' && may('update:items')) {
-    return (
-      <Suspense fallback={<Waiting title={text.item.edit} />}>
-        <Editor key={id} id={id} />
-      </Suspense>
-    )
-  }
-  return <LoadedItem id={id} withHistory={view === 'history' && may('update:items')} />
+  const item = <LoadedItem id={id} />
+  if (view === 'item') return item
+  return (
+    <Managed title={text.oneMoment} otherwise={item}>
+      {view === 'edit' ? <Editor key={id} id={id} /> : <LoadedItem id={id} withHistory />}
+    </Managed>
+  )
 }
 
 /** The editor of a new item. */
-export function NewItemRoute() {
-  const may = useMay()
-  const waiting = usePermissionsUnknown()
-  if (waiting) return <Waiting title={text.form.title(null)} />
-  if (!may('create:items')) return null
-  return (
-    <Suspense fallback={<Waiting title={text.form.title(null)} />}>
-      <Editor id={null} />
-    </Suspense>
-  )
-}
+export const NewItemRoute = () => (
+  <Managed title={text.form.title(null)} permission="create:items">
+    <Editor id={null} />
+  </Managed>
+)
 
 /** A dialog about several items of the menu. */
-export function ItemsRoute({ name }: { name: 'arrange' | 'bulk' }) {
-  const may = useMay()
-  const waiting = <Waiting title={text[name].title} />
-  if (usePermissionsUnknown()) return waiting
-  return may('update:items') && <Suspense fallback={waiting}>{name === 'arrange' ? <Arrange /> : <Bulk />}</Suspense>
-}
+export const ItemsRoute = ({ name }: { name: 'arrange' | 'bulk' }) => (
+  <Managed title={text[name].title}>{name === 'arrange' ? <Arrange /> : <Bulk />}</Managed>
+)
 
 /** The changes of the whole menu. */
-export function ActivityRoute() {
-  const may = useMay()
-  const waiting = usePermissionsUnknown()
-  const message = (words: string) => (
-    <main id="main" tabIndex={-1}>
-      <p role="status">{words}</p>
-    </main>
-  )
-  if (waiting) return message(text.loading)
-  return may('update:items') ? (
-    <Suspense fallback={message(text.loading)}>
-      <Activity />
-    </Suspense>
-  ) : (
-    message(text.profile.askForAccess)
-  )
+export const ActivityRoute = () => (
+  <Managed fallback={<Message>{text.loading}</Message>} otherwise={<Message>{text.profile.askForAccess}</Message>}>
+    <Activity />
+  </Managed>
+)
+
+const Message = ({ children }: { children: string }) => (
+  <main id="main" tabIndex={-1}>
+    <p role="status">{children}</p>
+  </main>
+)
+
+interface ManagedProps {
+  permission?: Permission
+  /** The title of the dialog until the permissions are known and the code has loaded. */
+  title?: string
+  fallback?: ReactNode
+  /** For users without the permission. */
+  otherwise?: ReactNode
+  children: ReactNode
 }
 
-function usePermissionsUnknown(): boolean {
+/** A part of the page for users with a permission. */
+function Managed({ permission = 'update:items', title = '', fallback = <Waiting title={title} />, otherwise, children }: ManagedProps) {
   const { state, me, problem } = useSession()
-  return !problem && (state === 'loading' || (state === 'signedIn' && !me))
+  const may = useMay()
+  const isUnknown = !problem && (state === 'loading' || (state === 'signedIn' && !me))
+  if (isUnknown) return fallback
+  return may(permission) ? <Suspense fallback={fallback}>{children}</Suspense> : otherwise
 }
 
-function LoadedItem({ id, withHistory }: { id: number; withHistory: boolean }) {
+function LoadedItem({ id, withHistory = false }: { id: number; withHistory?: boolean }) {
   const { item, error } = useItem(id)
-  if (withHistory) {
-    return (
-      <Suspense fallback={<Waiting title={text.item.history} />}>
-        <History key={id} id={id} item={item} />
-      </Suspense>
-    )
-  }
+  if (withHistory) return <History key={id} id={id} item={item} />
   if (item) return <ItemView item={item} />
-  if (error instanceof Problem && [400, 404].includes(error.status)) return <ItemNotFound id={id} />
+  if (error instanceof Problem && [400, 404].includes(error.status)) return <ItemNotFound id={id} problem={error} />
   return <Waiting title={text.oneMoment} problem={error ? messageOf(error) : ''} />
 }
 

@@ -1,4 +1,4 @@
-import { useEffect, useState, type KeyboardEvent, type PointerEvent } from 'react'
+import { useState, type KeyboardEvent, type PointerEvent } from 'react'
 
 import { messageOf } from '../api/problem'
 import type { Item } from '../api/types'
@@ -6,9 +6,9 @@ import { closeToMenu } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { Notice } from '../ui/Notice'
-import { useMenu, useView } from './MenuProvider'
-import { arranged, move, positionsFor } from './order'
-import type { Section } from './query'
+import { useWholeMenu } from './MenuProvider'
+import { move, positionsFor } from './order'
+import { arranged, type Section } from './query'
 import { useChanges } from './useChanges'
 
 /** What a handle moves: a section, or an item within its section. */
@@ -19,18 +19,11 @@ interface Place {
 
 /** The whole menu as a list with handles, to move items and sections with a pointer, a finger or the arrow keys. */
 export default function Arrange() {
-  const { api, store } = useMenu()
-  useView() // render again when the menu changes
+  const { menu, error } = useWholeMenu()
   const { change } = useChanges()
-  const [loaded, setLoaded] = useState<readonly Item[] | null>(null)
-  const [error, setError] = useState<unknown>(null)
   const [drag, setDrag] = useState<{ sections: Section[]; place: Place } | null>(null)
   const [announcement, setAnnouncement] = useState('')
-  const sections = drag?.sections ?? arranged((loaded ?? []).map((item) => store.get(item.id) ?? item))
-
-  useEffect(() => {
-    api.all().then(setLoaded, setError)
-  }, [api])
+  const sections = drag?.sections ?? arranged(menu ?? [])
 
   /** Saves the order in which the element at this place has moved. */
   function save(sections: Section[], { section, item }: Place) {
@@ -90,7 +83,7 @@ export default function Arrange() {
     <Dialog title={text.arrange.title} onClose={closeToMenu} className="arrange">
       <div className="dialog-body">
         {error !== null && <Notice kind="error">{messageOf(error)}</Notice>}
-        {!loaded && error === null && <p role="status">{text.loading}</p>}
+        {!menu && error === null && <p role="status">{text.loading}</p>}
         <p>{text.arrange.help}</p>
         <p className="hidden" role="status">
           {announcement}

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 
 import { messageOf } from '../api/problem'
 import type { Item, ItemPatch, ItemsPatch } from '../api/types'
@@ -9,9 +9,9 @@ import { Dialog } from '../ui/Dialog'
 import { decimals, formatAmount, formatPrice } from '../ui/format'
 import { Notice } from '../ui/Notice'
 import { readPrice } from '../ui/readPrice'
-import { useMenu, useView } from './MenuProvider'
-import { arranged, positionsFor } from './order'
-import { matcher, sectionsOf } from './query'
+import { useView, useWholeMenu } from './MenuProvider'
+import { positionsFor } from './order'
+import { arranged, matcher, sectionsOf } from './query'
 import { useChanges } from './useChanges'
 
 type Operation = keyof typeof text.bulk.operations
@@ -20,20 +20,14 @@ const steps = decimals > 0 ? [0.01, 0.05, 0.1, 0.5, 1] : [1, 10, 50, 100]
 
 /** Changes several of the items that match the current search. It shows each change before the user applies it. */
 export default function Bulk() {
-  const { api } = useMenu()
+  const { menu, error } = useWholeMenu()
   const { query, categories } = useView()
   const may = useMay()
   const { change } = useChanges()
-  const [menu, setMenu] = useState<readonly Item[] | null>(null)
-  const [error, setError] = useState<unknown>(null)
   const [selected, setSelected] = useState<ReadonlySet<number>>(new Set())
   const [operation, setOperation] = useState<Operation>('percent')
   const [value, setValue] = useState('')
   const [step, setStep] = useState(steps[0] ?? 1)
-
-  useEffect(() => {
-    api.all().then(setMenu, setError)
-  }, [api])
 
   const items = menu?.filter(matcher(query)) ?? []
   const chosen = items.filter(({ id }) => selected.has(id))
@@ -113,7 +107,7 @@ export default function Bulk() {
           />
           {text.bulk.all}
         </label>
-        {sectionsOf(arranged(items).flatMap(({ items }) => items)).map(({ name, items }) => (
+        {arranged(items).map(({ name, items }) => (
           <fieldset key={name}>
             <legend dir="auto">{name || text.arrange.other}</legend>
             {items.map((item) => (

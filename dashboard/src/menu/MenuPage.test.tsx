@@ -13,7 +13,7 @@ const names = () => screen.queryAllByRole('heading', { level: 3 }).map(({ textCo
 test('search ignores accents, shows the count, and updates the address', async () => {
   renderPage(<MenuPage />, { items: menu })
   await userEvent.type(screen.getByRole('searchbox', { name: 'Search the menu' }), 'creme')
-  await screen.findByText('1 item')
+  await screen.findByText('1 of 2 items')
   expect(names()).toEqual(['Crème brûlée'])
   expect(window.location.search).toBe('?q=creme')
 })

@@ -1,4 +1,4 @@
-import { useEffect, useEffectEvent, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useEffectEvent, useRef, useState } from 'react'
 
 import { messageOf } from '../api/problem'
 import type { Item } from '../api/types'
@@ -12,17 +12,29 @@ import { Card } from './Card'
 import { useMenu, useView } from './MenuProvider'
 import { formatQuery, sectionsOf } from './query'
 import { clearQuery, Toolbar } from './Toolbar'
+import type { View } from './store'
 import { useChanges } from './useChanges'
+import { useIdle } from './useIdle'
 import { scroller, usePlace } from './usePlace'
+
+const PrintedMenu = lazy(() => import('./PrintedMenu'))
+const largestInIdle = 10_000 // items
 
 /** The menu. */
 export function MenuPage() {
-  const { api, store } = useMenu()
+  const { store, connection } = useMenu()
   const view = useView()
-  const { search } = useAddress()
+  const { route, search } = useAddress()
   const session = useSession()
   const may = useMay()
-  const { items, query, status, error, more } = view
+  const { items, menu, query, status, error, more } = view
+
+  // The browser can print the page at any time, so the rest of the menu and the code for print load early.
+  const idle = useIdle()
+  const missing = menu === null
+  useEffect(() => {
+    if (idle && missing && connection === 'live') store.loadAll(largestInIdle).catch(() => {}) // what needs it tries again
+  }, [idle, missing, connection, store])
 
   const { shown, showMore } = usePlace(search)
   const queryText = formatQuery(query)
@@ -39,7 +51,8 @@ export function MenuPage() {
     void change([item], { [item.id]: { soldOut: soldOut || null } }, message)
   })
   const clearSoldOut = async () => {
-    const soldOut = (more ? await api.all() : items).filter(({ soldOut }) => soldOut)
+    await store.loadAll()
+    const soldOut = store.getView().menu?.filter(({ soldOut }) => soldOut) ?? []
     void change(soldOut, Object.fromEntries(soldOut.map(({ id }) => [id, { soldOut: null }])), text.toast.allAvailable)
   }
 
@@ -49,13 +62,16 @@ export function MenuPage() {
         <div>
           <h1>{text.menu.title}</h1>
           <p className="count" role="status" aria-live="polite">
-            {count(items.length, more, status)}
+            {count(view)}
           </p>
         </div>
         <div className="actions">
+          <Link className="button" href={`/${search}#print`}>
+            {text.print.print}
+          </Link>
           {may('update:items') && (
             <>
-              {items.some(({ soldOut }) => soldOut) && (
+              {(menu ?? items).some(({ soldOut }) => soldOut) && (
                 <button type="button" onClick={() => void clearSoldOut()}>
                   {text.menu.clearSoldOut}
                 </button>
@@ -116,6 +132,11 @@ export function MenuPage() {
       {items.length === 0 && status === 'loading' && <Skeletons />}
       {items.length === 0 && status === 'ready' && <Nothing searching={query.q !== '' || query.category !== ''} />}
       {unseen && status !== 'failed' && <More busy={status === 'loadingMore'} shown={shown} onMore={showMore} />}
+      {(idle || route.name === 'print') && (
+        <Suspense>
+          <PrintedMenu open={route.name === 'print'} />
+        </Suspense>
+      )}
     </main>
   )
 }
@@ -128,10 +149,12 @@ function useStable<T>(run: (argument: T) => void): (argument: T) => void {
   return stable
 }
 
-function count(n: number, more: boolean, status: string): string {
-  if (status === 'loading') return n === 0 ? text.menu.loading : text.menu.searching
-  if (status === 'failed' && n === 0) return ''
-  return more ? text.menu.moreThan(formatNumber(n)) : text.menu.count(n, formatNumber(n))
+function count({ items: { length }, menu, more, status, query }: View): string {
+  if (status === 'loading') return length === 0 ? text.menu.loading : text.menu.searching
+  if (status === 'failed' && length === 0) return ''
+  if (more) return text.menu.moreThan(formatNumber(length))
+  const isPart = menu && (query.q.trim() || query.category)
+  return isPart ? text.menu.part(formatNumber(length), formatNumber(menu.length)) : text.menu.count(length, formatNumber(length))
 }
 
 /** Loads more when the reader scrolls near the end. The button does the same without scrolling. */

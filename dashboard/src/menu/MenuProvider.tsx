@@ -1,6 +1,7 @@
 import { createContext, useContext, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react'
 
 import { createAPI, type API } from '../api/menu'
+import type { Item } from '../api/types'
 import { useSession } from '../auth/session'
 import type { Bootstrap } from '../bootstrap'
 import { useAddress } from '../routing/route'
@@ -60,4 +61,16 @@ export function useMenu(): Menu {
 export function useView(): View {
   const { store } = useMenu()
   return useSyncExternalStore(store.subscribe, store.getView)
+}
+
+/** The whole menu, null until it has loaded. */
+export function useWholeMenu(): { menu: readonly Item[] | null; error: unknown } {
+  const { store } = useMenu()
+  const { menu } = useView()
+  const [error, setError] = useState<unknown>(null)
+  const missing = menu === null
+  useEffect(() => {
+    if (missing) store.loadAll().catch(setError)
+  }, [store, missing])
+  return { menu, error }
 }

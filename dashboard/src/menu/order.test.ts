@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 
 import type { Item } from '../api/types'
-import { arranged, move, positionsFor } from './order'
+import { move, positionsFor } from './order'
+import { arranged } from './query'
 
 const item = (id: number, category: string, position?: number): Item => ({
   id,

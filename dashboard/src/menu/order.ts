@@ -1,10 +1,7 @@
-import type { Item, ItemsPatch } from '../api/types'
-import { comparer, everything, menuKey, sectionsOf, type Section } from './query'
+import type { ItemsPatch } from '../api/types'
+import { arranged, menuKey, type Section } from './query'
 
 const gap = 1000
-
-/** The sections as the menu shows these items. */
-export const arranged = (items: Iterable<Item>): Section[] => sectionsOf([...items].sort(comparer(everything)))
 
 const idsOf = (sections: Section[]) => sections.flatMap(({ items }) => items.map(({ id }) => id)).join()
 

@@ -101,3 +101,6 @@ export function sectionsOf(items: Iterable<Item>): Section[] {
   }
   return [...sections.values()]
 }
+
+/** The sections as the menu shows these items. */
+export const arranged = (items: Iterable<Item>): Section[] => sectionsOf([...items].sort(comparer(everything)))

@@ -46,6 +46,26 @@ test('the store requests a large menu page by page', async () => {
   await vi.waitFor(() => expect(ids(store)).toEqual([24, 124, 224, ...[240, 241, 242, 243, 244, 245, 246, 247, 248, 249]]))
 })
 
+test('the store loads the rest of the menu, with the changes that arrive before it', async () => {
+  const server = serverWith(many(2500))
+  const store = new MenuStore(server, { items: many(100), after: '100', etag: '', categories: [] }, everything)
+  await store.loadAll(1000)
+  expect(store.getView().menu, 'beyond the limit').toBeNull()
+  const loaded = store.loadAll()
+  store.apply({ id: 7, version: 2, action: 'update', item: item(7, { name: 'New name' }) })
+  store.apply({ id: 8, version: 2, action: 'delete', item: null })
+  await loaded
+  const { menu, more } = store.getView()
+  expect(menu).toHaveLength(2499)
+  expect(more).toBe(false)
+  expect(store.get(7)?.name).toBe('New name')
+
+  server.requests.length = 0
+  store.setQuery({ ...everything, q: 'item 2444' })
+  expect(ids(store)).toEqual([2444])
+  expect(server.requests).toEqual([])
+})
+
 test('the store requests a missing menu', async () => {
   const store = new MenuStore(serverWith(many(2)), null, everything)
   expect(store.getView().status).toBe('loading')

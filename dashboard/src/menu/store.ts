@@ -8,6 +8,8 @@ import { categoriesOf, comparer, everything, formatQuery, matcher, select } from
 export interface View {
   query: Query
   items: readonly Item[]
+  /** The whole menu in any order, or null if the page has only a part of it. */
+  menu: readonly Item[] | null
   /** Whether the server has more items for this query. */
   more: boolean
   status: 'ready' | 'loading' | 'loadingMore' | 'failed'
@@ -24,8 +26,8 @@ const highlight = 4000 // milliseconds
 /**
  * The page's copy of the menu.
  *
- * A menu that fits into the first page is complete here, so the store searches and sorts it at once, even offline. For a
- * larger menu it asks the server and keeps the pages of the current query. Live changes apply to both. Optimistic changes
+ * A menu that fits into the first page is complete here, so the store searches and sorts it at once, even offline. The page
+ * loads the rest of a larger menu when the browser is idle. Until then, the store keeps the pages of the current query. Live changes apply to both. Optimistic changes
  * lie in an overlay until the server has confirmed them, so a rollback only removes them from the overlay.
  */
 export class MenuStore {
@@ -36,6 +38,8 @@ export class MenuStore {
   private etag = ''
   private categories: readonly string[] = []
   private overlay = new Map<number, Item | null>()
+  /** Changes that arrive while the store loads the whole menu, which may be older. */
+  private arrived = new Map<number, Item | null>()
   private fresh = new Set<number>()
   private query = everything
   private status: View['status'] = 'ready'
@@ -97,6 +101,29 @@ export class MenuStore {
       this.listed = [...new Set([...this.listed, ...page.items.map(({ id }) => id)])]
       this.after = page.after
     })
+  }
+
+  /** Loads the whole menu, unless it has more than `most` items. Throws the error of a request. */
+  async loadAll(most = Infinity): Promise<void> {
+    if (this.whole) return
+    this.arrived.clear()
+    const items: Item[] = []
+    for (let after = ''; ;) {
+      const page = await this.api.list(everything, { after, limit: largestPage })
+      items.push(...(page?.items ?? []))
+      after = page?.after ?? ''
+      if (!after) break
+      if (items.length >= most) return
+    }
+    this.loading?.abort()
+    this.status = 'ready'
+    this.error = null
+    this.replaceList(everything, items, '', '')
+    for (const [id, item] of [...this.arrived]) {
+      if (item) this.put(item)
+      else this.drop(id)
+    }
+    this.emit()
   }
 
   /** Loads the shown items again, because a broken connection may have missed changes. */
@@ -183,6 +210,7 @@ export class MenuStore {
 
   private put(item: Item) {
     this.known.set(item.id, item)
+    this.arrived.set(item.id, item)
     if (this.whole) return
     this.listed = this.listed.filter((id) => id !== item.id)
     if (!matcher(this.query)(item)) return
@@ -194,6 +222,7 @@ export class MenuStore {
 
   private drop(id: number) {
     this.known.delete(id)
+    this.arrived.set(id, null)
     this.listed = this.listed.filter((other) => other !== id)
   }
 
@@ -217,6 +246,7 @@ export class MenuStore {
     const shown = visible.filter((item) => !this.hasArrived(item))
     return {
       query: this.query,
+      menu: this.whole ? shown : null,
       items: this.whole ? select(shown, this.query) : shown,
       more: this.after !== '',
       status: this.status,

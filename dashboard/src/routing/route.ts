@@ -5,7 +5,7 @@ export type Route =
   | { name: 'menu' }
   | { name: 'item'; id: number; view: 'item' | 'edit' | 'history' }
   | { name: 'new' }
-  | { name: 'arrange' | 'bulk' | 'activity' }
+  | { name: 'arrange' | 'bulk' | 'print' | 'activity' }
   | { name: 'profile' }
   | { name: 'callback' }
   | { name: 'unknown' }
@@ -21,8 +21,8 @@ export function parseRoute(path: string, hash = ''): Route {
     case '/':
       return hash === '#new'
         ? { name: 'new' }
-        : hash === '#arrange' || hash === '#bulk'
-          ? { name: hash.slice(1) as 'arrange' | 'bulk' }
+        : hash === '#arrange' || hash === '#bulk' || hash === '#print'
+          ? { name: hash.slice(1) as 'arrange' | 'bulk' | 'print' }
           : { name: 'menu' }
     case '/profile':
       return { name: 'profile' }
