@@ -1,21 +1,14 @@
 import { useState, type KeyboardEvent, type PointerEvent } from 'react'
 
 import { messageOf } from '../api/problem'
-import type { Item } from '../api/types'
 import { closeToMenu } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { Notice } from '../ui/Notice'
 import { useWholeMenu } from './MenuProvider'
-import { move, positionsFor } from './order'
+import { move, positionsOfMove, type Place } from './order'
 import { arranged, type Section } from './query'
 import { useChanges } from './useChanges'
-
-/** What a handle moves: a section, or an item within its section. */
-interface Place {
-  section: number
-  item: number | null
-}
 
 /** The whole menu as a list with handles, to move items and sections with a pointer, a finger or the arrow keys. */
 export default function Arrange() {
@@ -26,10 +19,8 @@ export default function Arrange() {
   const sections = drag?.sections ?? arranged(menu ?? [])
 
   /** Saves the order in which the element at this place has moved. */
-  function save(sections: Section[], { section, item }: Place) {
-    const moved = sections[section] as Section
-    const movedItems = item === null ? moved.items : [moved.items[item] as Item]
-    const patch = positionsFor(sections, new Set(movedItems.map(({ id }) => id)))
+  function save(sections: Section[], place: Place) {
+    const patch = positionsOfMove(sections, place)
     const changed = sections.flatMap(({ items }) => items).filter(({ id }) => patch[id])
     if (changed.length > 0) void change(changed, patch, text.toast.moved)
   }

@@ -11,7 +11,7 @@ import { Notice } from '../ui/Notice'
 import { readPrice } from '../ui/readPrice'
 import { useView, useWholeMenu } from './MenuProvider'
 import { positionsFor } from './order'
-import { arranged, matcher, sectionsOf } from './query'
+import { arranged, comparer, everything, matcher, sectionsOf } from './query'
 import { useChanges } from './useChanges'
 
 type Operation = keyof typeof text.bulk.operations
@@ -166,9 +166,11 @@ function patchOf(operation: Operation, value: string, step: number, menu: readon
       return each(() => null)
     case 'first':
     case 'last': {
-      const others = arranged(menu).flatMap(({ items }) => items.filter((item) => !chosen.includes(item)))
-      const wanted = sectionsOf(operation === 'first' ? [...chosen, ...others] : [...others, ...chosen])
-      return chosen.length === 0 ? {} : positionsFor(wanted, new Set(chosen.map(({ id }) => id)))
+      const moved = chosen.toSorted(comparer(everything))
+      const others = menu.filter((item) => !chosen.includes(item)).sort(comparer(everything))
+      return operation === 'first'
+        ? positionsFor(sectionsOf([...moved, ...others]), moved, undefined, others[0])
+        : positionsFor(sectionsOf([...others, ...moved]), moved, others.at(-1), undefined)
     }
   }
 }
