@@ -24,8 +24,15 @@ const withoutInlineWorker: Plugin = {
   },
 }
 
+// The parts that the page loads later have neither styles nor chunks to load with them.
+const withoutPreload: Plugin = {
+  name: 'without-preload',
+  enforce: 'pre',
+  load: (id) => (id === '\0vite/preload-helper.js' ? 'export const __vitePreload = (load) => load()' : undefined),
+}
+
 export default defineConfig({
-  plugins: [react(), bootstrapFromAPI, withoutInlineWorker],
+  plugins: [react(), bootstrapFromAPI, withoutInlineWorker, withoutPreload],
   server: { proxy: { '/items': api, '/me': api, '/api': api } },
   build: {
     target: 'es2022',

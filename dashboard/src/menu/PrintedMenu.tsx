@@ -42,7 +42,17 @@ export default function PrintedMenu({ open }: { open: boolean }) {
   return (
     <>
       <div className={`printed columns-${columns}`}>
-        <h1 dir="auto">{bootstrap.settings.name}</h1>
+        <header className="printed-head">
+          <h1 dir="auto">{bootstrap.settings.name}</h1>
+          <p className="printed-link">
+            <svg viewBox={`0 0 ${code.size} ${code.size}`} role="img" aria-label={text.print.scan}>
+              <path d={codePath} />
+            </svg>
+            {text.print.scan}
+            <br />
+            {window.location.host}
+          </p>
+        </header>
         <div className="printed-sections">
           {sections.map(({ name, items }) => (
             <section key={name}>
@@ -66,14 +76,6 @@ export default function PrintedMenu({ open }: { open: boolean }) {
             </section>
           ))}
         </div>
-        <p className="printed-link">
-          <svg viewBox={`0 0 ${code.size} ${code.size}`} role="img" aria-label={text.print.scan}>
-            <path d={codePath} />
-          </svg>
-          {text.print.scan}
-          <br />
-          {window.location.host}
-        </p>
       </div>
       {open && (
         <Dialog title={text.print.title} onClose={closeToMenu}>

@@ -40,7 +40,7 @@ test('the browser prints the menu and a code for it, without controls and what i
 
   const rightEdges = await page.locator('.printed-row span:last-child').evaluateAll((prices) => prices.map((price) => price.getBoundingClientRect().right))
   expect(new Set(rightEdges).size, 'right edges of prices').toBe(1)
-  await page.emulateMedia({ media: 'screen', colorScheme: 'light' })
+  await page.emulateMedia({ media: null, colorScheme: null })
   await expect(dashboard.dialog).toBeVisible()
   expect(await pagesOf(dashboard)).toBe(1)
 })
@@ -78,7 +78,7 @@ test('every item of a large menu is printed, in the columns of the last time', a
   expect(new Set(left).size, 'columns').toBe(2)
   expect(await rows(dashboard).first().evaluate((row) => getComputedStyle(row).breakInside)).toBe('avoid')
 
-  await page.emulateMedia({ media: 'screen' })
+  await page.emulateMedia({ media: null })
   await page.getByRole('link', { name: 'Print' }).click()
   await dashboard.button('One column').click()
   await expect(page).toHaveTitle('printed 300 printed columns-1')

@@ -1,4 +1,5 @@
 // The API reference at /docs, which sends requests.
+import { expectAccessible } from '../../support/checks.ts'
 import { expect, test } from '../../support/test.ts'
 
 test('read, fail without a token, sign in with PKCE, write', async ({ page, program, expected }) => {
@@ -35,6 +36,22 @@ test('read, fail without a token, sign in with PKCE, write', async ({ page, prog
   await expect(written).toContainText('"name": "Soup"')
   await expect(written).toContainText(`location: /items/${(await program.item('Soup')).id}`)
   expect(elsewhere, 'requests to other hosts').toEqual([])
+})
+
+test('axe finds nothing on the page, in an operation and in the dialog for tokens', async ({ page, program, expected }) => {
+  expected.push(/401 \(Unauthorized\)/)
+  await page.goto(program.url + '/docs')
+  await expect(page.locator('.opblock').first()).toBeVisible()
+  await expectAccessible(page)
+  const create = page.locator('[id$="-createItem"]')
+  await create.locator('.opblock-summary-control').click()
+  await create.getByRole('button', { name: 'Execute' }).click()
+  await expect(create.locator('.live-responses-table')).toContainText('token-missing')
+  await page.locator('[id$="-listItems"] .opblock-summary-control').click()
+  await expectAccessible(page)
+  await page.locator('.auth-wrapper .btn.authorize').first().click()
+  await expect(page.locator('.auth-container').first()).toBeVisible()
+  await expectAccessible(page)
 })
 
 test('a callback without a sign-in explains itself', async ({ page, program }) => {

@@ -38,12 +38,32 @@ for (const [width, height] of [
         await dashboard.openItem('Burger')
         await shoot('item')
         await page.keyboard.press('Escape')
+        await page.getByRole('link', { name: 'Print' }).click()
+        await expect(dashboard.button('Two columns')).toBeVisible()
+        await shoot('print')
+        await page.keyboard.press('Escape')
+        for (const columns of [1, 2]) {
+          await page.evaluate((columns) => localStorage.setItem('menu.columns', `${columns}`), columns)
+          await page.reload()
+          await expect(page.locator('.printed')).toBeAttached()
+          await page.pdf({ path: `${folder}printed-${columns}-${width}-${colorScheme}.pdf`, format: 'A4' })
+        }
         await page.getByRole('button', { name: 'Sign in', exact: true }).click()
         await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible()
         await shoot('sign-in')
         await page.getByRole('button', { name: 'Avery Admin' }).click()
         await dashboard.expectSignedIn('Avery Admin')
         await shoot('menu-admin')
+        for (const name of ['Arrange', 'Change several']) {
+          await page.getByRole('link', { name }).click()
+          await expect(dashboard.dialog.getByText('Tomato soup')).toBeVisible()
+          await shoot(name.toLowerCase().replace(' ', '-'))
+          await page.keyboard.press('Escape')
+        }
+        await page.getByRole('link', { name: 'Activity' }).click()
+        await expect(page.getByText('Added 8 items')).toBeVisible()
+        await shoot('activity')
+        await page.goBack()
 
         await dashboard.openItem('Burger')
         await shoot('item-admin')
