@@ -30,10 +30,21 @@ ui.initOAuth({
   additionalQueryStringParams: { audience: settings.audience },
 });
 
-// Swagger UI's menus have no labels, for example those of the examples of a response.
+// Swagger UI leaves out the names of these elements, which a screen reader announces.
+const names = {
+  "#servers": () => "Server",
+  "select": (select) => select.closest("tr")?.dataset.paramName ?? "Example",
+  "textarea": () => "Request body",
+  ".copy-to-clipboard button": () => "Copy",
+  ".close-modal": () => "Close",
+  "[role=region]": ({ id }) => id.replaceAll("_", " "),
+};
 new MutationObserver(() => {
-  for (const select of document.querySelectorAll("select:not([aria-label])")) {
-    const row = select.closest("tr");
-    select.setAttribute("aria-label", select.id === "servers" ? "Server" : row?.dataset.paramName ?? "Example");
+  for (const [selector, nameOf] of Object.entries(names)) {
+    for (const element of document.querySelectorAll(`${selector}:not([aria-label], [aria-labelledby])`)) {
+      element.setAttribute("aria-label", nameOf(element));
+    }
   }
+  // These buttons have a name that differs from their text.
+  for (const button of document.querySelectorAll(".auth-btn-wrapper [aria-label]")) button.removeAttribute("aria-label");
 }).observe(document.getElementById("reference"), { childList: true, subtree: true });
