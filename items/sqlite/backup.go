@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -25,16 +23,20 @@ func (s *Store) Backup(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	// The connections of the store cannot do this: one writes, and the others may not, and to SQLite VACUUM is a write.
-	mode := "mode=ro"
-	if s.file.immutable {
-		mode += "&immutable=1"
-	}
-	err = runOn(ctx, dsn(s.file.name, mode), `VACUUM INTO @target`, arg("target", target))
-	if err == nil {
+	if err = s.file.copyTo(ctx, target); err == nil {
 		err = runOn(ctx, dsn(target, "mode=rw"), fmt.Sprintf(`%s; PRAGMA user_version = %d`, replaceFeed, copiedFile))
 	}
 	return translate(ctx, err)
+}
+
+// copyTo writes what the database contains at one moment to another file. The connections of a store cannot do this: one writes,
+// and the others may not, and to SQLite VACUUM is a write.
+func (f *openFile) copyTo(ctx context.Context, file string) error {
+	mode := "mode=ro"
+	if f.immutable {
+		mode += "&immutable=1"
+	}
+	return runOn(ctx, dsn(f.name, mode), `VACUUM INTO @file`, arg("file", file))
 }
 
 // LastBackup returns when RecordBackup was last called, or the time 0 of Unix if it never was.
@@ -80,12 +82,6 @@ func openBackup(ctx context.Context, file, folder string) (*Store, error) {
 				"`menu-api backup` wrote", filepath.Base(file), suffix)
 		}
 	}
-	if _, err := os.Stat(file); err != nil {
-		if cause, ok := errors.AsType[*fs.PathError](err); ok {
-			err = cause.Err // the caller names the file
-		}
-		return nil, err
-	}
 	opened := &openFile{name: file, immutable: true}
 	read, err := openReaders(opened, maxScans)
 	if err != nil {
@@ -105,23 +101,8 @@ func openBackup(ctx context.Context, file, folder string) (*Store, error) {
 		return nil, err
 	}
 	copied := filepath.Join(folder, "copy.db")
-	if err := copyFile(file, copied); err != nil {
+	if err := opened.copyTo(ctx, copied); err != nil {
 		return nil, err
 	}
 	return open(ctx, copied, Options{})
-}
-
-func copyFile(file, to string) (err error) {
-	from, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = from.Close() }()
-	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, target.Close()) }()
-	_, err = io.Copy(target, from)
-	return err
 }
