@@ -19,6 +19,7 @@ func (a *app) migrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "migrate", Args: cobra.NoArgs,
 		Short: "Bring the schema of the database up to date, or say what that would do",
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() }, // so that an unknown command is an error
 	}
 	status := &cobra.Command{
 		Use: "status", Args: cobra.NoArgs,

@@ -78,7 +78,7 @@ func duration(least, most time.Duration) func(string) (time.Duration, error) {
 		d, err := time.ParseDuration(text)
 		switch {
 		case err != nil:
-			return 0, fmt.Errorf("must be a duration with a unit, such as 30s, not %q", text)
+			return 0, fmt.Errorf("must be a duration in hours, minutes or seconds, such as 36h or 30s, not %q", text)
 		case d < least || d > most:
 			return 0, fmt.Errorf("must be from %s to %s, not %s", least, most, d)
 		}

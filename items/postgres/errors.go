@@ -107,7 +107,7 @@ func explain(err error) error {
 			return errors.New("the server rejects the login; check the user name and password in DATABASE_URL, and pg_hba.conf on the server")
 		}
 		if codeOf(err) == "" {
-			return fmt.Errorf("it cannot be reached; check DATABASE_URL and that the server runs: %s", strings.Join(strings.Fields(err.Error()), " "))
+			return fmt.Errorf("it cannot be reached; check DATABASE_URL, and that the server is running: %s", strings.Join(strings.Fields(err.Error()), " "))
 		}
 	}
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
