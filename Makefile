@@ -186,6 +186,7 @@ tools:
 	@$(call need,"The test of deploy/compose.yaml",command -v caddy,caddy)
 	@$(call need,"The test behind proxies",PATH="$$PATH:/usr/sbin" command -v nginx,nginx)
 	@$(call need,"The test of the alerts",command -v promtool,prometheus)
+	@$(call need,"The test of the commands in the documents",command -v curl,curl)
 	@$(need-chromium)
 
 has-node      = { command -v npm && node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)'; } &> /dev/null

@@ -13,6 +13,7 @@ import (
 
 	"menu-api/items"
 	"menu-api/items/sqlite"
+	"menu-api/items/sqlite/sqlitetest"
 	"menu-api/items/storetest"
 )
 
@@ -22,7 +23,8 @@ func TestCachedStoreConforms(t *testing.T) {
 	t.Parallel()
 	var caches sync.Map
 	storetest.Run(t, storetest.Engine{
-		NewPlace: func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "menu.db") },
+		NewPlace:      sqlitetest.NewFile,
+		NewEmptyPlace: func(tb testing.TB) string { tb.Helper(); return filepath.Join(tb.TempDir(), "menu.db") },
 		Open: func(place string) (items.Store, error) {
 			store, err := sqlite.Open(context.Background(), place)
 			if err != nil {

@@ -19,6 +19,7 @@ import (
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/sqlite"
+	"menu-api/items/sqlite/sqlitetest"
 	"menu-api/server"
 	"menu-api/server/telemetry"
 	"menu-api/server/telemetry/logtest"
@@ -71,7 +72,11 @@ func newGuard(tb testing.TB, issuer *authztest.Issuer, log *slog.Logger) *authz.
 // openStore returns a store on a new database, in the engine that is being tested.
 func openStore(tb testing.TB) items.Store {
 	tb.Helper()
-	return openStoreAt(tb, pgtest.DatabaseURL(tb))
+	url := pgtest.DatabaseURL(tb)
+	if strings.HasPrefix(url, "sqlite:") {
+		url = "sqlite:" + sqlitetest.NewFile(tb)
+	}
+	return openStoreAt(tb, url)
 }
 
 // openStoreAt returns a store on the database that the URL names.

@@ -254,6 +254,7 @@ func TestTracesGoOut(t *testing.T) {
 // stop does not wait for it.
 func TestCollectorInTrouble(t *testing.T) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10") // ms, so that there are many exports
+	t.Setenv("OTEL_BSP_EXPORT_TIMEOUT", "1000")
 	refusing := httptest.NewServer(http.NotFoundHandler())
 	defer refusing.Close()
 	hangs := make(chan struct{})

@@ -14,6 +14,7 @@ import (
 
 	"menu-api/items"
 	"menu-api/items/sqlite"
+	"menu-api/items/sqlite/sqlitetest"
 	"menu-api/items/storetest"
 )
 
@@ -24,8 +25,9 @@ func TestConformance(t *testing.T) {
 
 func engine() storetest.Engine {
 	return storetest.Engine{
-		NewPlace: func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "a folder?#%", "menu.db") },
-		Open:     func(place string) (items.Store, error) { return sqlite.Open(context.Background(), place) },
+		NewPlace:      sqlitetest.NewFile,
+		NewEmptyPlace: func(tb testing.TB) string { tb.Helper(); return filepath.Join(tb.TempDir(), "a folder?#%", "menu.db") },
+		Open:          func(place string) (items.Store, error) { return sqlite.Open(context.Background(), place) },
 	}
 }
 
