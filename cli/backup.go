@@ -23,8 +23,8 @@ func (a *app) backupCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "backup FILE", Args: oneFile,
 		Short: "Write the database of one moment into a file, while the server is running",
-		Long: "Write the database of one moment into a file, while the server is running. Of SQLite it is a copy of the database, of " +
-			"PostgreSQL a compressed export with the history; restore puts either into either engine.",
+		Long: "Write the database of one moment into a file, while the server is running. For SQLite, it is a copy of the " +
+			"database; for PostgreSQL, a compressed export with the history. restore puts either into either engine.",
 	}
 	c.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
