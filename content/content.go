@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"io"
 	"net/http"
-	"strconv"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -96,9 +95,7 @@ func (s *Content) Serve(c *gin.Context) {
 	if coding != "" {
 		c.Header("Content-Encoding", coding)
 	}
-	body := s.bodies[coding]()
-	c.Header("Content-Length", strconv.Itoa(len(body))) // net/http does not know it for a HEAD
-	c.Data(status, s.mediaType, body)
+	c.Data(status, s.mediaType, s.bodies[coding]())
 }
 
 // zstdEncoder is shared by all bodies. A window of 1 MiB takes little memory, and every client supports it (RFC 9659).

@@ -321,7 +321,7 @@ func (ctl Controller) written(c *gin.Context, status int, item Item, err error) 
 		c.Status(http.StatusNoContent)
 		return
 	}
-	send(c, status, rep)
+	c.Data(status, jsonUTF8, rep.body)
 }
 
 // Respond sends the value as JSON or, if err is not nil, hands err to the error renderer.
@@ -334,11 +334,6 @@ func Respond(c *gin.Context, status int, value any, err error) {
 		Fail(c, err)
 		return
 	}
-	send(c, status, rep)
-}
-
-func send(c *gin.Context, status int, rep representation) {
-	c.Header("Content-Length", strconv.Itoa(len(rep.body)))
 	c.Data(status, jsonUTF8, rep.body)
 }
 

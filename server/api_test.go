@@ -48,7 +48,7 @@ func newParts(tb testing.TB) (*api, server.Options) {
 		tb.Fatal(err)
 	}
 	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &logtest.Buffer{}, client: newClient(tb)}
-	log := slog.New(slog.NewJSONHandler(a.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := telemetry.NewLogger(a.log, "json", slog.LevelDebug)
 	return a, server.Options{
 		Store: store, Guard: newGuard(tb, a.issuer, log), Logger: log, Metrics: telemetry.NewMetrics(), ShutdownGrace: 5 * time.Second,
 	}

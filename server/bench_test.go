@@ -10,6 +10,7 @@ import (
 
 	"menu-api/items/storetest"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 // discard is a response writer that keeps everything except the body.
@@ -47,7 +48,7 @@ func (c *call) serve(tb testing.TB) {
 func calls(tb testing.TB) []*call {
 	tb.Helper()
 	a, options := newParts(tb)
-	options.Logger = slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // encoding the lines is part of the cost
+	options.Logger = telemetry.NewLogger(io.Discard, "json", slog.LevelInfo) // encoding the lines is part of the cost
 	options.Feed = storetest.MustFollow(tb, options.Store)
 	options.MaxConcurrent = 1000
 	s, err := server.New(options)

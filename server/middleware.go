@@ -2,13 +2,14 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ const requestIDHeader = "X-Request-Id"
 func requestID(c *gin.Context) {
 	id := c.GetHeader(requestIDHeader)
 	if !isUsableID(id) {
-		id = rand.Text()
+		id = strconv.FormatUint(rand.Uint64(), 36)
 	}
 	c.Header(requestIDHeader, id)
 }

@@ -209,7 +209,6 @@ func renderProblems(hideDetails bool) gin.HandlerFunc {
 			// gets the response sooner.
 			_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(unreadBodyTimeout))
 		}
-		c.Header("Content-Length", strconv.Itoa(len(body)))
 		c.Data(p.Status, "application/problem+json", body)
 	}
 }
