@@ -35,13 +35,19 @@ export default function Bulk() {
   const isPrice = operation === 'percent' || operation === 'amount'
   const ready = patch !== null && Object.keys(patch).length > 0 && !Object.values(patch).some((change) => Number(change?.price) < 0)
 
-  function toggle(id: number) {
-    setSelected((selected) => {
-      const changed = new Set(selected)
-      if (!changed.delete(id)) changed.add(id)
-      return changed
-    })
+  function select(items: readonly Item[], on: boolean) {
+    const changed = new Set(selected)
+    items.forEach(({ id }) => (on ? changed.add(id) : changed.delete(id)))
+    setSelected(changed)
   }
+
+  const checkbox = (items: readonly Item[]) => (
+    <input
+      type="checkbox"
+      checked={items.length > 0 && items.every(({ id }) => selected.has(id))}
+      onChange={(event) => select(items, event.target.checked)}
+    />
+  )
 
   async function apply() {
     if (!ready) return
@@ -100,20 +106,18 @@ export default function Bulk() {
           )}
         </div>
         <label className="choice">
-          <input
-            type="checkbox"
-            checked={items.length > 0 && chosen.length === items.length}
-            onChange={(event) => setSelected(new Set(event.target.checked ? items.map(({ id }) => id) : []))}
-          />
-          {text.bulk.all}
+          {checkbox(items)} {text.bulk.all}
         </label>
         {arranged(items).map(({ name, items }) => (
           <fieldset key={name}>
-            <legend dir="auto">{name || text.arrange.other}</legend>
+            <legend>
+              <label className="choice">
+                {checkbox(items)} <span dir="auto">{name || text.arrange.other}</span>
+              </label>
+            </legend>
             {items.map((item) => (
               <label key={item.id} className="choice">
-                <input type="checkbox" checked={selected.has(item.id)} onChange={() => toggle(item.id)} />
-                <span dir="auto">{item.name}</span>
+                {checkbox([item])} <span dir="auto">{item.name}</span>
                 <Preview item={item} change={patch?.[item.id]} />
               </label>
             ))}

@@ -37,6 +37,16 @@ test('the pages of an anonymous user', async ({ dashboard, page, expected }) => 
     await check(dashboard)
     await page.keyboard.press('Escape')
   })
+  await test.step('print', async () => {
+    await page.getByRole('link', { name: 'Print' }).click()
+    await expect(dashboard.button('Two columns')).toBeVisible()
+    await check(dashboard)
+    await page.keyboard.press('Escape')
+    await page.emulateMedia({ media: 'print' })
+    await expect(page.locator('.printed li')).toHaveCount(menu.length)
+    await expectAccessible(page)
+    await page.emulateMedia({ media: null })
+  })
   await test.step('the profile', async () => {
     await dashboard.open('/profile')
     await expect(page.getByText('You can read the menu without signing in.')).toBeVisible()
