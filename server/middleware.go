@@ -2,14 +2,13 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +26,7 @@ const requestIDHeader = "X-Request-Id"
 func requestID(c *gin.Context) {
 	id := c.GetHeader(requestIDHeader)
 	if !isUsableID(id) {
-		id = strconv.FormatUint(rand.Uint64(), 36)
+		id = rand.Text()
 	}
 	c.Header(requestIDHeader, id)
 }
