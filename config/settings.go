@@ -116,7 +116,7 @@ func (c *Config) settings(mode Mode) []setting {
 		},
 		{
 			"MAX_CONCURRENT_REQUESTS", "1000", into(&c.MaxConcurrent, count),
-			"Requests served at the same time. Further requests get 503 at once. 0 means no limit.",
+			"Requests served at the same time. Further requests get 503 at once. Clients that get the same response of the menu count as one. 0 means no limit.",
 		},
 		{
 			"MAX_CONNECTIONS_PER_ADDRESS", "512", into(&c.MaxConnectionsPerAddress, count),

@@ -21,29 +21,31 @@ const (
 	smallBody    = 4 << 10
 )
 
-// limitConcurrency rejects a request immediately while the maximum number is in progress: a queue would only make every client
-// wait. 0 means no limit. A request is in progress until it writes its response, so slow clients do not hold up the others.
-// Probes pass, because an orchestrator would restart a busy server. Event streams have a separate limit.
-func limitConcurrency(most int) gin.HandlerFunc {
-	slots := make(chan struct{}, most)
+// limitResponses bounds the time and memory of the writing of responses, and the requests in progress: a queue would only make
+// every client wait. 0 means no limit. A request is in progress from takeSlot until it writes its response, so slow clients do
+// not hold up the others. Probes pass, because an orchestrator would restart a busy server. Event streams have a separate limit.
+func limitResponses(mostInProgress int) gin.HandlerFunc {
+	slots := make(chan struct{}, mostInProgress)
+	if mostInProgress == 0 {
+		slots = nil
+	}
 	unwritten := &bodyBudget{writers: map[body]int{}}
 	return func(c *gin.Context) {
 		if isProbe(c) || opensStream(c) {
 			return
 		}
-		w := &limitedWriter{ResponseWriter: c.Writer, context: c, unwritten: unwritten}
-		if most > 0 {
-			select {
-			case slots <- struct{}{}:
-				w.slot = slots
-			default:
-				fail(c, errBusy)
-				return
-			}
-		}
+		w := &limitedWriter{ResponseWriter: c.Writer, context: c, slots: slots, unwritten: unwritten}
 		defer w.freeSlot()
 		c.Writer = w
 		c.Next()
+	}
+}
+
+// takeSlot rejects a request immediately while the maximum number is in progress. A read of the menu takes a slot only if it
+// reaches the store: however many clients get the same response, they cost the store one read.
+func takeSlot(c *gin.Context) {
+	if w, ok := c.Writer.(*limitedWriter); ok && !w.takeSlot() {
+		fail(c, errBusy)
 	}
 }
 
@@ -51,17 +53,31 @@ func limitConcurrency(most int) gin.HandlerFunc {
 type limitedWriter struct {
 	gin.ResponseWriter
 	context   *gin.Context
-	slot      <-chan struct{} // nil once it is free
-	endRead   func()          // ends the turn of a read of the store; nil without a turn
+	slots     chan struct{} // nil without a limit
+	hasSlot   bool
+	endRead   func() // ends the turn of a read of the store; nil without a turn
 	unwritten *bodyBudget
 	started   time.Time
 	sent      int
 }
 
+// takeSlot returns false if there is no slot left.
+func (w *limitedWriter) takeSlot() bool {
+	if w.slots == nil || w.hasSlot {
+		return true
+	}
+	select {
+	case w.slots <- struct{}{}:
+		w.hasSlot = true
+	default:
+	}
+	return w.hasSlot
+}
+
 func (w *limitedWriter) freeSlot() {
-	if w.slot != nil {
-		<-w.slot
-		w.slot = nil
+	if w.hasSlot {
+		<-w.slots
+		w.hasSlot = false
 	}
 	if w.endRead != nil {
 		w.endRead()

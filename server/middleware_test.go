@@ -159,6 +159,23 @@ func TestConcurrencyLimit(t *testing.T) {
 	}
 }
 
+// However many clients wait for the same response, they take two slots: one for the read in progress and one for the next.
+func TestWaitersForOneResponseTakeNoSlots(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	a := newAPI(t, func(o *server.Options) {
+		o.MaxConcurrent = 2
+		o.Store = brokenStore{o.Store, func(context.Context) error { <-release; return nil }}
+	})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { a.do("GET", "/items/1", "").assertStatus(t, 200) })
+	}
+	time.Sleep(200 * time.Millisecond)
+	close(release)
+	wg.Wait()
+}
+
 func TestRequestID(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)

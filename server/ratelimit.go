@@ -129,13 +129,19 @@ func (l *readLimits) begin(c *gin.Context) (end func(), err error) {
 	return l.turns.take(c.Request.Context(), network(c.ClientIP()))
 }
 
-// beginUntilResponse is begin for a read that ends when the request frees its slot.
+// beginUntilResponse is begin for a read that ends when the request frees its slot. It takes the slot last, so that the reads
+// that wait for their turn do not use up the slots of other clients.
 func (l *readLimits) beginUntilResponse(c *gin.Context) error {
 	end, err := l.begin(c)
-	if err == nil {
-		c.Writer.(*limitedWriter).endRead = end //nolint:forcetypeassert // limitConcurrency has set it
+	if err != nil {
+		return err
 	}
-	return err
+	w := c.Writer.(*limitedWriter) //nolint:forcetypeassert // limitResponses has set it
+	w.endRead = end
+	if !w.takeSlot() {
+		return errBusy
+	}
+	return nil
 }
 
 // count counts a read. It returns a *rateLimitError if there are too many.

@@ -45,14 +45,14 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		abortForeignOrigins(o.CORSOrigins),
 		allowHeaders,
 		crossOrigin(o.CORSOrigins),
+		limitResponses(o.MaxConcurrent),
 	)
-	slot := limitConcurrency(o.MaxConcurrent)
-	engine.NoMethod(slot, noMethod)
+	engine.NoMethod(takeSlot, noMethod)
 
-	public := engine.Group("/", slot)
-	bounded := engine.Group("/", slot, limitTime)
+	public := engine.Group("/")
+	bounded := engine.Group("/", takeSlot, limitTime)
 	// A request waits for the issuer's keys without a slot, so that an issuer that hangs does not block the other requests.
-	guarded := engine.Group("/", limitTime, limitAuthFailures(o.AuthFailuresPerMinute, o.Guard.Authenticate), slot)
+	guarded := engine.Group("/", limitTime, limitAuthFailures(o.AuthFailuresPerMinute, o.Guard.Authenticate), takeSlot)
 
 	for _, method := range []string{"GET", "HEAD"} {
 		bounded.Handle(method, "/healthz", s.healthz)
@@ -85,7 +85,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine.NoRoute(slot, func(c *gin.Context) {
+	engine.NoRoute(takeSlot, func(c *gin.Context) {
 		if dashboard.AcceptsPage(c) {
 			pageHeaders(c)
 			page.ServeUnknown(c)
@@ -95,7 +95,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	})
 	page.Mount(bounded.Group("/", pageHeaders))
 
-	docs.NewModule(o.Docs).Mount(public.Group("/", pageHeaders))
+	docs.NewModule(o.Docs).Mount(engine.Group("/", takeSlot, pageHeaders))
 
 	return engine, nil
 }
