@@ -24,11 +24,11 @@ type server struct {
 	one   string // path of one item
 	token string
 	admin string        // URL of the metrics and profiles, "" without
-	start time.Duration // from the start of the process to its first answer
+	start time.Duration // from the start of the process to its first response
 	cmd   *exec.Cmd
 }
 
-// launch starts a program and waits until it answers.
+// launch starts a program and waits until it responds.
 func launch(ctx context.Context, name, list string, cmd *exec.Cmd, port int, logFile string) (*server, error) {
 	out, err := os.Create(logFile)
 	if err != nil {
@@ -56,7 +56,7 @@ func launch(ctx context.Context, name, list string, cmd *exec.Cmd, port int, log
 		if time.Since(begun) > 2*time.Minute || ctx.Err() != nil {
 			s.stop()
 			text, _ := os.ReadFile(logFile)
-			return nil, fmt.Errorf("%s does not answer: %w\n%s", name, err, text)
+			return nil, fmt.Errorf("%s does not respond: %w\n%s", name, err, text)
 		}
 		time.Sleep(200 * time.Microsecond)
 	}
@@ -79,6 +79,18 @@ func (s *server) cpu() time.Duration {
 	user, _ := strconv.Atoi(fields[userTime])
 	system, _ := strconv.Atoi(fields[systemTime])
 	return time.Duration(user+system) * time.Second / ticks
+}
+
+// settle waits until the program has no more work in the background.
+func (s *server) settle(ctx context.Context) error {
+	for ctx.Err() == nil {
+		before := s.cpu()
+		time.Sleep(time.Second)
+		if s.cpu()-before < 50*time.Millisecond {
+			return nil
+		}
+	}
+	return ctx.Err()
 }
 
 // memory returns the resident memory of the program in bytes.

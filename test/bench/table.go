@@ -133,7 +133,7 @@ func (b *bench) table(ctx context.Context) error {
 	}
 	b.report.add("\nOne write of 4 KB with fsync takes %s here (median).", fsync)
 
-	b.report.add("\n| server | start to first answer | memory after the reads |\n|---|---|---|")
+	b.report.add("\n| server | start to first response | memory after the reads |\n|---|---|---|")
 	starts := map[string]func() (*server, error){
 		"bare net/http": func() (*server, error) { return b.bare(ctx, ours) },
 		"menu-api":      func() (*server, error) { return b.product(ctx, database) },

@@ -66,7 +66,7 @@ func (b *bench) measure(ctx context.Context, s *server, l load) (result, error) 
 		fmt.Sscan(match[i+1], &n[i])
 	}
 	if n[0] == 0 {
-		return result{}, fmt.Errorf("no request was answered:\n%s", out)
+		return result{}, fmt.Errorf("no request succeeded:\n%s", out)
 	}
 	return result{
 		perSecond: float64(n[0]) / (float64(n[1]) / 1e6),

@@ -29,8 +29,8 @@ const etag = `"1-fixed"`
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:7800", "where to listen")
-	list := flag.String("list", "", "file with the answer to GET /items")
-	item := flag.String("item", "", "file with the answer to GET /items/1")
+	list := flag.String("list", "", "file with the response to GET /items")
+	item := flag.String("item", "", "file with the response to GET /items/1")
 	key := flag.String("key", "", "PEM file with the public key of the tokens")
 	withGin := flag.Bool("gin", false, "serve with Gin and its CORS middleware")
 	flag.Parse()
@@ -67,14 +67,14 @@ func create(public *rsa.PublicKey) http.HandlerFunc {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		answer, err := json.Marshal(wrapped.Item)
+		response, err := json.Marshal(wrapped.Item)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.WriteHeader(http.StatusCreated)
-		_, _ = w.Write(answer)
+		_, _ = w.Write(response)
 	}
 }
 
