@@ -208,6 +208,7 @@ func TestStalePlans(t *testing.T) {
 	t.Parallel()
 	database := pgtest.NewDatabase(t)
 	store := mustOpen(t, database)
+	postgres.WaitForIndex(t, store) // or ALTER TABLE and the build of the search index may wait for each other
 	info := items.AuditInfo{By: "test", At: time.Now()}
 	soup, err := store.Create(t.Context(), info, items.Item{Name: "Soup", Price: 1})
 	if err != nil {
