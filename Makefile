@@ -67,11 +67,13 @@ test: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/bro
 	CGO_ENABLED=1 go test $(RACE) -count=1 -timeout 15m -tags nomsgpack,external ./...
 	TEST_DATABASE=postgres CGO_ENABLED=1 go test $(RACE) -count=1 -timeout 15m -tags nomsgpack,external -run '^($(subst $(space),|,$(strip $(ENGINE_TESTS))))$$' ./test ./server
 
-soak: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run the tests at scale: large menus, floods, hundreds of crashes, the image, fuzzing; 20 minutes
+soak: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run the tests at scale: large menus, floods, hundreds of crashes, the image, fuzzing; half an hour
 	@$(call need,"The test of the image",command -v buildah,buildah)
 	@$(call need,"The test of failover",command -v patroni && command -v etcd,patroni etcd-server python3-etcd)
 	@mkdir -p bin
-	go test -v -count=1 -timeout 40m -tags nomsgpack,external,soak ./... > bin/soak.log || { grep -E -B20 '^(--- FAIL|FAIL|panic)' bin/soak.log; exit 1; }
+	go test -v -count=1 -timeout 40m -tags nomsgpack,external,soak -skip 'AtScale$$' ./... > bin/soak.log || { grep -E -B20 '^(--- FAIL|FAIL|panic)' bin/soak.log; exit 1; }
+	@# These tests measure time, so they run alone.
+	go test -v -count=1 -p 1 -timeout 40m -tags nomsgpack,external,soak -run 'AtScale$$' ./items/postgres ./items/sqlite ./test > bin/scale.log || { grep -E -B20 '^(--- FAIL|FAIL|panic)' bin/scale.log; exit 1; }
 	go test -count=1 -timeout 20m -tags nomsgpack,external -run '^TestServerInTrouble$$' ./items/postgres -outage 1m
 	@grep -E '^ *\|' bin/soak.log # the report of the crash tests
 	@$(MAKE) fuzz
