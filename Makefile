@@ -28,9 +28,6 @@ ENGINE_TESTS := TestContract TestMenuContract TestAgainstModel TestConditionalWr
 	TestIdempotencyKeyInFlight TestHistoryTellsWhoWhenAndWhat TestRestore TestPagesSortAndSearch TestLargeMenu TestResetLargeMenu \
 	TestEventsTellOfEveryChange TestEventsResumeWithoutLoss TestEventsResetOnImport TestReplicasAgree TestDevFromSignInToRestart
 
-# The race detector looks for mistakes in our code. SQLite is translated from C, and would take several times as long with it.
-RACE := -race -gcflags=modernc.org/...=-race=false
-
 # How many inputs each fuzz target gets. To search for longer, set a time: make fuzz FUZZTIME=10m
 FUZZTIME := 1000x
 
@@ -64,8 +61,8 @@ check: ## Check the format, vet, and run the tests that need only Go, in under a
 test: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run every test with the race detector, in a few minutes; CI runs this
 	cd dashboard && npm test --silent
 	go vet -tags nomsgpack,external,soak ./...
-	CGO_ENABLED=1 go test $(RACE) -count=1 -timeout 15m -tags nomsgpack,external ./...
-	TEST_DATABASE=postgres CGO_ENABLED=1 go test $(RACE) -count=1 -timeout 15m -tags nomsgpack,external -run '^($(subst $(space),|,$(strip $(ENGINE_TESTS))))$$' ./test ./server
+	CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags nomsgpack,external ./...
+	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags nomsgpack,external -run '^($(subst $(space),|,$(strip $(ENGINE_TESTS))))$$' ./test ./server
 
 soak: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run the tests at scale: large menus, floods, hundreds of crashes, the image, fuzzing; half an hour
 	@$(call need,"The test of the image",command -v buildah,buildah)

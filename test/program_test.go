@@ -58,8 +58,8 @@ var binary = sync.OnceValues(func() (string, error) {
 	args := []string{"build", "-buildvcs=false", "-o", file}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
-			if setting.Key == "-race" || setting.Key == "-gcflags" {
-				args = append(args, setting.Key+"="+setting.Value)
+			if setting.Key == "-race" && setting.Value == "true" {
+				args = append(args, "-race")
 			}
 		}
 	}
