@@ -72,7 +72,7 @@ func backup(ctx context.Context, cfg config.Config, name string, force bool, std
 
 // exportBackup writes the menu and its history as a compressed export. The checksum in it detects damage.
 func exportBackup(ctx context.Context, store items.Store, file string, moved func(transfer.Count)) (err error) {
-	target, err := os.OpenFile(file, os.O_WRONLY, 0) //nolint:gosec // the user names the file
+	target, err := os.OpenFile(file, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 
 // isCompressed reports whether a backup is a compressed export, and not an SQLite database.
 func isCompressed(name string) (bool, error) {
-	file, err := os.Open(name) //nolint:gosec // the user names the file
+	file, err := os.Open(name)
 	if err != nil {
 		return false, err
 	}
@@ -93,7 +93,7 @@ func isCompressed(name string) (bool, error) {
 
 // importBackup restores a compressed export.
 func importBackup(ctx context.Context, to items.Store, name string, replace bool, p *progress) (count transfer.Count, err error) {
-	file, err := os.Open(name) //nolint:gosec // the user names the file
+	file, err := os.Open(name)
 	if err != nil {
 		return count, err
 	}

@@ -86,6 +86,7 @@ func TestFailoverUnderPatroni(t *testing.T) { //nolint:paralleltest // it measur
 		t.Errorf("%d of %d acknowledged writes are lost: %v", len(lost), len(acknowledged), lost)
 	}
 	slices.Sort(failovers)
+	//nolint:forbidigo // the report of make soak
 	fmt.Printf("| Patroni with a TTL of %d s | %d failovers | %d acknowledged | %d lost | median %.1f s | max %.1f s |\n",
 		pgtest.TTL, rounds, len(acknowledged), len(lost), failovers[rounds/2].Seconds(), failovers[rounds-1].Seconds())
 }

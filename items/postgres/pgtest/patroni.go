@@ -33,6 +33,8 @@ type member struct {
 const TTL = 10
 
 // patroniConfig is in the syntax of YAML. A member that was killed comes back with pg_rewind, which needs checksums.
+//
+//nolint:dupword // "all" is a database and a role
 const patroniConfig = `
 scope: menu
 name: %[1]s
