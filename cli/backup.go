@@ -21,7 +21,7 @@ import (
 func (a *app) backupCommand() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
-		Use: "backup FILE", Args: oneFile,
+		Use: "backup FILE", Args: one("file"),
 		Short: "Write the database of one moment into a file, while the server is running",
 		Long: "Write the database of one moment into a file, while the server is running. For SQLite, it is a copy of the " +
 			"database; for PostgreSQL, a compressed export with the history. restore puts either into either engine.",

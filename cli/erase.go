@@ -14,13 +14,7 @@ import (
 
 func (a *app) eraseCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "erase SUBJECT",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 || args[0] == "" {
-				return errors.New("name one subject: erase SUBJECT")
-			}
-			return nil
-		},
+		Use: "erase SUBJECT", Args: one("subject"),
 		Short: "Replace a person in the history by \"" + items.Erased + "\"",
 		Long: "Replace a person in the history by \"" + items.Erased + "\", and forget the person's idempotency keys. SUBJECT is the sub of the " +
 			"person's tokens, such as auth0|5f7c8ec7c33c6c004bbafe82. The server may be running. It does not change backups, and what the " +

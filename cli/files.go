@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,12 +18,14 @@ import (
 // standard is the argument that means standard input or output.
 const standard = "-"
 
-// oneFile checks the argument of the commands that need a file.
-func oneFile(c *cobra.Command, args []string) error {
-	if len(args) != 1 || args[0] == "" {
-		return fmt.Errorf("name one file: %s FILE", c.Name())
+// one checks the argument of the commands that need one thing, such as a file.
+func one(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != 1 || args[0] == "" {
+			return fmt.Errorf("name one %s: %s %s", what, c.Name(), strings.ToUpper(what))
+		}
+		return nil
 	}
-	return nil
 }
 
 // formatFor returns the format that the flag or the name of the file says, or "".

@@ -19,7 +19,7 @@ func (a *app) importCommand() *cobra.Command {
 	var format, charset string
 	var replace bool
 	c := &cobra.Command{
-		Use: "import FILE", Args: oneFile,
+		Use: "import FILE", Args: one("file"),
 		Short: "Add the items of a JSON Lines or CSV file to the menu, all or none; - is standard input",
 	}
 	c.Flags().StringVar(&format, "format", "", "jsonl or csv (default by the name of the file, otherwise by its content)")

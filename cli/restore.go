@@ -19,7 +19,7 @@ import (
 func (a *app) restoreCommand() *cobra.Command {
 	var replace bool
 	c := &cobra.Command{
-		Use: "restore FILE", Args: oneFile,
+		Use: "restore FILE", Args: one("file"),
 		Short: "Put the menu of a backup, with its history, into the database",
 		Long: "Put the menu of a backup, with its history, into the database, which may be of another engine: all of it, or nothing. " +
 			"The server may be running. Idempotency keys are not restored.",

@@ -25,9 +25,9 @@ const (
 // every client wait. 0 means no limit. A request is in progress from takeSlot until it writes its response, so slow clients do
 // not hold up the others. Probes pass, because an orchestrator would restart a busy server. Event streams have a separate limit.
 func limitResponses(mostInProgress int) gin.HandlerFunc {
-	slots := make(chan struct{}, mostInProgress)
-	if mostInProgress == 0 {
-		slots = nil
+	var slots chan struct{}
+	if mostInProgress > 0 {
+		slots = make(chan struct{}, mostInProgress)
 	}
 	unwritten := &bodyBudget{writers: map[body]int{}}
 	return func(c *gin.Context) {
