@@ -3,6 +3,7 @@ export const text = {
   close: 'Close',
   dismiss: 'Dismiss',
   loading: 'Loading …',
+  late: 'This cannot be loaded now. It appears once there is a connection. If it does not, reload the page.',
   none: 'none',
   nothingHere: 'There is nothing here',
   offline: 'You are offline. The menu may be out of date.',

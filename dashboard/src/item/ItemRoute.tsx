@@ -3,15 +3,14 @@ import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import { messageOf, Problem } from '../api/problem'
 import { useMay, useSession, type Permission } from '../auth/session'
 import { useMenu, useView } from '../menu/MenuProvider'
-import { closeToMenu } from '../routing/route'
 import { text } from '../text'
-import { Dialog } from '../ui/Dialog'
-import { Notice } from '../ui/Notice'
+import { persist } from '../ui/persist'
+import { Waiting } from '../ui/Waiting'
 import { ItemNotFound } from './ItemNotFound'
 import { ItemView } from './ItemView'
 
 // Most visitors never edit the menu.
-const manage = () => import('./manage')
+const manage = () => persist(() => import('./manage'))
 const Activity = lazy(async () => ({ default: (await manage()).Activity }))
 const Arrange = lazy(async () => ({ default: (await manage()).Arrange }))
 const Bulk = lazy(async () => ({ default: (await manage()).Bulk }))
@@ -79,14 +78,6 @@ function LoadedItem({ id, withHistory = false }: { id: number; withHistory?: boo
   if (item) return <ItemView item={item} />
   if (error instanceof Problem && [400, 404].includes(error.status)) return <ItemNotFound id={id} problem={error} />
   return <Waiting title={text.oneMoment} problem={error ? messageOf(error) : ''} />
-}
-
-function Waiting({ title, problem = '' }: { title: string; problem?: string }) {
-  return (
-    <Dialog title={title} onClose={closeToMenu}>
-      <div className="dialog-body">{problem ? <Notice kind="error">{problem}</Notice> : <p role="status">{text.loading}</p>}</div>
-    </Dialog>
-  )
 }
 
 /** An item by its id, from the store or else from the server. */

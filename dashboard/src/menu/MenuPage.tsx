@@ -8,6 +8,8 @@ import { navigate, useAddress } from '../routing/route'
 import { text } from '../text'
 import { formatNumber } from '../ui/format'
 import { Notice } from '../ui/Notice'
+import { persist } from '../ui/persist'
+import { Waiting } from '../ui/Waiting'
 import { Card } from './Card'
 import { useMenu, useView } from './MenuProvider'
 import { formatQuery, sectionsOf } from './query'
@@ -17,7 +19,7 @@ import { useChanges } from './useChanges'
 import { useIdle } from './useIdle'
 import { scroller, usePlace } from './usePlace'
 
-const PrintedMenu = lazy(() => import('./PrintedMenu'))
+const PrintedMenu = lazy(() => persist(() => import('./PrintedMenu')))
 const largestInIdle = 10_000 // items
 
 /** The menu. */
@@ -133,7 +135,7 @@ export function MenuPage() {
       {items.length === 0 && status === 'ready' && <Nothing searching={query.q !== '' || query.category !== ''} />}
       {unseen && status !== 'failed' && <More busy={status === 'loadingMore'} shown={shown} onMore={showMore} />}
       {(idle || route.name === 'print') && (
-        <Suspense>
+        <Suspense fallback={route.name === 'print' && <Waiting title={text.print.title} />}>
           <PrintedMenu open={route.name === 'print'} />
         </Suspense>
       )}

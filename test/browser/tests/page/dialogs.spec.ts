@@ -174,3 +174,19 @@ test('Escape twice in a row leaves the address and the dialog in agreement', asy
   await expect(page).toHaveURL(/\/$/)
   await expect(dashboard.dialog).toBeHidden()
 })
+
+for (const { part, address, code, control } of [
+  { part: 'the print dialog', address: '/#print', code: '**/assets/PrintedMenu-*.js', control: 'Two columns' },
+  { part: 'the editor', address: '/#new', code: '**/assets/manage-*.js', control: 'Add to the menu' },
+]) {
+  test(`${part} appears once its code can be loaded`, async ({ dashboard, context, page, expected }) => {
+    expected.push(/net::ERR_FAILED/)
+    await context.route(code, (route) => route.abort())
+    await dashboard.openAs('Avery Admin', address)
+    await expect(page.getByRole('alert')).toHaveText(/^This cannot be loaded now\./)
+    await expect(dashboard.names).toHaveText(['Burger', 'Pizza', 'Tea'])
+    await context.unroute(code)
+    await expect(dashboard.button(control)).toBeVisible()
+    await expect(page.getByRole('alert')).toBeHidden()
+  })
+}
