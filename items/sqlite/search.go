@@ -134,6 +134,13 @@ var (
 INSERT OR REPLACE INTO search_index (rowid, search)
 SELECT id, search FROM items WHERE id IN (SELECT value FROM json_each(@ids))`)
 
+	// SQLite keeps what each transaction added in a new segment of the index, and merges segments later. By default it merges
+	// many at once, which every fifty transactions or so delays one by tens of milliseconds.
+	stopMerges = statement(`INSERT INTO search_index (search_index, rank) VALUES ('automerge', 0)`)
+
+	// mergeSegments merges a number of pages, if there are enough segments. See https://www.sqlite.org/fts5.html#the_merge_command.
+	mergeSegments = statement(`INSERT INTO search_index (search_index, rank) VALUES ('merge', @pages)`)
+
 	deleteIndexed = statement(`DELETE FROM search_index WHERE rowid = @id`)
 
 	clearIndex = statement(`INSERT INTO search_index (search_index) VALUES ('delete-all')`)
@@ -146,9 +153,13 @@ func index(ctx context.Context, tx *conn, ids []int64) error {
 		return nil
 	}
 	list, err := json.Marshal(ids)
-	if err == nil {
-		_, err = tx.exec(ctx, insertIndexed, arg("ids", string(list)))
+	if err != nil {
+		return err
 	}
+	if _, err := tx.exec(ctx, insertIndexed, arg("ids", string(list))); err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, mergeSegments, arg("pages", 8+len(ids)/2)) // as many as keep up with the new ones
 	return err
 }
 
@@ -176,6 +187,7 @@ UPDATE items SET search = @search, name_key = @name_key, group_key = @group_key,
 // indexInBackground brings items up to date until the context ends: after an import, after the migration that created the
 // index, and after a write of an older version of the program. Its steps are writes, so it resumes after a restart.
 func (s *Store) indexInBackground(ctx context.Context) {
+	_ = s.writer.run(ctx, func(ctx context.Context, tx *conn) error { return tx.run(ctx, stopMerges) })
 	for ctx.Err() == nil {
 		n, err := s.indexNext(ctx)
 		if err == nil && n == indexStep {

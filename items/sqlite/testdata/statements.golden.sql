@@ -90,6 +90,10 @@ SELECT id, version, name, price, description, image, tagline, category, calories
 INSERT OR REPLACE INTO search_index (rowid, search)
 SELECT id, search FROM items WHERE id IN (SELECT value FROM json_each(@ids));
 
+INSERT INTO search_index (search_index, rank) VALUES ('automerge', 0);
+
+INSERT INTO search_index (search_index, rank) VALUES ('merge', @pages);
+
 DELETE FROM search_index WHERE rowid = @id;
 
 INSERT INTO search_index (search_index) VALUES ('delete-all');
