@@ -17,7 +17,7 @@ import (
 const (
 	// Go collects the heap when it has grown by a percentage of its live size. A small heap may grow more: Go would collect
 	// the few megabytes of a normal load dozens of times a second.
-	smallHeap        = 32 << 20
+	smallHeap        = 16 << 20
 	smallHeapPercent = 400
 	largeHeapPercent = 100
 	// maxUnused is how much memory the process may keep that its live heap does not need, before it returns it to the system.
