@@ -41,8 +41,8 @@ type Author struct {
 
 // auditInfo returns what the history records about a write at this moment. PostgreSQL cannot store U+0000 in a text.
 func (a Author) auditInfo() AuditInfo {
-	storable := strings.NewReplacer("\x00", "\uFFFD")
-	return AuditInfo{By: storable.Replace(a.Subject), Name: storable.Replace(a.Name), At: time.Now(), Key: a.Key}
+	storable := func(text string) string { return strings.ReplaceAll(text, "\x00", "\uFFFD") }
+	return AuditInfo{By: storable(a.Subject), Name: storable(a.Name), At: time.Now(), Key: a.Key}
 }
 
 // Condition checks an item before a write. Its error is returned to the caller unchanged.
