@@ -113,6 +113,8 @@ type conn struct {
 	prepared map[string]*sql.Stmt
 	// written are the items that the transaction has written, whose entries in the search index it replaces before it commits.
 	written []int64
+	// hasChanged is true once exec has run a statement for the current job.
+	hasChanged bool
 }
 
 func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
@@ -141,6 +143,7 @@ func (c *conn) exec(ctx context.Context, text string, args ...any) (sql.Result, 
 	if err != nil {
 		return nil, err
 	}
+	c.hasChanged = true
 	return prepared.ExecContext(ctx, args...)
 }
 

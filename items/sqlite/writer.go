@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -62,50 +63,43 @@ type job struct {
 // changes are undone, and no others. do may be called more than once; only the last call counts.
 func (w *writer) run(ctx context.Context, do func(context.Context, *conn) error) error {
 	j := &job{ctx: ctx, do: do}
-	if err := w.batcher.Run(ctx, j); err != nil {
-		return err
-	}
-	if j.panicked != nil {
-		panic(j.panicked)
-	}
-	return j.err
+	return j.outcome(w.batcher.Run(ctx, j))
 }
 
 // runAlone is run for a long write, which shares its transaction with no other. It calls do once.
 func (w *writer) runAlone(ctx context.Context, do func(context.Context, *conn) error) error {
 	j := &job{ctx: ctx, do: do}
-	err := w.batcher.RunAlone(ctx, func() { //nolint:contextcheck // do uses the caller's, and the WAL belongs to all
-		w.commit([]*job{j}, false)
+	return j.outcome(w.batcher.RunAlone(ctx, func() { //nolint:contextcheck // do uses the caller's, and the WAL belongs to all
+		w.commit([]*job{j})
 		w.boundWAL()
-	})
-	if err != nil {
-		return err
-	}
+	}))
+}
+
+// outcome returns the error of a job. notRun is the error if it did not run.
+func (j *job) outcome(notRun error) error {
 	if j.panicked != nil {
 		panic(j.panicked)
 	}
-	return j.err
+	return cmp.Or(notRun, j.err)
 }
 
 func (w *writer) writeBatch(batch []*job) {
 	w.boundWAL()
-	// Usually all writes succeed. If one fails, only savepoints can undo it alone. They cost two more statements for each
-	// write, so they are the second attempt. If the transaction as a whole fails, for example because the disk has no
-	// room for all writes, each write gets its own transaction.
-	if w.commit(batch, false) || w.commit(batch, true) {
-		return
-	}
-	for _, j := range batch {
-		w.commit([]*job{j}, false)
+	// Usually all writes succeed, or fail before they change anything. If one fails later, or the transaction as a whole, for
+	// example because the disk has no room for all writes, each write gets its own transaction.
+	if !w.commit(batch) {
+		for _, j := range batch {
+			w.commit([]*job{j})
+		}
 	}
 }
 
 // commit runs the jobs in one transaction and sets the error of each. It reports false if it has written nothing and
-// another attempt may succeed.
+// another attempt with fewer jobs may succeed.
 //
 // The statements do not run under the contexts of the callers, because SQLite ends the whole transaction when it interrupts
 // a statement.
-func (w *writer) commit(batch []*job, savepoints bool) (done bool) {
+func (w *writer) commit(batch []*job) (done bool) {
 	ctx := context.Background()
 	fail := func(err error) {
 		for _, j := range batch {
@@ -129,13 +123,13 @@ func (w *writer) commit(batch []*job, savepoints bool) (done bool) {
 	alone, succeeded := len(batch) == 1, 0
 	w.conn.written = nil
 	for _, j := range batch {
-		err := w.call(ctx, j, savepoints)
-		if err != nil && !alone {
-			fail(err)
-			return false
-		}
-		if j.err == nil {
+		w.conn.hasChanged = false
+		j.err = j.call(ctx, w.conn)
+		switch {
+		case j.err == nil:
 			succeeded++
+		case !alone && (w.conn.hasChanged || primaryCode(j.err) != 0): // SQLite may have rolled back the transaction
+			return false
 		}
 	}
 	if succeeded == 0 {
@@ -153,32 +147,11 @@ func (w *writer) commit(batch []*job, savepoints bool) (done bool) {
 	return true
 }
 
-// call runs a job and sets its error. It returns an error if the transaction has to be rolled back.
-func (w *writer) call(ctx context.Context, j *job, savepoint bool) error {
-	if !savepoint {
-		j.err = j.call(ctx, w.conn)
-		return j.err
-	}
-	if err := w.conn.run(ctx, `SAVEPOINT own`); err != nil {
-		return err
-	}
-	if j.err = j.call(ctx, w.conn); j.err != nil {
-		if err := w.conn.run(ctx, `ROLLBACK TO own`); err != nil {
-			return j.err // SQLite has already rolled back the transaction
-		}
-	}
-	return w.conn.run(ctx, `RELEASE own`)
-}
-
-// errPanicked marks a write that panicked. Its caller panics again and never sees the error.
-var errPanicked = errors.New("the write panicked")
-
 // call runs the caller's function. A panic belongs to the caller, not to the goroutine that runs the batch.
 func (j *job) call(ctx context.Context, c *conn) (err error) {
-	j.panicked = nil
 	defer func() {
 		if j.panicked = recover(); j.panicked != nil {
-			err = errPanicked
+			err = errors.New("the write panicked")
 		}
 	}()
 	if err := j.ctx.Err(); err != nil {
