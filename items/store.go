@@ -96,7 +96,8 @@ type Store interface {
 	Seed(ctx context.Context, info AuditInfo, items []Item) error
 
 	// Export calls yield with the items, ids ascending, and then, if history is true, with every change, by item and
-	// version. The records are those of one moment, while writes continue. Export returns an error of yield unchanged.
+	// version, without Before. The records are those of one moment, while writes continue. yield may keep and change a record.
+	// Export returns an error of yield unchanged.
 	Export(ctx context.Context, history bool, yield func(Record) error) error
 
 	// Import adds the records that next returns until io.EOF: all of them, or none. An item without an id gets a new one.

@@ -60,12 +60,7 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 		})
 	}
 	if err == nil && history {
-		var previous items.Change
 		err = forEach(ctx, tx, exportChanges, rowToChange, func(change items.Change) error {
-			if previous.ItemID == change.ItemID && previous.Version == change.Version-1 {
-				change.Before = previous.After
-			}
-			previous = change
 			return give(items.Record{Change: &change})
 		})
 	}

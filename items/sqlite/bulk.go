@@ -25,16 +25,11 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 	defer func() { _ = tx.Rollback() }()
 	err = eachItem(ctx, tx, func(item items.Item) error { return yield(items.Record{Item: &item}) })
 	if err == nil && history {
-		var previous items.Change
 		err = each(ctx, tx, func(row *sql.Rows) error {
 			change, err := scanChange(row)
 			if err != nil {
 				return err
 			}
-			if previous.ItemID == change.ItemID && previous.Version == change.Version-1 {
-				change.Before = previous.After
-			}
-			previous = change
 			return yield(items.Record{Change: &change})
 		}, exportChanges)
 	}

@@ -21,7 +21,14 @@ func Export(ctx context.Context, from items.Store, to io.Writer, format Format, 
 		write, flush = writeCSV(buffer, format == Spreadsheet)
 	}
 	var count Count
+	var previous items.Change
 	err := from.Export(ctx, history, func(rec items.Record) error {
+		if change := rec.Change; change != nil {
+			if previous.ItemID == change.ItemID && previous.Version == change.Version-1 {
+				change.Before = previous.After
+			}
+			previous = *change
+		}
 		if err := write(rec); err != nil {
 			return err
 		}

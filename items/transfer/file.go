@@ -27,6 +27,8 @@ type File struct {
 	Encoding encoding.Encoding
 	// MayBeEmpty lets a file without items replace the menu.
 	MayBeEmpty bool
+
+	isCopy bool // an export that is imported at the same time: no person sees its lines
 }
 
 // kinds are files that people mistake for a menu, with what to do instead.

@@ -67,20 +67,20 @@ type importer struct {
 }
 
 func (in *importer) record(r row) (items.Record, error) {
-	rec, line, err := r.rec, r.line, r.err
+	rec, err := r.rec, r.err
 	switch {
 	case errors.Is(err, io.EOF) && in.replace && !in.file.MayBeEmpty && in.count == (Count{}):
 		return rec, fmt.Errorf("%s contains no items: replacing the menu with it would remove everything", in.file.Name)
 	case errors.Is(err, io.EOF):
 		return rec, io.EOF
 	case err != nil:
-		return rec, in.at(line, err)
+		return rec, in.at(r, err)
 	case rec.Item != nil && rec.Item.ID > maxID, rec.Change != nil && rec.Change.ItemID > maxID:
-		return rec, in.at(line, fmt.Errorf("id must be at most %d: JavaScript cannot represent a larger one exactly", maxID))
+		return rec, in.at(r, fmt.Errorf("id must be at most %d: JavaScript cannot represent a larger one exactly", maxID))
 	case rec.Item != nil && in.count.Changes > 0:
-		return rec, in.at(line, errors.New("an item comes after a change: put all items first"))
+		return rec, in.at(r, errors.New("an item comes after a change: put all items first"))
 	}
-	in.lines[int(in.count.Items+in.count.Changes)%len(in.lines)] = line
+	in.lines[int(in.count.Items+in.count.Changes)%len(in.lines)] = r.line
 	in.count.add(rec, nil)
 	return rec, nil
 }
@@ -88,16 +88,29 @@ func (in *importer) record(r row) (items.Record, error) {
 // maxID is the largest integer that JavaScript represents exactly: Number.MAX_SAFE_INTEGER.
 const maxID = 1<<53 - 1
 
-// at adds the name of the file and the line to an error.
-func (in *importer) at(line int, err error) error {
-	var invalid *items.ValidationError
-	switch {
-	case line == 0, errors.Is(err, errUnreadable):
+// at adds the name of the file and the line to an error, or the record in a copy.
+func (in *importer) at(r row, err error) error {
+	if r.line == 0 || errors.Is(err, errUnreadable) {
 		return fmt.Errorf("%s %w", in.file.Name, err)
-	case errors.As(err, &invalid):
-		return fmt.Errorf("%s line %d: %s", in.file.Name, line, sentence(invalid))
 	}
-	return fmt.Errorf("%s line %d: %w", in.file.Name, line, err)
+	place := fmt.Sprintf("%s line %d", in.file.Name, r.line)
+	if in.file.isCopy {
+		place = nameOf(r.rec) + " is not valid"
+	}
+	if invalid, ok := errors.AsType[*items.ValidationError](err); ok {
+		return fmt.Errorf("%s: %s", place, sentence(invalid))
+	}
+	return fmt.Errorf("%s: %w", place, err)
+}
+
+func nameOf(rec items.Record) string {
+	switch {
+	case rec.Change != nil:
+		return fmt.Sprintf("version %d of item %d", rec.Change.Version, rec.Change.ItemID)
+	case rec.Item != nil:
+		return fmt.Sprintf("item %d", rec.Item.ID)
+	}
+	return "a record"
 }
 
 // sentence joins everything that is wrong with a line into a sentence that can follow a colon.
@@ -116,13 +129,15 @@ func sentence(invalid *items.ValidationError) string {
 func (in *importer) explain(err error) error {
 	var refused *items.RecordError
 	switch {
+	case in.file.isCopy:
+		return err
 	case errors.As(err, &refused) && errors.Is(err, items.ErrExists):
 		message := "this id is or was on the menu, or is in the file twice: leave the id out to add a new item, " +
 			"or import with --replace to remove what is there"
 		if in.replace {
 			message = "this id, or this change of it, is in the file twice (items without an id get the next free one: put them last)"
 		}
-		return in.at(in.lines[refused.Index%len(in.lines)], errors.New(message))
+		return in.at(row{line: in.lines[refused.Index%len(in.lines)]}, errors.New(message))
 	case errors.Is(err, items.ErrBadHistory):
 		return fmt.Errorf(`%s: %w: export with history, or remove "version" from the items to begin a new history`, in.file.Name, err)
 	}

@@ -77,7 +77,7 @@ func readJSONL(rows *rowReader) source {
 }
 
 // writeJSONL writes items with their versions if their history follows.
-func writeJSONL(to *bufio.Writer, history bool) func(items.Record) error {
+func writeJSONL(to io.Writer, history bool) func(items.Record) error {
 	type versioned struct {
 		items.Item
 
@@ -95,9 +95,11 @@ func writeJSONL(to *bufio.Writer, history bool) func(items.Record) error {
 				l.Item.Version = rec.Item.Version
 			}
 		}
-		if err := json.MarshalWrite(to, l); err != nil {
-			return err
+		text, err := json.Marshal(l)
+		if err != nil {
+			return fmt.Errorf("%s is not valid: %w", nameOf(rec), err)
 		}
-		return to.WriteByte('\n')
+		_, err = to.Write(append(text, '\n'))
+		return err
 	}
 }
