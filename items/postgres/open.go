@@ -64,8 +64,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		config.MaxConns = defaultPool
 	}
 	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8" // a role or a database can have another default
-	config.MaxConns = max(2, config.MaxConns)                   // one that no search takes
-	s.searches = make(chan struct{}, config.MaxConns-1)
+	config.MaxConns = max(3, config.MaxConns)                   // items.Service runs two searches at the same time
 	s.config = config.ConnConfig.Copy()
 	if !hasParameter(o.URL, "default_query_exec_mode") {
 		s.config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe

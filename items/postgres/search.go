@@ -203,17 +203,13 @@ func (s *Store) createIndexOnce(ctx context.Context, schema string) error {
 
 // cancelTimeout is how long the server may take to cancel a search. After that, pgx closes the connection. A request to
 // cancel has no effect if it arrives before the statement.
+//
+// CancelRequestContextWatcherHandler of pgx does the same, but it can withdraw its request, and PgBouncer 1.18 crashes on that.
 const cancelTimeout = 2 * time.Second
 
 // search is read for a statement whose cost grows with the menu. The server cancels it when the context ends. pgx would also
 // close the connection, and clients that disconnect could make the pool open new ones all day.
 func search(ctx context.Context, s *Store, statement string, args pgx.NamedArgs) (list []items.Item, err error) {
-	select {
-	case s.searches <- struct{}{}:
-		defer func() { <-s.searches }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	err = s.useForRead(ctx, func(_ context.Context, conn *pgx.Conn) error {
 		running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		defer cancel()

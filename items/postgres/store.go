@@ -24,9 +24,7 @@ import (
 type Store struct {
 	pool   *pgxpool.Pool
 	config *pgx.ConnConfig // of connections outside the pool
-	// searches holds a value for each search that runs. They leave one connection of the pool to everything else.
-	searches chan struct{}
-	log      *slog.Logger
+	log    *slog.Logger
 
 	writes *items.Batcher[*write]
 	// unnamed is true once statements cannot be prepared by name, see use.
