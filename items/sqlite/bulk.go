@@ -82,15 +82,11 @@ func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, 
 			}
 		}
 		l := loader{tx: tx, info: info}
-		if err := inBulk(ctx, tx, func() error { return l.load(ctx, next) }); err != nil {
-			return err
+		err := inBulk(ctx, tx, func() error { return l.load(ctx, next) })
+		if err == nil && l.hasHistory {
+			err = checkHistory(ctx, tx)
 		}
-		if l.hasHistory {
-			if err := checkHistory(ctx, tx); err != nil {
-				return err
-			}
-		}
-		return l.finish(ctx)
+		return err
 	})
 }
 
@@ -113,28 +109,45 @@ func (s *Store) Reset(ctx context.Context, info items.AuditInfo, menu []items.It
 			return err
 		}
 		l := loader{tx: tx, info: info}
-		err = l.load(ctx, func() (items.Record, error) {
-			if len(menu) == 0 {
-				return items.Record{}, io.EOF
-			}
-			item := menu[0]
-			item.ID, item.Version = 0, 0
-			menu = menu[1:]
-			return items.Record{Item: &item}, nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := l.finish(ctx); err != nil {
+		if err := l.load(ctx, newItems(menu)); err != nil {
 			return err
 		}
 		added, err = all(ctx, tx, scanItem, listItems+` ORDER BY id`)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	return added, err
+}
+
+// newItems returns the items as records for an import, which gives them new ids.
+func newItems(menu []items.Item) func() (items.Record, error) {
+	return func() (items.Record, error) {
+		if len(menu) == 0 {
+			return items.Record{}, io.EOF
+		}
+		item := menu[0]
+		item.ID, item.Version = 0, 0
+		menu = menu[1:]
+		return items.Record{Item: &item}, nil
 	}
-	return added, nil
+}
+
+var (
+	isSeeded  = statement(`SELECT EXISTS (SELECT 1 FROM seeded)`)
+	setSeeded = statement(`INSERT OR IGNORE INTO seeded (once) VALUES (1)`)
+)
+
+// Seed implements items.Store. It checks first whether there is anything to do, so that most starts wait for no writer.
+func (s *Store) Seed(ctx context.Context, info items.AuditInfo, menu []items.Item) error {
+	if done, err := value[bool](ctx, s.read, isSeeded); err != nil || done {
+		return translate(ctx, err)
+	}
+	return s.load(ctx, func(tx *conn) error {
+		if done, err := value[bool](ctx, tx, isSeeded); err != nil || done {
+			return err
+		}
+		l := loader{tx: tx, info: info}
+		return l.load(ctx, newItems(menu))
+	})
 }
 
 var lastVersion = statement(`SELECT coalesce(max(version), 0) FROM changes WHERE item_id = @id`)
@@ -147,10 +160,7 @@ func (s *Store) UpdateMany(
 		changed, err = onceForAll(ctx, tx, info, func() ([]items.Item, error) { return updateMany(ctx, tx, info, ids, at, change) })
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return changed, nil
+	return changed, err
 }
 
 func updateMany(
@@ -211,21 +221,20 @@ func (s *Store) load(ctx context.Context, do func(*conn) error) error {
 	return translate(ctx, err)
 }
 
-// bulkCache is how much of the database an import holds in memory, in KiB. With less, SQLite writes the pages that change
-// often to the disk and reads them back each time.
-const bulkCache = 16 << 10
+// How much of the database the connection that writes holds in memory, in KiB: usually, and during an import. With less,
+// SQLite writes the pages that an import changes often to the disk and reads them back each time.
+const (
+	usualCache = `PRAGMA cache_size = -2000`
+	bulkCache  = `PRAGMA cache_size = -16000`
+)
 
 // inBulk runs do, which adds many rows. In an empty menu it creates the indexes afterwards: sorting all rows once costs a
 // fraction of inserting each into its place.
 func inBulk(ctx context.Context, tx *conn, do func() error) error {
-	usual, err := value[int64](ctx, tx, `PRAGMA cache_size`)
-	if err != nil {
+	if err := tx.run(ctx, bulkCache); err != nil {
 		return err
 	}
-	if err := tx.setCacheSize(ctx, -bulkCache); err != nil {
-		return err
-	}
-	defer func() { _ = tx.setCacheSize(context.WithoutCancel(ctx), usual) }()
+	defer func() { _ = tx.run(context.WithoutCancel(ctx), usualCache) }()
 	filled, err := value[bool](ctx, tx, hasItems)
 	if err != nil {
 		return err
@@ -295,7 +304,7 @@ func (l *loader) load(ctx context.Context, next func() (items.Record, error)) (e
 	for i := 0; ; i++ {
 		rec, err := next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return l.finish(ctx)
 		}
 		if err != nil {
 			return err

@@ -20,7 +20,7 @@ func TestPruneManyKeys(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "menu.db")
 	store := mustOpen(t, file)
-	db, err := sql.Open("sqlite", file)
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestWALShrinksAfterAReader(t *testing.T) {
 		},
 		"another program": func(t *testing.T, _ items.Store, file string) func() {
 			t.Helper()
-			db, err := sql.Open("sqlite", file)
+			db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
 
 	"menu-api/items"
@@ -163,10 +162,4 @@ func (c *conn) close() error {
 		errs = append(errs, prepared.Close())
 	}
 	return errors.Join(append(errs, c.Close())...)
-}
-
-// setCacheSize sets how much of the database the connection holds in memory: pages, or KiB if the size is negative.
-func (c *conn) setCacheSize(ctx context.Context, size int64) error {
-	_, err := c.ExecContext(ctx, fmt.Sprintf(`PRAGMA cache_size = %d`, size))
-	return err
 }

@@ -413,33 +413,6 @@ func onceForAll(ctx context.Context, tx *conn, info items.AuditInfo, do func() (
 	return list, err
 }
 
-var (
-	isSeeded  = statement(`SELECT EXISTS (SELECT 1 FROM seeded)`)
-	setSeeded = statement(`INSERT OR IGNORE INTO seeded (once) VALUES (1)`)
-)
-
-// Seed implements items.Store. It checks first whether there is anything to do, so that most starts wait for no writer.
-func (s *Store) Seed(ctx context.Context, info items.AuditInfo, menu []items.Item) error {
-	done, err := value[bool](ctx, s.read, isSeeded)
-	if err != nil || done {
-		return translate(ctx, err)
-	}
-	_, err = s.write(ctx, func(ctx context.Context, tx *conn) (none items.Item, err error) {
-		done, err := value[bool](ctx, tx, isSeeded)
-		if err != nil || done {
-			return none, err
-		}
-		for _, item := range menu {
-			item.ID, item.Version = 0, 1
-			if _, err := add(ctx, tx, info, items.Created, item); err != nil {
-				return none, err
-			}
-		}
-		return none, tx.run(ctx, setSeeded)
-	})
-	return err
-}
-
 // Ping implements items.Store. It reads from the file, unlike the ping of the driver.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := value[bool](ctx, s.read, isSeeded)

@@ -18,6 +18,10 @@ SELECT (SELECT min(0, coalesce(min(seq), 0)) FROM changes) - @reserved + row_num
 	id, version + 1, 'delete', @author, @author_name, @at, @batch
 FROM items;
 
+SELECT EXISTS (SELECT 1 FROM seeded);
+
+INSERT OR IGNORE INTO seeded (once) VALUES (1);
+
 SELECT coalesce(max(version), 0) FROM changes WHERE item_id = @id;
 
 SELECT max(
@@ -159,10 +163,6 @@ ORDER BY 2;
 
 INSERT OR REPLACE INTO idempotency_keys (id, fingerprint, at, item_id, version, batch)
 VALUES (@id, @fingerprint, @at, @item_id, @version, @batch);
-
-SELECT EXISTS (SELECT 1 FROM seeded);
-
-INSERT OR IGNORE INTO seeded (once) VALUES (1);
 
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @category AND group_key <> '' AND id > @after_id ORDER BY id LIMIT @limit;
 
