@@ -35,10 +35,12 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 	if err := notTheDatabase(cfg, name); err != nil {
 		return err
 	}
-	isExport, err := isCompressed(name)
+	file, err := os.Open(name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, cause(err))
 	}
+	defer func() { _ = file.Close() }()
+	isExport := isCompressed(file)
 	folder, err := os.MkdirTemp("", "menu-api-restore-*")
 	if err != nil {
 		return err
@@ -66,7 +68,7 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 	if isExport {
 		p = byBytes(stderr, "restore", unknown)
 		defer p.end()
-		count, err = importBackup(ctx, store, name, replace, p)
+		count, err = importBackup(ctx, store, file, replace, p)
 	} else {
 		p = byRecords(stderr, "restore")
 		defer p.end()
@@ -79,30 +81,20 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 }
 
 // isCompressed reports whether a backup is a compressed export, and not an SQLite database.
-func isCompressed(name string) (bool, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = file.Close() }()
+func isCompressed(backup io.ReaderAt) bool {
 	var header zstd.Header
 	start := make([]byte, zstd.HeaderMaxSize)
-	n, _ := io.ReadFull(file, start) // a short file is no export
-	return header.Decode(start[:n]) == nil, nil
+	n, _ := backup.ReadAt(start, 0) // a short file is no export
+	return header.Decode(start[:n]) == nil
 }
 
 // importBackup restores a compressed export.
-func importBackup(ctx context.Context, to items.Store, name string, replace bool, p *progress) (count transfer.Count, err error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return count, err
-	}
-	defer func() { _ = file.Close() }()
+func importBackup(ctx context.Context, to items.Store, file *os.File, replace bool, p *progress) (count transfer.Count, err error) {
 	text, err := zstd.NewReader(p.reader(file)) // not closed, because a goroutine of Import may still read after an error
 	if err != nil {
 		return count, err
 	}
-	source := transfer.File{Name: name, Format: transfer.JSONL, Reader: text, MayBeEmpty: true}
+	source := transfer.File{Name: file.Name(), Format: transfer.JSONL, Reader: text, MayBeEmpty: true}
 	return transfer.Import(ctx, to, systemAuditInfo(), source, replace)
 }
 
