@@ -1,4 +1,4 @@
-import type { Item } from './api/types'
+import type { Item, Page } from './api/types'
 
 /** The data that the server writes into the page, see page.go. */
 export interface Bootstrap {
@@ -18,19 +18,12 @@ export interface Settings {
   audience: string
 }
 
-/** The first page of the menu. `after` continues it and is empty on the last page. */
-export interface Overview {
-  items: Item[]
-  after: string
-  etag: string
+/** The first page of the menu, and all its categories. */
+export interface Overview extends Page {
   categories: string[]
 }
 
-/** Reads the data that the page starts with. */
-function readBootstrap(from: Document = document): Bootstrap {
-  const empty = { settings: { name: 'Menu', currency: 'USD', issuer: '', clientId: '', audience: '' }, menu: null, item: null }
-  const block = from.getElementById('bootstrap')?.textContent
-  return (block ? (JSON.parse(block) as Bootstrap | null) : null) ?? empty
-}
+const empty: Bootstrap = { settings: { name: 'Menu', currency: 'USD', issuer: '', clientId: '', audience: '' }, menu: null, item: null }
 
-export const bootstrap = readBootstrap()
+/** The data that the page starts with. */
+export const bootstrap = (JSON.parse(document.getElementById('bootstrap')?.textContent || 'null') as Bootstrap | null) ?? empty

@@ -1,4 +1,4 @@
-import { Problem, problemOf, SessionEnded } from './problem'
+import { hasStatus, problemOf, SessionEnded } from './problem'
 import { fetchWithRetry } from './retry'
 import type { Change, Item, ItemInput, ItemPatch, ItemsPatch, Page, Query, Tagged } from './types'
 
@@ -40,12 +40,12 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
     try {
       return await attempt(false)
     } catch (error) {
-      if (!isUnauthorized(error)) throw error
+      if (!hasStatus(error, 401)) throw error
     }
     try {
       return await attempt(true)
     } catch (error) {
-      throw isUnauthorized(error) ? new SessionEnded(error) : error
+      throw hasStatus(error, 401) ? new SessionEnded(error) : error
     }
   }
 
@@ -101,8 +101,6 @@ export function createAPI(token: TokenSource, onWait?: (seconds: number) => void
 }
 
 export type API = ReturnType<typeof createAPI>
-
-const isUnauthorized = (error: unknown) => error instanceof Problem && error.status === 401
 
 async function tagged(response: Response): Promise<Tagged> {
   return { item: (await response.json()) as Item, etag: response.headers.get('ETag') ?? '' }

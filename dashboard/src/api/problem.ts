@@ -26,6 +26,10 @@ export class Problem extends Error {
   }
 }
 
+/** Whether an error is a response with one of these statuses. */
+export const hasStatus = (error: unknown, ...statuses: number[]): error is Problem =>
+  error instanceof Problem && statuses.includes(error.status)
+
 interface ProblemDocument {
   type: string
   title: string

@@ -2,20 +2,21 @@ import { useEffect, useLayoutEffect, useRef, type MouseEvent } from 'react'
 
 import { Profile } from '../auth/Profile'
 import { SessionProvider } from '../auth/SessionProvider'
-import { bootstrap, type Bootstrap } from '../bootstrap'
-import { ActivityRoute, ItemRoute, ItemsRoute, NewItemRoute } from '../item/ItemRoute'
+import { bootstrap } from '../bootstrap'
+import { ActivityRoute, MenuDialog } from '../item/ItemRoute'
 import { MenuPage } from '../menu/MenuPage'
 import { MenuProvider, useMenu } from '../menu/MenuProvider'
 import { Link } from '../routing/Link'
 import { useAddress, type Route } from '../routing/route'
 import { text } from '../text'
+import { Page } from '../ui/Page'
 import { PageToasts, ToastsProvider } from '../ui/toasts'
 import { ErrorBoundary } from './ErrorBoundary'
 import { Footer } from './Footer'
 import { Header } from './Header'
 
 /** The application. */
-export function App({ bootstrap }: { bootstrap: Bootstrap }) {
+export function App() {
   return (
     <ErrorBoundary>
       <ToastsProvider>
@@ -61,7 +62,7 @@ function Shell() {
           {text.skip}
         </a>
         <Header />
-        <Page route={route} />
+        <Content route={route} />
         <Footer />
       </div>
       <PageToasts />
@@ -69,7 +70,7 @@ function Shell() {
   )
 }
 
-function Page({ route }: { route: Route }) {
+function Content({ route }: { route: Route }) {
   switch (route.name) {
     case 'profile':
       return <Profile />
@@ -77,33 +78,28 @@ function Page({ route }: { route: Route }) {
       return <ActivityRoute />
     case 'callback':
       return (
-        <main id="main" tabIndex={-1}>
+        <Page>
           <p role="status">{text.session.signingIn}</p>
-        </main>
+        </Page>
       )
     case 'unknown':
       return (
-        <main id="main" tabIndex={-1}>
-          <h1>{text.nothingHere}</h1>
-          <p>
-            <Link href="/">{text.item.seeMenu}</Link>
-          </p>
-        </main>
+        <Page title={text.nothingHere}>
+          <Link href="/">{text.item.seeMenu}</Link>
+        </Page>
       )
     default:
       return (
         <>
           <MenuPage />
-          {route.name === 'item' && <ItemRoute id={route.id} view={route.view} />}
-          {route.name === 'new' && <NewItemRoute />}
-          {(route.name === 'arrange' || route.name === 'bulk') && <ItemsRoute name={route.name} />}
+          <MenuDialog route={route} />
         </>
       )
   }
 }
 
 // A dialog over the menu is not another page.
-const pageOf = ({ name }: Route) => (['item', 'new', 'arrange', 'bulk', 'print'].includes(name) ? 'menu' : name)
+const pageOf = ({ name }: Route) => (['activity', 'profile', 'callback', 'unknown'].includes(name) ? name : 'menu')
 
 /** Sets the title of the tab and of the browser's history. */
 function useTitle(route: Route) {

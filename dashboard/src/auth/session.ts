@@ -30,13 +30,9 @@ export interface Person {
   picture: string
 }
 
-export const SessionContext = createContext<Session | null>(null)
+export const SessionContext = createContext<Session>(null!)
 
-export function useSession(): Session {
-  const session = useContext(SessionContext)
-  if (!session) throw new Error('useSession outside of SessionContext')
-  return session
-}
+export const useSession = () => useContext(SessionContext)
 
 /** Whether the user has a permission. It is false until the API confirms it. */
 export function useMay(): (permission: Permission) => boolean {

@@ -61,12 +61,12 @@ export class SessionStore {
     if (this.session.state === 'loading') void this.open()
     const otherTab = (event: StorageEvent) => event.key === signedOutKey && this.forget()
     const online = () => this.session.problem && void this.refresh()
-    window.addEventListener('storage', otherTab)
-    window.addEventListener('online', online)
+    const listeners = new AbortController()
+    window.addEventListener('storage', otherTab, { signal: listeners.signal })
+    window.addEventListener('online', online, { signal: listeners.signal })
     return () => {
       clearTimeout(this.retry)
-      window.removeEventListener('storage', otherTab)
-      window.removeEventListener('online', online)
+      listeners.abort()
     }
   }
 

@@ -1,13 +1,12 @@
 import { useCallback } from 'react'
 
-import { messageOf } from '../api/problem'
 import type { Change } from '../api/types'
 import { useMay } from '../auth/session'
 import { useMenu, useView } from '../menu/MenuProvider'
 import { Link } from '../routing/Link'
 import { text } from '../text'
-import { Notice } from '../ui/Notice'
-import { Differences, Older, useChangePages, Who } from './changes'
+import { Page } from '../ui/Page'
+import { Differences, LoadingChanges, Older, useChangePages, Who } from './changes'
 import { useActions } from './useActions'
 
 /** The changes of one request, at least one. */
@@ -38,10 +37,8 @@ export default function Activity() {
     </>
   )
   return (
-    <main id="main" tabIndex={-1} className="profile">
-      <h1>{text.activity.title}</h1>
-      {error !== null && <Notice kind="error">{messageOf(error)}</Notice>}
-      {!changes && error === null && <p role="status">{text.loading}</p>}
+    <Page title={text.activity.title} className="profile">
+      <LoadingChanges changes={changes} error={error} />
       <ol className="changes">
         {batches(changes ?? []).map((batch) => {
           const [first] = batch
@@ -73,7 +70,7 @@ export default function Activity() {
         })}
       </ol>
       <Older after={after} onClick={loadMore} />
-    </main>
+    </Page>
   )
 }
 

@@ -1,36 +1,24 @@
-import { useEffect, useLayoutEffect, useState } from 'react'
+import { useState } from 'react'
 
-import { messageOf, Problem } from '../api/problem'
-import { useMenu } from '../menu/MenuProvider'
 import { close, closeToMenu, itemAddress } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
-import { Notice } from '../ui/Notice'
-import { keepDraft, readDraft, type Draft } from './draft'
+import { Waiting } from '../ui/Waiting'
+import { keepDraft, readDraft } from './draft'
 import { ItemForm } from './ItemForm'
 import { ItemNotFound } from './ItemNotFound'
+import { useItem } from './useItem'
 import { empty, valuesOf } from './values'
 
 /** Edits an item, or a new one without an id. It starts with the unsaved draft, if there is one. */
 export default function Editor({ id }: { id: number | null }) {
-  const { api, store } = useMenu()
+  const { item, error, missing } = useItem(id)
   const [draft, setDraft] = useState(() => readDraft(id))
-  const [loaded, setLoaded] = useState<Draft | null>(null)
-  const [error, setError] = useState<unknown>(null)
-  const start = draft ?? loaded ?? (id === null ? { base: null, values: empty } : null)
-
-  useEffect(() => {
-    if (id === null || draft) return
-    const request = new AbortController()
-    api
-      .get(id, request.signal)
-      .then((base) => {
-        store.upsert(base.item)
-        setLoaded({ base, values: valuesOf(base.item) })
-      })
-      .catch((cause: unknown) => request.signal.aborted || setError(cause))
-    return () => request.abort()
-  }, [api, store, id, draft])
+  // The form stays open when someone deletes the item.
+  const [loaded, setLoaded] = useState(item)
+  if (!loaded && item) setLoaded(item)
+  const saved = loaded ? { base: loaded, values: valuesOf(loaded) } : id === null ? { base: null, values: empty } : null
+  const start = draft ?? saved
 
   // Escape keeps the draft, Cancel discards it.
   const leave = () => (id === null ? closeToMenu() : close(itemAddress(id)))
@@ -41,21 +29,21 @@ export default function Editor({ id }: { id: number | null }) {
   const startOver = () => {
     keepDraft(id, null)
     setDraft(null)
+    setLoaded(item)
   }
 
-  const ready = start !== null
-  useLayoutEffect(() => {
-    if (ready) document.querySelector<HTMLElement>('dialog [data-autofocus]')?.focus()
-  }, [ready])
-
-  if (id !== null && error instanceof Problem && error.status === 404) return <ItemNotFound id={id} problem={error} />
+  if (!start) return missing && id !== null ? <ItemNotFound id={id} problem={missing} /> : <Waiting title={text.item.edit} error={error} />
   return (
-    <Dialog title={start?.base ? text.form.edit(start.base.item.name) : text.form.title(id)} onClose={leave} className="editor">
-      {start ? (
-        <ItemForm key={draft ? 'draft' : 'item'} id={id} start={start} onDone={discard} onCancel={discard} onDiscard={draft && startOver} />
-      ) : (
-        <div className="dialog-body">{error ? <Notice kind="error">{messageOf(error)}</Notice> : <p role="status">{text.loading}</p>}</div>
-      )}
+    <Dialog title={start.base ? text.form.edit(start.base.name) : text.menu.add} onClose={leave}>
+      <ItemForm
+        key={draft ? 'draft' : 'item'}
+        id={id}
+        start={start}
+        item={item}
+        deleted={missing !== null}
+        onClose={discard}
+        onDiscard={draft && startOver}
+      />
     </Dialog>
   )
 }

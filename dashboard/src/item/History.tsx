@@ -1,37 +1,31 @@
 import { useCallback } from 'react'
 
-import { messageOf, SessionEnded } from '../api/problem'
 import type { Item } from '../api/types'
-import { useMay, useSession } from '../auth/session'
+import { useMay } from '../auth/session'
 import { sameItem } from '../menu/fields'
 import { useMenu } from '../menu/MenuProvider'
 import { close, closeToMenu, itemAddress } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { Notice } from '../ui/Notice'
-import { Differences, Older, useChangePages, Who } from './changes'
+import { Differences, LoadingChanges, Older, useChangePages, Who } from './changes'
 import { useActions } from './useActions'
+import { useItem } from './useItem'
 
 /** The history of an item: who changed what, and when. */
-export default function History({ id, item }: { id: number; item: Item | undefined }) {
+export default function History({ id }: { id: number }) {
   const { api } = useMenu()
+  const { item } = useItem(id)
   const load = useCallback((after: string, signal?: AbortSignal) => api.history(id, after, signal), [api, id])
   const { changes, after, error, loadMore } = useChangePages(load, item)
-  const session = useSession()
   const may = useMay()
   const { restore, revert } = useActions()
   const name = item?.name ?? changes?.[0]?.before?.name ?? text.item.nameless
-  const ended = error instanceof SessionEnded
 
   return (
-    <Dialog title={text.history.title(name)} onClose={() => (item ? close(itemAddress(id)) : closeToMenu())} className="history">
+    <Dialog title={text.history.title(name)} onClose={() => (item ? close(itemAddress(id)) : closeToMenu())}>
       <div className="dialog-body">
-        {error !== null && (
-          <Notice kind="error" action={ended ? text.session.signInAgain : undefined} onAction={session.signIn}>
-            {messageOf(error)}
-          </Notice>
-        )}
-        {!changes && error === null && <p role="status">{text.loading}</p>}
+        <LoadingChanges changes={changes} error={error} />
         {changes && !item && changes[0]?.action === 'delete' && (
           <Notice action={may('create:items') ? text.item.restore : undefined} onAction={() => void restore(id, name)}>
             {text.history.deleted}

@@ -1,7 +1,7 @@
-import { useEffect, useEffectEvent, useRef, useState, type FormEvent } from 'react'
+import { useEffect, useRef, useState, type FormEvent } from 'react'
 
-import { messageOf, Problem, type FieldError } from '../api/problem'
-import type { Tagged } from '../api/types'
+import { hasStatus, messageOf, SessionEnded, type FieldError } from '../api/problem'
+import type { Item } from '../api/types'
 import { useMay, useSession } from '../auth/session'
 import { fields, sameItem, type Field, type FieldName } from '../menu/fields'
 import { useMenu, useView } from '../menu/MenuProvider'
@@ -10,7 +10,7 @@ import { Notice } from '../ui/Notice'
 import { readPrice } from '../ui/readPrice'
 import { keepDraft, type Draft } from './draft'
 import { FormField, type FieldProblem } from './FormField'
-import { useSave, type Outcome } from './useSave'
+import { useSave } from './useSave'
 import { differing, empty, merge, parse, valuesOf, type Conflicts, type Values } from './values'
 
 const inForm = fields.filter(({ hidden }) => !hidden)
@@ -20,32 +20,34 @@ type Problems = Partial<Record<FieldName, FieldProblem>>
 interface Props {
   id: number | null
   start: Draft
-  onDone: () => void
-  onCancel: () => void
+  /** The current version, as far as the page knows. Absent for a new item. */
+  item: Item | undefined
+  deleted: boolean
+  /** Closes the form. The draft is saved, or not needed. */
+  onClose: () => void
   /** Set if the form starts with a draft. */
   onDiscard: (() => void) | null
 }
 
 /** The form of an item. Another user may change or delete the item at any time: the form merges changes and stays open. */
-export function ItemForm({ id, start, onDone, onCancel, onDiscard }: Props) {
-  const { api, store } = useMenu()
+export function ItemForm({ id, start, item, deleted, onClose, onDiscard }: Props) {
+  const { store } = useMenu()
   const session = useSession()
   const may = useMay()
   const { categories, pending } = useView()
   const { save, busy } = useSave(id)
-  const [base, setBase] = useState<Tagged | null>(start.base)
-  const [values, setValues] = useState<Values>(start.values)
+  const [base, setBase] = useState(start.base)
+  const [values, setValues] = useState(start.values)
   const [conflicts, setConflicts] = useState<Conflicts>({})
   const [updated, setUpdated] = useState<readonly Field[]>([])
   const [problems, setProblems] = useState<Problems>({})
   const [message, setMessage] = useState('')
-  const [deleted, setDeleted] = useState(false)
   const [ended, setEnded] = useState(false)
   const [attempts, setAttempts] = useState(0)
   const form = useRef<HTMLFormElement>(null)
 
   useEffect(() => {
-    const changed = differing(values, base ? valuesOf(base.item) : empty).length > 0
+    const changed = differing(values, base ? valuesOf(base) : empty).length > 0
     keepDraft(id, changed ? { base, values } : null)
   }, [id, base, values])
 
@@ -54,78 +56,41 @@ export function ItemForm({ id, start, onDone, onCancel, onDiscard }: Props) {
     if (attempts > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"], .choices button')?.focus()
   }, [attempts])
 
-  /** Continues with the version of another user as the base, and returns the merged text. */
-  function rebase(theirs: Tagged): Values {
-    const merged = merge(base ? valuesOf(base.item) : empty, values, valuesOf(theirs.item))
-    setBase(theirs)
+  // Merge the changes of other users. A write of this form is pending until the server has confirmed it.
+  if (item && base && !busy && !pending.has(item.id) && !sameItem(item, base)) {
+    const merged = merge(valuesOf(base), values, valuesOf(item))
+    setBase(item)
     setValues(merged.values)
-    setConflicts((old) => ({ ...old, ...merged.conflicts }))
+    setConflicts({ ...conflicts, ...merged.conflicts })
     if (merged.updated.length > 0) setUpdated(merged.updated)
-    setDeleted(false)
-    return merged.values
   }
-
-  // Follow changes of other users. A write of this form is pending until the server has confirmed it.
-  const known = id === null ? undefined : store.get(id)
-  const outdated = id !== null && base !== null && !busy && !pending.has(id) && !sameItem(known, base.item)
-  const onLatest = useEffectEvent((theirs: Tagged) => {
-    store.upsert(theirs.item)
-    rebase(theirs)
-  })
-  useEffect(() => {
-    if (id === null || !outdated) return
-    const request = new AbortController()
-    api.get(id, request.signal).then(onLatest, (error: unknown) => {
-      if (error instanceof Problem && error.status === 404) setDeleted(true)
-    })
-    return () => request.abort()
-  }, [api, id, outdated, known])
 
   async function submit(event: FormEvent) {
     event.preventDefault()
     if (busy) return
-    setAttempts(attempts + 1)
     const unclear = unclearPrices(values)
     setProblems(unclear)
+    setEnded(false)
+    setAttempts(attempts + 1)
     if (Object.keys(unclear).length > 0) return setMessage(text.form.fix)
     if (Object.keys(conflicts).length > 0) return setMessage(text.form.choose)
     setMessage('')
-    setEnded(false)
     try {
-      if (id === null || !deleted) return settle(await save(values, base))
-      const restored = await api.restore(id, crypto.randomUUID()).catch((error: unknown) => {
-        if (error instanceof Problem && error.status === 409) return api.get(id) // someone else has restored it
-        throw error
-      })
-      store.upsert(restored.item)
-      settle(await save(rebase(restored), restored))
+      if (await save(values, base, deleted)) return onClose()
+      setMessage(text.form.choose)
     } catch (error) {
-      setMessage(text.form.notSaved(messageOf(error)))
-    }
-  }
-
-  function settle(outcome: Outcome) {
-    switch (outcome.kind) {
-      case 'saved':
-        return onDone()
-      case 'deleted':
-        return setDeleted(true)
-      case 'ended':
-        return setEnded(true)
-      case 'conflict':
-        rebase(outcome.theirs)
-        setMessage(text.form.choose)
-        break
-      case 'invalid': {
-        setProblems(Object.fromEntries(outcome.errors.map((error) => [error.field, problemOf(error, values)])))
-        const others = outcome.errors.filter(({ field }) => !fields.some(({ name }) => name === field))
-        setMessage(outcome.errors.length > others.length ? text.form.fix : text.form.notSaved(outcome.message))
-        break
-      }
-      case 'failed':
-        return setMessage(text.form.notSaved(outcome.message))
+      explain(error)
     }
     setAttempts(attempts + 2) // now that the fields are marked
+  }
+
+  function explain(error: unknown) {
+    if (error instanceof SessionEnded) return setEnded(true)
+    if (!hasStatus(error, 400, 404)) return setMessage(text.form.notSaved(messageOf(error)))
+    if (error.status === 404) return id !== null && store.remove(id)
+    setProblems(Object.fromEntries(error.errors.map((error) => [error.field, problemOf(error, values)])))
+    const isShown = error.errors.some(({ field }) => fields.some(({ name }) => name === field))
+    setMessage(isShown ? text.form.fix : text.form.notSaved(error.message))
   }
 
   function change(name: FieldName, value: string) {
@@ -175,7 +140,7 @@ export function ItemForm({ id, start, onDone, onCancel, onDiscard }: Props) {
         )}
         {message && <Notice kind="error">{message}</Notice>}
         <p className="actions">
-          <button type="button" onClick={onCancel}>
+          <button type="button" onClick={onClose}>
             {text.form.cancel}
           </button>
           {(!deleted || mayRestore) && (

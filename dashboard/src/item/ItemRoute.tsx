@@ -1,13 +1,14 @@
-import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
+import { lazy, Suspense, type ReactNode } from 'react'
 
-import { messageOf, Problem } from '../api/problem'
 import { useMay, useSession, type Permission } from '../auth/session'
-import { useMenu, useView } from '../menu/MenuProvider'
+import type { Route } from '../routing/route'
 import { text } from '../text'
+import { Page } from '../ui/Page'
 import { persist } from '../ui/persist'
 import { Waiting } from '../ui/Waiting'
 import { ItemNotFound } from './ItemNotFound'
 import { ItemView } from './ItemView'
+import { useItem } from './useItem'
 
 // Most visitors never edit the menu.
 const manage = () => persist(() => import('./manage'))
@@ -17,28 +18,29 @@ const Bulk = lazy(async () => ({ default: (await manage()).Bulk }))
 const Editor = lazy(async () => ({ default: (await manage()).Editor }))
 const History = lazy(async () => ({ default: (await manage()).History }))
 
-/** The dialog over the menu for the address of an item. An open editor does not depend on the item in the store. */
-export function ItemRoute({ id, view }: { id: number; view: 'item' | 'edit' | 'history' }) {
-  const item = <LoadedItem id={id} />
-  if (view === 'item') return item
-  return (
-    <Managed title={text.oneMoment} otherwise={item}>
-      {view === 'edit' ? <Editor key={id} id={id} /> : <LoadedItem id={id} withHistory />}
-    </Managed>
-  )
+/** The dialog over the menu, if the address has one. The menu itself contains the dialog for print. */
+export function MenuDialog({ route }: { route: Route }) {
+  switch (route.name) {
+    case 'new':
+      return (
+        <Managed title={text.menu.add} permission="create:items">
+          <Editor id={null} />
+        </Managed>
+      )
+    case 'arrange':
+    case 'bulk':
+      return <Managed title={text[route.name].title}>{route.name === 'arrange' ? <Arrange /> : <Bulk />}</Managed>
+    case 'item': {
+      const { id, view } = route
+      const item = <ItemPage id={id} />
+      if (view === 'item') return item
+      // An open editor does not depend on the item in the store.
+      return <Managed otherwise={item}>{view === 'edit' ? <Editor key={id} id={id} /> : <History key={id} id={id} />}</Managed>
+    }
+    default:
+      return null
+  }
 }
-
-/** The editor of a new item. */
-export const NewItemRoute = () => (
-  <Managed title={text.form.title(null)} permission="create:items">
-    <Editor id={null} />
-  </Managed>
-)
-
-/** A dialog about several items of the menu. */
-export const ItemsRoute = ({ name }: { name: 'arrange' | 'bulk' }) => (
-  <Managed title={text[name].title}>{name === 'arrange' ? <Arrange /> : <Bulk />}</Managed>
-)
 
 /** The changes of the whole menu. */
 export const ActivityRoute = () => (
@@ -48,9 +50,9 @@ export const ActivityRoute = () => (
 )
 
 const Message = ({ children }: { children: string }) => (
-  <main id="main" tabIndex={-1}>
+  <Page>
     <p role="status">{children}</p>
-  </main>
+  </Page>
 )
 
 interface ManagedProps {
@@ -64,7 +66,13 @@ interface ManagedProps {
 }
 
 /** A part of the page for users with a permission. */
-function Managed({ permission = 'update:items', title = '', fallback = <Waiting title={title} />, otherwise, children }: ManagedProps) {
+function Managed({
+  permission = 'update:items',
+  title = text.oneMoment,
+  fallback = <Waiting title={title} />,
+  otherwise,
+  children,
+}: ManagedProps) {
   const { state, me, problem } = useSession()
   const may = useMay()
   const isUnknown = !problem && (state === 'loading' || (state === 'signedIn' && !me))
@@ -72,31 +80,8 @@ function Managed({ permission = 'update:items', title = '', fallback = <Waiting 
   return may(permission) ? <Suspense fallback={fallback}>{children}</Suspense> : otherwise
 }
 
-function LoadedItem({ id, withHistory = false }: { id: number; withHistory?: boolean }) {
-  const { item, error } = useItem(id)
-  if (withHistory) return <History key={id} id={id} item={item} />
+function ItemPage({ id }: { id: number }) {
+  const { item, error, missing } = useItem(id)
   if (item) return <ItemView item={item} />
-  if (error instanceof Problem && [400, 404].includes(error.status)) return <ItemNotFound id={id} problem={error} />
-  return <Waiting title={text.oneMoment} problem={error ? messageOf(error) : ''} />
-}
-
-/** An item by its id, from the store or else from the server. */
-function useItem(id: number) {
-  const { api, store } = useMenu()
-  useView() // render again when the menu changes
-  const item = store.get(id)
-  const known = item !== undefined
-  const [failure, setFailure] = useState<{ id: number; error: unknown } | null>(null)
-
-  useEffect(() => {
-    if (known) return
-    const request = new AbortController()
-    api
-      .get(id, request.signal)
-      .then((tagged) => store.upsert(tagged.item))
-      .catch((error: unknown) => request.signal.aborted || setFailure({ id, error }))
-    return () => request.abort()
-  }, [api, store, id, known])
-
-  return { item, error: failure?.id === id ? failure.error : null }
+  return missing ? <ItemNotFound id={id} problem={missing} /> : <Waiting title={text.oneMoment} error={error} />
 }

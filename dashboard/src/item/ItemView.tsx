@@ -8,6 +8,7 @@ import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { formatPrice } from '../ui/format'
 import { useToasts } from '../ui/toasts'
+import { Typed } from '../ui/Typed'
 import { useActions } from './useActions'
 
 // The other fields follow the description, each with its label.
@@ -25,21 +26,9 @@ export function ItemView({ item }: { item: Item }) {
         <Picture item={item} eager />
         <div className="item-text">
           {item.soldOut && <p className="sold-out">{text.fields.soldOut}</p>}
-          {item.category && (
-            <p className="category" dir="auto">
-              {item.category}
-            </p>
-          )}
-          {item.tagline && (
-            <p className="tagline" dir="auto">
-              {item.tagline}
-            </p>
-          )}
-          {item.description && (
-            <p className="description" dir="auto">
-              {item.description}
-            </p>
-          )}
+          <Typed className="category">{item.category}</Typed>
+          <Typed className="tagline">{item.tagline}</Typed>
+          <Typed className="description">{item.description}</Typed>
           {facts.map((field) => (
             <p key={field.name} className="fact">
               {field.label}: <bdi>{formatField(field, item[field.name])}</bdi>

@@ -1,21 +1,36 @@
 import { useEffect, useState, type ReactNode } from 'react'
 
+import { SessionEnded } from '../api/problem'
 import type { Change } from '../api/types'
 import { useSession } from '../auth/session'
 import { fields, formatField, unset } from '../menu/fields'
 import { text } from '../text'
 import { formatAgo, formatMoment, formatPrice } from '../ui/format'
+import { Notice } from '../ui/Notice'
+import { Loading } from '../ui/Waiting'
 
 interface Page {
   changes: Change[]
   after: string
 }
 
+/** Says that changes are loading until they are there, or why they cannot be loaded. */
+export function LoadingChanges({ changes, error }: { changes: Change[] | null; error: unknown }) {
+  const { signIn } = useSession()
+  if (!(error instanceof SessionEnded)) return <Loading error={error} done={changes !== null} />
+  return (
+    <Notice kind="error" action={text.session.signInAgain} onAction={signIn}>
+      {error.message}
+    </Notice>
+  )
+}
+
 /** The line that says who made a change, and when. Its children say what they did. */
 export function Who({ change: { by, byName, at }, children }: { change: Change; children: ReactNode }) {
   const { me } = useSession()
+  const author = text.history.authors[by as keyof typeof text.history.authors]
   const subject = by.length > 16 ? `${by.slice(0, 16)}…` : by
-  const name = by === me?.sub ? text.history.you : byName || subject || text.history.server
+  const name = by === me?.sub ? text.history.you : byName || author || subject
   return (
     <p className="who">
       <strong>{children}</strong> {text.history.by} <bdi title={by}>{name}</bdi>,{' '}

@@ -1,14 +1,14 @@
-import type { Tagged } from '../api/types'
+import type { Item } from '../api/types'
 import { storage } from '../ui/storage'
 import { empty, type Values } from './values'
 
 /** Unsaved text. `base` is the version that the user edited, null for a new item. */
 export interface Draft {
-  base: Tagged | null
+  base: Item | null
   values: Values
 }
 
-const nameOf = (id: number | null) => `menu.draft.${id ?? 'new'}`
+const nameOf = (id: number | null) => `menu.edit.${id ?? 'new'}`
 
 /** Keeps a draft in this tab, so that a reload or a redirect to the sign-in page loses nothing. Null removes it. */
 export const keepDraft = (id: number | null, draft: Draft | null) => storage.write(nameOf(id), draft)

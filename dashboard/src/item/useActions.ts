@@ -1,4 +1,4 @@
-import { messageOf, Problem, SessionEnded } from '../api/problem'
+import { hasStatus, messageOf, SessionEnded } from '../api/problem'
 import type { Item } from '../api/types'
 import { useMay, useSession } from '../auth/session'
 import { sameItem } from '../menu/fields'
@@ -45,10 +45,10 @@ export function useActions() {
         }),
       })
     } catch (error) {
-      if (error instanceof Problem && error.status === 404) {
+      if (hasStatus(error, 404)) {
         store.remove(id)
         show({ text: text.toast.alreadyDeleted(name) })
-      } else if (error instanceof Problem && error.status === 412) {
+      } else if (hasStatus(error, 412)) {
         reportChange(item)
       } else {
         fail(text.toast.notDeleted(name), error)
@@ -70,7 +70,7 @@ export function useActions() {
       store.upsert(item)
       show({ text: text.toast.restored(item.name), id: `item-${id}` })
     } catch (error) {
-      if (error instanceof Problem && error.status === 409) show({ text: text.toast.notMissing(name) })
+      if (hasStatus(error, 409)) show({ text: text.toast.notMissing(name) })
       else fail(text.toast.notRestored(name), error)
     }
   }

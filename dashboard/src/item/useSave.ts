@@ -1,19 +1,12 @@
 import { useRef, useState } from 'react'
 
-import { messageOf, Problem, SessionEnded, type FieldError } from '../api/problem'
-import type { Tagged } from '../api/types'
+import { hasStatus } from '../api/problem'
+import type { Item } from '../api/types'
 import { useMenu } from '../menu/MenuProvider'
 import { itemAddress, navigate } from '../routing/route'
 import { text } from '../text'
 import { useToasts } from '../ui/toasts'
 import { inputOf, merge, patchOf, previewOf, valuesOf, type Values } from './values'
-
-/** The outcome of a save. A conflict has the version of the other user. */
-export type Outcome =
-  | { kind: 'saved' | 'deleted' | 'ended' }
-  | { kind: 'invalid'; message: string; errors: readonly FieldError[] }
-  | { kind: 'conflict'; theirs: Tagged }
-  | { kind: 'failed'; message: string }
 
 /**
  * Saves an item: a new one whole, an existing one as the changes to its base version. So fields that this page does not know
@@ -25,19 +18,15 @@ export function useSave(id: number | null) {
   const [busy, setBusy] = useState(false)
   const attempt = useRef({ key: '', body: '' })
 
-  async function save(values: Values, base: Tagged | null): Promise<Outcome> {
+  /** Returns false if another user has changed the same fields. The store then has their version. */
+  async function save(values: Values, base: Item | null, deleted: boolean): Promise<boolean> {
     setBusy(true)
     const preview = previewOf(id ?? -1, values)
     const rollback = preview ? store.applyOptimistic([preview.id, preview]) : () => {}
     try {
-      if (id !== null && base) return await update(id, values, base)
-      const { item } = await create(values)
-      store.upsert(item)
-      const action = { label: text.toast.show, run: () => navigate(itemAddress(item.id)) }
-      show({ text: text.toast.added(item.name), id: `item-${item.id}`, action })
-      return { kind: 'saved' }
-    } catch (error) {
-      return outcomeOf(error)
+      if (id === null || !base) return await create(values)
+      if (deleted) await restore(id)
+      return await update(id, values, base)
     } finally {
       rollback()
       setBusy(false)
@@ -45,37 +34,42 @@ export function useSave(id: number | null) {
   }
 
   // A retry of the same item has the same key, so that it is not added twice when the first response was lost.
-  function create(values: Values) {
+  async function create(values: Values): Promise<boolean> {
     const body = JSON.stringify(inputOf(values))
     if (attempt.current.body !== body) attempt.current = { key: crypto.randomUUID(), body }
-    return api.create(inputOf(values), attempt.current.key)
+    const { item } = await api.create(inputOf(values), attempt.current.key)
+    store.upsert(item)
+    const action = { label: text.toast.show, run: () => navigate(itemAddress(item.id)) }
+    show({ text: text.toast.added(item.name), id: `item-${item.id}`, action })
+    return true
   }
 
-  // If another user has changed the item, this merges both changes and tries again, unless both changed the same field.
-  async function update(id: number, values: Values, base: Tagged): Promise<Outcome> {
-    const patch = patchOf(base.item, values)
-    let saved = base
+  async function restore(id: number) {
     try {
-      if (Object.keys(patch).length > 0) saved = await api.update(id, patch, base.etag)
+      await api.restore(id, crypto.randomUUID())
     } catch (error) {
-      if (!(error instanceof Problem) || error.status !== 412) throw error
-      const theirs = await api.get(id)
-      store.upsert(theirs.item)
-      const merged = merge(valuesOf(base.item), values, valuesOf(theirs.item))
-      if (Object.keys(merged.conflicts).length > 0) return { kind: 'conflict', theirs }
-      return update(id, merged.values, theirs)
+      if (!hasStatus(error, 409)) throw error // someone else may have restored it
     }
-    store.upsert(saved.item)
-    show({ text: text.toast.saved(saved.item.name), id: `item-${id}` })
-    return { kind: 'saved' }
+  }
+
+  // Merges the changes of other users since the base version.
+  async function update(id: number, values: Values, base: Item): Promise<boolean> {
+    const current = await api.get(id)
+    store.upsert(current.item)
+    const merged = merge(valuesOf(base), values, valuesOf(current.item))
+    if (Object.keys(merged.conflicts).length > 0) return false
+    const patch = patchOf(current.item, merged.values)
+    if (Object.keys(patch).length > 0) {
+      try {
+        store.upsert((await api.update(id, patch, current.etag)).item)
+      } catch (error) {
+        if (hasStatus(error, 412)) return update(id, values, base) // someone else was faster
+        throw error
+      }
+    }
+    show({ text: text.toast.saved(merged.values.name.trim()), id: `item-${id}` })
+    return true
   }
 
   return { save, busy }
-}
-
-function outcomeOf(error: unknown): Outcome {
-  if (error instanceof SessionEnded) return { kind: 'ended' }
-  if (error instanceof Problem && error.status === 400) return { kind: 'invalid', message: error.message, errors: error.errors }
-  if (error instanceof Problem && error.status === 404) return { kind: 'deleted' }
-  return { kind: 'failed', message: messageOf(error) }
 }

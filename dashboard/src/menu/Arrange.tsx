@@ -1,19 +1,18 @@
 import { useState, type KeyboardEvent, type PointerEvent } from 'react'
 
-import { messageOf } from '../api/problem'
 import { closeToMenu } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
-import { Notice } from '../ui/Notice'
+import { Loading } from '../ui/Waiting'
 import { useWholeMenu } from './MenuProvider'
 import { move, positionsOfMove, type Place } from './order'
 import { arranged, type Section } from './query'
-import { useChanges } from './useChanges'
+import { useChange } from './useChange'
 
 /** The whole menu as a list with handles, to move items and sections with a pointer, a finger or the arrow keys. */
 export default function Arrange() {
   const { menu, error } = useWholeMenu()
-  const { change } = useChanges()
+  const change = useChange()
   const [drag, setDrag] = useState<{ sections: Section[]; place: Place } | null>(null)
   const [announcement, setAnnouncement] = useState('')
   const sections = drag?.sections ?? arranged(menu ?? [])
@@ -73,8 +72,7 @@ export default function Arrange() {
   return (
     <Dialog title={text.arrange.title} onClose={closeToMenu} className="arrange">
       <div className="dialog-body">
-        {error !== null && <Notice kind="error">{messageOf(error)}</Notice>}
-        {!menu && error === null && <p role="status">{text.loading}</p>}
+        <Loading error={error} done={menu !== null} />
         <p>{text.arrange.help}</p>
         <p className="hidden" role="status">
           {announcement}

@@ -1,20 +1,22 @@
 import { useState } from 'react'
 
-import { messageOf } from '../api/problem'
 import type { Item, ItemPatch, ItemsPatch } from '../api/types'
 import { useMay } from '../auth/session'
 import { closeToMenu } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { decimals, formatAmount, formatPrice } from '../ui/format'
-import { Notice } from '../ui/Notice'
 import { readPrice } from '../ui/readPrice'
+import { Select } from '../ui/Select'
+import { Loading } from '../ui/Waiting'
 import { useView, useWholeMenu } from './MenuProvider'
 import { positionsFor } from './order'
 import { arranged, comparer, everything, matcher, sectionsOf } from './query'
-import { useChanges } from './useChanges'
+import { useChange } from './useChange'
 
 type Operation = keyof typeof text.bulk.operations
+
+const operations = Object.entries(text.bulk.operations) as [Operation, string][]
 
 const steps = decimals > 0 ? [0.01, 0.05, 0.1, 0.5, 1] : [1, 10, 50, 100]
 
@@ -23,7 +25,7 @@ export default function Bulk() {
   const { menu, error } = useWholeMenu()
   const { query, categories } = useView()
   const may = useMay()
-  const { change } = useChanges()
+  const change = useChange()
   const [selected, setSelected] = useState<ReadonlySet<number>>(new Set())
   const [operation, setOperation] = useState<Operation>('percent')
   const [value, setValue] = useState('')
@@ -52,26 +54,22 @@ export default function Bulk() {
   async function apply() {
     if (!ready) return
     const changed = menu?.filter(({ id }) => id in patch) ?? []
-    if (await change(changed, patch, text.toast.changed(chosen.length))) closeToMenu()
+    const message = operation === 'delete' ? text.toast.deleted(text.activity.items(chosen.length)) : text.toast.changed(chosen.length)
+    if (await change(changed, patch, message)) closeToMenu()
   }
 
   return (
     <Dialog title={text.bulk.title} onClose={closeToMenu} className="bulk">
       <div className="dialog-body">
-        {error !== null && <Notice kind="error">{messageOf(error)}</Notice>}
-        {!menu && error === null && <p role="status">{text.loading}</p>}
+        <Loading error={error} done={menu !== null} />
         <div className="fields">
           <label className="field">
             {text.bulk.operation}
-            <select value={operation} onChange={(event) => setOperation(event.target.value as Operation)}>
-              {Object.entries(text.bulk.operations)
-                .filter(([name]) => name !== 'delete' || may('delete:items'))
-                .map(([name, label]) => (
-                  <option key={name} value={name}>
-                    {label}
-                  </option>
-                ))}
-            </select>
+            <Select
+              value={operation}
+              options={operations.filter(([name]) => name !== 'delete' || may('delete:items'))}
+              onChange={setOperation}
+            />
           </label>
           {(isPrice || operation === 'category') && (
             <label className="field field-name">
@@ -95,13 +93,7 @@ export default function Bulk() {
           {isPrice && (
             <label className="field field-price">
               {text.bulk.round}
-              <select value={step} onChange={(event) => setStep(Number(event.target.value))}>
-                {steps.map((step) => (
-                  <option key={step} value={step}>
-                    {formatAmount(step)}
-                  </option>
-                ))}
-              </select>
+              <Select value={step} options={steps.map((step) => [step, formatAmount(step)])} onChange={setStep} />
             </label>
           )}
         </div>
@@ -129,7 +121,7 @@ export default function Bulk() {
           {text.form.cancel}
         </button>
         <button type="button" className={operation === 'delete' ? 'danger' : 'primary'} aria-disabled={!ready} onClick={() => void apply()}>
-          {text.bulk.apply(chosen.length)}
+          {text.bulk.apply(operation === 'delete' ? text.item.delete : text.bulk.change, chosen.length)}
         </button>
       </p>
     </Dialog>
@@ -145,7 +137,7 @@ function Preview({ item, change }: { item: Item; change: ItemPatch | null | unde
       {price === undefined ? formatPrice(item.price) : <del>{formatPrice(item.price)}</del>}{' '}
       {price !== undefined && <ins>{formatPrice(price)}</ins>}
       {change && 'category' in change && <ins dir="auto">{change.category || text.arrange.other}</ins>}
-      {change && 'soldOut' in change && <ins>{change.soldOut ? text.fields.soldOut : text.bulk.operations.available}</ins>}
+      {change && 'soldOut' in change && (change.soldOut ? <ins>{text.fields.soldOut}</ins> : <del>{text.fields.soldOut}</del>)}
     </span>
   )
 }

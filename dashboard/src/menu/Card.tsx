@@ -4,6 +4,7 @@ import type { Item } from '../api/types'
 import { Link } from '../routing/Link'
 import { text } from '../text'
 import { formatPrice } from '../ui/format'
+import { Typed } from '../ui/Typed'
 import { Picture } from './Picture'
 
 interface Props {
@@ -24,19 +25,11 @@ export const Card = memo(function Card({ item, search, fresh, pending, eager, on
     <li className={`card ${state}`} data-item={id} aria-busy={pending || undefined}>
       <Picture item={item} eager={eager} />
       <div className="card-text">
-        {category && (
-          <p className="category" dir="auto">
-            {category}
-          </p>
-        )}
+        <Typed className="category">{category}</Typed>
         <h3 dir="auto">
           <Link href={`/menu/${id}${search}`}>{name}</Link>
         </h3>
-        {(tagline || description) && (
-          <p className="about" dir="auto">
-            {tagline || description}
-          </p>
-        )}
+        <Typed className="about">{tagline || description}</Typed>
         <p className="card-foot">
           <span className="price">{formatPrice(price)}</span>
           {onToggle ? (

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect, useEffectEvent, useRef, useState } from 'react'
+import { lazy, Suspense, useCallback, useEffect, useEffectEvent, useRef, useState } from 'react'
 
 import { messageOf } from '../api/problem'
 import type { Item } from '../api/types'
@@ -15,12 +15,13 @@ import { useMenu, useView } from './MenuProvider'
 import { formatQuery, sectionsOf } from './query'
 import { clearQuery, Toolbar } from './Toolbar'
 import type { View } from './store'
-import { useChanges } from './useChanges'
-import { useIdle } from './useIdle'
+import { useChange } from './useChange'
 import { scroller, usePlace } from './usePlace'
 
 const PrintedMenu = lazy(() => persist(() => import('./PrintedMenu')))
 const largestInIdle = 10_000 // items
+// Safari has no idle callbacks.
+const whenIdle = window.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 1_000))
 
 /** The menu. */
 export function MenuPage() {
@@ -32,7 +33,8 @@ export function MenuPage() {
   const { items, menu, query, status, error, more } = view
 
   // The browser can print the page at any time, so the rest of the menu and the code for print load early.
-  const idle = useIdle()
+  const [idle, setIdle] = useState(false)
+  useEffect(() => void whenIdle(() => setIdle(true)), [])
   const missing = menu === null
   useEffect(() => {
     if (idle && missing && connection === 'live') store.loadAll(largestInIdle).catch(() => {}) // what needs it tries again
@@ -46,12 +48,14 @@ export function MenuPage() {
   const visible = items.slice(0, shown)
   const sections = bySection ? sectionsOf(visible) : [{ name: '', items: visible }]
 
-  const { change } = useChanges()
-  const toggle = useStable((item: Item) => {
-    const soldOut = !item.soldOut
-    const message = soldOut ? text.toast.soldOut(item.name) : text.toast.available(item.name)
-    void change([item], { [item.id]: { soldOut: soldOut || null } }, message)
-  })
+  const change = useChange()
+  const toggle = useCallback(
+    (item: Item) => {
+      const message = item.soldOut ? text.toast.available(item.name) : text.toast.soldOut(item.name)
+      void change([item], { [item.id]: { soldOut: item.soldOut ? null : true } }, message)
+    },
+    [change],
+  )
   const clearSoldOut = async () => {
     await store.loadAll()
     const soldOut = store.getView().menu?.filter(({ soldOut }) => soldOut) ?? []
@@ -141,14 +145,6 @@ export function MenuPage() {
       )}
     </main>
   )
-}
-
-/** A function that stays the same, so that it renders no memoized component again, and calls the latest `run`. */
-function useStable<T>(run: (argument: T) => void): (argument: T) => void {
-  const latest = useRef(run)
-  useEffect(() => void (latest.current = run), [run])
-  const [stable] = useState(() => (argument: T) => latest.current(argument))
-  return stable
 }
 
 function count({ items: { length }, menu, more, status, query }: View): string {

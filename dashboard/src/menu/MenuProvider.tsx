@@ -17,7 +17,7 @@ interface Menu {
   connection: Connection
 }
 
-const MenuContext = createContext<Menu | null>(null)
+const MenuContext = createContext<Menu>(null!)
 
 /** Provides the menu and keeps it up to date. */
 export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; children: ReactNode }) {
@@ -51,11 +51,7 @@ export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; ch
   return <MenuContext value={menu}>{children}</MenuContext>
 }
 
-export function useMenu(): Menu {
-  const menu = useContext(MenuContext)
-  if (!menu) throw new Error('useMenu outside of MenuProvider')
-  return menu
-}
+export const useMenu = () => useContext(MenuContext)
 
 /** The current view of the menu. */
 export function useView(): View {

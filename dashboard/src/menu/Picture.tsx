@@ -6,23 +6,22 @@ import { PlaceholderImage } from './PlaceholderImage'
 /** The picture of an item. A placeholder shows until the picture has loaded, and stays if it never does. */
 export function Picture({ item, eager = false }: { item: Item; eager?: boolean }) {
   // The outcome belongs to one address: when the item gets another picture, the browser tries that one.
-  const [outcome, setOutcome] = useState({ image: '', ok: false })
-  const failed = outcome.image === item.image && !outcome.ok
-  const loaded = outcome.image === item.image && outcome.ok
+  const [loaded, setLoaded] = useState('')
+  const [failed, setFailed] = useState('')
   return (
-    <div className="picture" data-testid="picture">
+    <div className="picture">
       <PlaceholderImage name={item.name} />
-      {item.image && !failed && (
+      {item.image && item.image !== failed && (
         <img
           key={item.image}
-          className={loaded ? 'loaded' : undefined}
+          className={loaded === item.image ? 'loaded' : undefined}
           src={item.image}
           alt="" // the name is beside it
           loading={eager ? 'eager' : 'lazy'}
           decoding="async"
           referrerPolicy="no-referrer"
-          onLoad={() => setOutcome({ image: item.image, ok: true })}
-          onError={() => setOutcome({ image: item.image, ok: false })}
+          onLoad={() => setLoaded(item.image)}
+          onError={() => setFailed(item.image)}
         />
       )}
     </div>

@@ -11,6 +11,7 @@ import { Dialog } from '../ui/Dialog'
 import { formatPrice } from '../ui/format'
 import { Notice } from '../ui/Notice'
 import { preferences } from '../ui/storage'
+import { Typed } from '../ui/Typed'
 import { useMenu, useView } from './MenuProvider'
 import { arranged } from './query'
 
@@ -53,6 +54,7 @@ export default function PrintedMenu({ open }: { open: boolean }) {
             {window.location.host}
           </p>
         </header>
+        {!menu && <p className="printed-part">{text.print.part}</p>}
         <div className="printed-sections">
           {sections.map(({ name, items }) => (
             <section key={name}>
@@ -64,12 +66,8 @@ export default function PrintedMenu({ open }: { open: boolean }) {
                       <span dir="auto">{name}</span>
                       <span>{formatPrice(price)}</span>
                     </p>
-                    {tagline && (
-                      <p dir="auto">
-                        <em>{tagline}</em>
-                      </p>
-                    )}
-                    {description && <p dir="auto">{description}</p>}
+                    <Typed className="printed-tagline">{tagline}</Typed>
+                    <Typed>{description}</Typed>
                   </li>
                 ))}
               </ul>
@@ -81,7 +79,7 @@ export default function PrintedMenu({ open }: { open: boolean }) {
         <Dialog title={text.print.title} onClose={closeToMenu}>
           <div className="dialog-body">
             {error !== null && <Notice kind="error">{messageOf(error)}</Notice>}
-            <p>{text.print.hint}</p>
+            <p>{menu ? text.print.hint : text.print.partHere}</p>
           </div>
           <p className="actions dialog-foot">
             {text.print.columns.map((label, index) => (
@@ -109,14 +107,11 @@ function usePrinting(): boolean {
     const start = () => flushSync(() => setPrinting(true))
     const end = () => setPrinting(false)
     const change = () => setPrinting(query.matches)
-    window.addEventListener('beforeprint', start)
-    window.addEventListener('afterprint', end)
-    query.addEventListener('change', change)
-    return () => {
-      window.removeEventListener('beforeprint', start)
-      window.removeEventListener('afterprint', end)
-      query.removeEventListener('change', change)
-    }
+    const listeners = new AbortController()
+    window.addEventListener('beforeprint', start, { signal: listeners.signal })
+    window.addEventListener('afterprint', end, { signal: listeners.signal })
+    query.addEventListener('change', change, { signal: listeners.signal })
+    return () => listeners.abort()
   }, [])
   return printing
 }

@@ -1,8 +1,9 @@
 import { useEffect, useId, useRef, useState } from 'react'
 
-import type { Query, Sort } from '../api/types'
+import type { Query } from '../api/types'
 import { navigate } from '../routing/route'
 import { text } from '../text'
+import { Select } from '../ui/Select'
 import { everything, formatQuery, sorts } from './query'
 
 const debounce = 200 // milliseconds from the last key to the search
@@ -46,13 +47,7 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
       </label>
       <div className="sort">
         <label htmlFor={sortId}>{text.menu.sortBy}</label>
-        <select id={sortId} value={query.sort} onChange={(event) => go({ ...query, sort: event.target.value as Sort })}>
-          {Object.entries(sorts).map(([sort, label]) => (
-            <option key={sort} value={sort}>
-              {label}
-            </option>
-          ))}
-        </select>
+        <Select id={sortId} value={query.sort} options={sorts} onChange={(sort) => go({ ...query, sort })} />
       </div>
       {categories.length > 0 && (
         <fieldset className="categories">

@@ -72,13 +72,12 @@ export function follow(url: string, { onState, onReset, onChange }: Listeners): 
 
   const online = () => document.visibilityState === 'visible' && connect()
   online()
-  document.addEventListener('visibilitychange', showOrHide)
-  window.addEventListener('online', online)
-  window.addEventListener('offline', offline)
+  const listeners = new AbortController()
+  document.addEventListener('visibilitychange', showOrHide, { signal: listeners.signal })
+  window.addEventListener('online', online, { signal: listeners.signal })
+  window.addEventListener('offline', offline, { signal: listeners.signal })
   return () => {
     disconnect()
-    document.removeEventListener('visibilitychange', showOrHide)
-    window.removeEventListener('online', online)
-    window.removeEventListener('offline', offline)
+    listeners.abort()
   }
 }

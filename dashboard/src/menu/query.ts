@@ -3,18 +3,17 @@ import { text } from '../text'
 import { fold } from './fold'
 
 /** The orders of the menu, with their labels. */
-export const sorts: Record<Sort, string> = text.sorts
+export const sorts = Object.entries(text.sorts) as [Sort, string][]
 
 export const everything: Query = { q: '', category: '', sort: 'menu' }
 
 /** Parses the query of an address, which may be invalid. */
 export function parseQuery(search: string): Query {
   const params = new URLSearchParams(search)
-  const sort = params.get('sort') ?? ''
   return {
     q: params.get('q') ?? '',
     category: params.get('category') ?? '',
-    sort: Object.hasOwn(sorts, sort) ? (sort as Sort) : 'menu',
+    sort: sorts.find(([sort]) => sort === params.get('sort'))?.[0] ?? 'menu',
   }
 }
 

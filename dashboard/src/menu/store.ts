@@ -1,5 +1,5 @@
 import { largestPage, pageSize, type API } from '../api/menu'
-import type { ChangeEvent, Item, Query } from '../api/types'
+import type { ChangeEvent, Item, Page, Query } from '../api/types'
 import type { Overview } from '../bootstrap'
 import { sameItem } from './fields'
 import { categoriesOf, comparer, everything, formatQuery, matcher, select } from './query'
@@ -27,8 +27,9 @@ const highlight = 4000 // milliseconds
  * The page's copy of the menu.
  *
  * A menu that fits into the first page is complete here, so the store searches and sorts it at once, even offline. The page
- * loads the rest of a larger menu when the browser is idle. Until then, the store keeps the pages of the current query. Live changes apply to both. Optimistic changes
- * lie in an overlay until the server has confirmed them, so a rollback only removes them from the overlay.
+ * loads the rest of a larger menu when the browser is idle. Until then, the store keeps the pages of the current query. Live
+ * changes apply to both. Optimistic changes lie in an overlay until the server has confirmed them, so a rollback only removes
+ * them from the overlay.
  */
 export class MenuStore {
   private known = new Map<number, Item>()
@@ -40,8 +41,9 @@ export class MenuStore {
   private overlay = new Map<number, Item | null>()
   /** Changes that arrive while the store loads the whole menu, which may be older. */
   private arrived = new Map<number, Item | null>()
+  private wholeLoads = 0
   private fresh = new Set<number>()
-  private query = everything
+  private query: Query
   private status: View['status'] = 'ready'
   private error: unknown = null
   private loading: AbortController | null = null
@@ -56,7 +58,7 @@ export class MenuStore {
     this.query = query
     if (overview) {
       this.categories = overview.categories
-      this.replaceList(everything, overview.items, overview.after, overview.etag)
+      this.replaceList(everything, overview)
     }
     this.view = this.compose()
     if (!overview || (!this.whole && formatQuery(query))) void this.load()
@@ -87,7 +89,7 @@ export class MenuStore {
     this.status = 'loading'
     this.error = null
     this.emit()
-    await this.request({}, (page) => page && this.replaceList(this.query, page.items, page.after, page.etag))
+    await this.request({}, (page) => this.replaceList(this.query, page))
   }
 
   /** Loads the next page. */
@@ -96,7 +98,6 @@ export class MenuStore {
     this.status = 'loadingMore'
     this.emit()
     await this.request({ after: this.after }, (page) => {
-      if (!page) return
       for (const item of page.items) this.known.set(item.id, item)
       this.listed = [...new Set([...this.listed, ...page.items.map(({ id }) => id)])]
       this.after = page.after
@@ -105,25 +106,28 @@ export class MenuStore {
 
   /** Loads the whole menu, unless it has more than `most` items. Throws the error of a request. */
   async loadAll(most = Infinity): Promise<void> {
-    if (this.whole) return
-    this.arrived.clear()
     const items: Item[] = []
-    for (let after = ''; ;) {
-      const page = await this.api.list(everything, { after, limit: largestPage })
-      items.push(...(page?.items ?? []))
-      after = page?.after ?? ''
-      if (!after) break
-      if (items.length >= most) return
+    let after = ''
+    this.wholeLoads++
+    try {
+      do {
+        if (this.whole || items.length >= most) return
+        const page = await this.api.list(everything, { after, limit: largestPage })
+        items.push(...(page?.items ?? []))
+        after = page?.after ?? ''
+      } while (after)
+      this.loading?.abort()
+      this.status = 'ready'
+      this.error = null
+      this.replaceList(everything, { items, after: '', etag: '' })
+      for (const [id, item] of this.arrived) {
+        if (item) this.known.set(id, item)
+        else this.known.delete(id)
+      }
+      this.emit()
+    } finally {
+      if (--this.wholeLoads === 0) this.arrived.clear()
     }
-    this.loading?.abort()
-    this.status = 'ready'
-    this.error = null
-    this.replaceList(everything, items, '', '')
-    for (const [id, item] of [...this.arrived]) {
-      if (item) this.put(item)
-      else this.drop(id)
-    }
-    this.emit()
   }
 
   /** Loads the shown items again, because a broken connection may have missed changes. */
@@ -133,9 +137,8 @@ export class MenuStore {
     const limit = Math.min(largestPage, Math.max(pageSize, Math.ceil(this.listed.length / pageSize) * pageSize))
     const etag = !formatQuery(query) && limit === pageSize ? this.etag : ''
     await this.request({ limit, ...(etag && { etag }), query }, (page) => {
-      if (!page) return
       const before = new Map(this.known)
-      this.replaceList(query, page.items, page.after, limit === pageSize ? page.etag : '')
+      this.replaceList(query, { ...page, etag: limit === pageSize ? page.etag : '' })
       for (const item of page.items) if (!sameItem(before.get(item.id), item)) this.markFresh(item.id)
       if (!this.whole && query !== this.query) void this.load()
     })
@@ -180,14 +183,14 @@ export class MenuStore {
   // Requests a list. A newer request aborts an older one.
   private async request(
     { query = this.query, ...options }: { query?: Query; after?: string; limit?: number; etag?: string },
-    done: (page: Awaited<ReturnType<API['list']>>) => void,
+    done: (page: Page) => void,
   ) {
     this.loading?.abort()
     const loading = (this.loading = new AbortController())
     try {
       const page = await this.api.list(query, { ...options, signal: loading.signal })
       if (loading.signal.aborted) return
-      done(page)
+      if (page) done(page)
       this.status = 'ready'
       this.error = null
     } catch (error) {
@@ -198,7 +201,7 @@ export class MenuStore {
     this.emit()
   }
 
-  private replaceList(query: Query, items: Item[], after: string, etag: string) {
+  private replaceList(query: Query, { items, after, etag }: Page) {
     this.whole = !after && !query.q.trim() && !query.category
     if (this.whole) this.known.clear()
     for (const item of items) this.known.set(item.id, item)
@@ -210,7 +213,7 @@ export class MenuStore {
 
   private put(item: Item) {
     this.known.set(item.id, item)
-    this.arrived.set(item.id, item)
+    if (this.wholeLoads > 0) this.arrived.set(item.id, item)
     if (this.whole) return
     this.listed = this.listed.filter((id) => id !== item.id)
     if (!matcher(this.query)(item)) return
@@ -222,7 +225,7 @@ export class MenuStore {
 
   private drop(id: number) {
     this.known.delete(id)
-    this.arrived.set(id, null)
+    if (this.wholeLoads > 0) this.arrived.set(id, null)
     this.listed = this.listed.filter((other) => other !== id)
   }
 

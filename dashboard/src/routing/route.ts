@@ -1,51 +1,28 @@
 import { useSyncExternalStore } from 'react'
 
+const pages = ['activity', 'profile', 'callback'] as const
+const dialogs = ['new', 'arrange', 'bulk', 'print'] as const // over the menu
+const views = ['edit', 'history'] as const // of an item
+
 /** A place in the application. dashboard.go serves the page at the same addresses. */
 export type Route =
-  | { name: 'menu' }
-  | { name: 'item'; id: number; view: 'item' | 'edit' | 'history' }
-  | { name: 'new' }
-  | { name: 'arrange' | 'bulk' | 'print' | 'activity' }
-  | { name: 'profile' }
-  | { name: 'callback' }
-  | { name: 'unknown' }
+  | { name: 'menu' | 'unknown' | (typeof pages)[number] | (typeof dialogs)[number] }
+  | { name: 'item'; id: number; view: 'item' | (typeof views)[number] }
 
-/** Parses an address: /menu/3 for an item, /menu/3#edit for its editor. */
+/** Parses an address: /menu/3 for an item, /menu/3#edit for its editor, /#new for a new item. */
 export function parseRoute(path: string, hash = ''): Route {
   const id = /^\/menu\/([1-9]\d{0,15})\/?$/.exec(path)?.[1]
-  if (id) {
-    const view = hash === '#edit' || hash === '#history' ? (hash.slice(1) as 'edit' | 'history') : 'item'
-    return { name: 'item', id: Number(id), view }
-  }
-  switch (path.replace(/(.)\/$/, '$1')) {
-    case '/':
-      return hash === '#new'
-        ? { name: 'new' }
-        : hash === '#arrange' || hash === '#bulk' || hash === '#print'
-          ? { name: hash.slice(1) as 'arrange' | 'bulk' | 'print' }
-          : { name: 'menu' }
-    case '/profile':
-      return { name: 'profile' }
-    case '/activity':
-      return { name: 'activity' }
-    case '/callback':
-      return { name: 'callback' }
-    default:
-      return { name: 'unknown' }
-  }
+  if (id) return { name: 'item', id: Number(id), view: views.find((view) => hash === `#${view}`) ?? 'item' }
+  if (path === '/') return { name: dialogs.find((dialog) => hash === `#${dialog}`) ?? 'menu' }
+  return { name: pages.find((page) => path.replace(/\/$/, '') === `/${page}`) ?? 'unknown' }
 }
 
 /** The address of the menu with the current search, and the address of an item over it. */
 export const menuAddress = () => `/${window.location.search}`
 export const itemAddress = (id: number, view = '') => `/menu/${id}${window.location.search}${view}`
 
-const listeners = new Set<() => void>()
-const notify = () => listeners.forEach((listener) => listener())
 let goingBack = false
-window.addEventListener('popstate', () => {
-  goingBack = false
-  notify()
-})
+window.addEventListener('popstate', () => (goingBack = false))
 
 /** Goes to an address of this application. `replace` adds no entry to the browser's history. */
 export function navigate(to: string, { replace = false } = {}) {
@@ -53,7 +30,7 @@ export function navigate(to: string, { replace = false } = {}) {
   if (to === from) return
   if (replace) window.history.replaceState(window.history.state, '', to)
   else window.history.pushState({ from }, '', to)
-  notify()
+  window.dispatchEvent(new Event('popstate')) // the browser sends it only when the user goes back or forward
 }
 
 /**
@@ -77,13 +54,13 @@ export const closeToMenu = () => close(menuAddress())
 const currentAddress = () => window.location.pathname + window.location.search + window.location.hash
 
 function subscribe(listener: () => void) {
-  listeners.add(listener)
-  return () => void listeners.delete(listener)
+  window.addEventListener('popstate', listener)
+  return () => window.removeEventListener('popstate', listener)
 }
 
 /** The current address. The component renders again when it changes. */
-export function useAddress(): { route: Route; search: string; pathname: string } {
+export function useAddress(): { route: Route; search: string } {
   const address = useSyncExternalStore(subscribe, currentAddress)
   const { pathname, search, hash } = new URL(address, window.location.origin)
-  return { route: parseRoute(pathname, hash), search, pathname }
+  return { route: parseRoute(pathname, hash), search }
 }

@@ -1,4 +1,4 @@
-import { useEffectEvent, useId, useLayoutEffect, useRef, type MouseEvent, type ReactNode } from 'react'
+import { useId, useLayoutEffect, useRef, type MouseEvent, type ReactNode } from 'react'
 
 import { text } from '../text'
 import { DialogToasts } from './toasts'
@@ -21,7 +21,6 @@ interface Props {
 export function Dialog({ title, aside, onClose, children, className = '' }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   const titleId = useId()
-  const fallback = useEffectEvent(focusAfterClose)
 
   useLayoutEffect(() => {
     const element = dialog.current
@@ -30,7 +29,7 @@ export function Dialog({ title, aside, onClose, children, className = '' }: Prop
     element.querySelector<HTMLElement>('[data-autofocus], h2')?.focus()
     return () => {
       element.close()
-      fallback()
+      focusAfterClose()
     }
   }, [])
 

@@ -32,8 +32,6 @@ export function formatAgo(time: string, now = Date.now()): string {
     ['hour', 3_600],
     ['minute', 60],
   ] as const
-  for (const [unit, length] of units) {
-    if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit)
-  }
-  return relative.format(Math.trunc(seconds), 'second')
+  const [unit, length] = units.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1]
+  return relative.format(Math.trunc(seconds / length), unit)
 }

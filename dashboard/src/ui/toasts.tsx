@@ -27,13 +27,9 @@ interface Toasts {
   hosted: boolean
 }
 
-const ToastsContext = createContext<Toasts | null>(null)
+const ToastsContext = createContext<Toasts>(null!)
 
-export function useToasts(): Toasts {
-  const toasts = useContext(ToastsContext)
-  if (!toasts) throw new Error('useToasts outside of ToastsProvider')
-  return toasts
-}
+export const useToasts = () => useContext(ToastsContext)
 
 const short = 6_000 // milliseconds
 const long = 20_000 // with an action

@@ -105,7 +105,7 @@ test('several items at once: preview, undo, and one entry in the activity', { ta
     await expect(dialog.getByText('12.50')).toBeVisible() // 11.50 and a tenth is 12.65
     await expectAccessible(page)
     await dashboard.button('Change 2 items').click()
-    await expect(page.getByText('2 items are changed.')).toBeVisible()
+    await expect(page.getByText('2 items changed.')).toBeVisible()
     expect(await program.item('Burger')).toMatchObject({ price: 12.5 })
     expect(await program.item('Pizza Diavola')).toMatchObject({ price: 14 })
   })
@@ -120,10 +120,10 @@ test('several items at once: preview, undo, and one entry in the activity', { ta
 
   await test.step('delete, and undo', async () => {
     await open()
-    await dialog.getByLabel('What to change').selectOption('Delete')
+    await dialog.getByLabel('Action').selectOption('Delete')
     await dialog.getByRole('checkbox', { name: /^Mint tea/ }).check()
     await dialog.getByRole('checkbox', { name: /^Filter coffee/ }).check()
-    await dashboard.button('Change 2 items').click()
+    await dashboard.button('Delete 2 items').click()
     await expect(dashboard.card('Mint tea')).toBeHidden()
     await dashboard.button('Undo').click()
     await expect(dashboard.card('Mint tea')).toBeVisible()
@@ -131,7 +131,7 @@ test('several items at once: preview, undo, and one entry in the activity', { ta
 
   await test.step('move to the start', async () => {
     await open()
-    await dialog.getByLabel('What to change').selectOption('Move to the start')
+    await dialog.getByLabel('Action').selectOption('Move to the start')
     await dialog.getByRole('checkbox', { name: /^Mint tea/ }).check()
     await dashboard.button('Change 1 item').click()
     await expect(dashboard.names.first()).toHaveText('Mint tea')
@@ -140,7 +140,7 @@ test('several items at once: preview, undo, and one entry in the activity', { ta
   await test.step('the activity', async () => {
     await page.getByRole('link', { name: 'Activity' }).click()
     const entries = page.getByRole('main').locator('.changes > li')
-    for (const entry of ['Changed 2 items by you', 'Deleted 2 items by you', 'Restored 2 items by you', 'Added 8 items by menu-api']) {
+    for (const entry of ['Changed 2 items by you', 'Deleted 2 items by you', 'Restored 2 items by you', 'Added 8 items by import']) {
       await expect(entries.filter({ hasText: entry })).toHaveCount(1)
     }
     await expect(entries.filter({ hasText: 'Changed Burger by' })).toHaveCount(1)
@@ -149,7 +149,7 @@ test('several items at once: preview, undo, and one entry in the activity', { ta
     await expectAccessible(page)
     await program.call('DELETE', `/items/${(await program.item('Burger')).id}`)
     await dashboard.button('Restore Burger').click()
-    await expect(page.getByText('Burger is back on the menu.')).toBeVisible()
+    await expect(page.getByText('Burger restored.')).toBeVisible()
   })
 })
 

@@ -14,7 +14,7 @@ test('an administrator adds, edits, deletes, undoes and restores a version', { t
     await dashboard.field('Description').fill('Warm')
     await dashboard.button('Add to the menu').click()
     await expect(dashboard.dialog).toBeHidden()
-    await expect(page.getByText('Tomato soup is on the menu.')).toBeVisible()
+    await expect(page.getByText('Tomato soup added to the menu.')).toBeVisible()
     await expect(dashboard.card('Tomato soup')).toContainText('4.50')
   })
 

@@ -37,7 +37,7 @@ test.describe('another user changes the item that is being edited', () => {
     await edit(dashboard, { Name: 'My burger' })
     await program.change('Burger', { price: 9.99, tagline: 'Theirs' })
     await dashboard.button('Save').click()
-    await expect(page.getByText('My burger is saved.')).toBeVisible()
+    await expect(page.getByText('My burger saved.')).toBeVisible()
     expect(await program.item('My burger')).toMatchObject({ price: 9.99, tagline: 'Theirs' })
   })
 
@@ -61,7 +61,7 @@ test.describe('another user changes the item that is being edited', () => {
 
       await dashboard.button(choice).click()
       await dashboard.button('Save').click()
-      await expect(page.getByText(`${name} is saved.`)).toBeVisible()
+      await expect(page.getByText(`${name} saved.`)).toBeVisible()
       expect(await program.item(name)).toMatchObject({ price: 9.99, tagline: 'Mine' })
     })
   }
@@ -91,7 +91,7 @@ test.describe('another user changes the item that is being edited', () => {
     await page.keyboard.type('with care') // in the field that had the focus
     await expect(description).toHaveValue('Typed with care')
     await dashboard.button('Restore with my changes').click()
-    await expect(page.getByText('Burger is saved.')).toBeVisible()
+    await expect(page.getByText('Burger saved.')).toBeVisible()
     expect(await program.item('Burger')).toMatchObject({ id, description: 'Typed with care' })
   })
 })

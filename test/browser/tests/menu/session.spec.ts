@@ -15,7 +15,7 @@ test.describe('a short-lived access token', () => {
     const me = () => fetch(program.url + '/me', { headers: { Authorization: `Bearer ${access_token}` } })
     await expect.poll(async () => (await me()).status, { message: 'the token expires' }).toBe(401)
     await dashboard.button('Save').click()
-    await expect(page.getByText('Late burger is saved.')).toBeVisible()
+    await expect(page.getByText('Late burger saved.')).toBeVisible()
   })
 })
 
@@ -39,7 +39,7 @@ test('an expired session loses no typed text', async ({ dashboard, page, program
   await expect(dashboard.field('Name')).toHaveValue('Precious burger')
   await expect(dashboard.field('Description')).toHaveValue('Typed with care')
   await dashboard.button('Save').click()
-  await expect(page.getByText('Precious burger is saved.')).toBeVisible()
+  await expect(page.getByText('Precious burger saved.')).toBeVisible()
   await expect(page.getByRole('dialog', { name: 'Precious burger', exact: true })).toContainText('Typed with care')
 })
 
@@ -70,7 +70,7 @@ test.describe('an expired token', () => {
     await expect(dashboard.dialog.getByRole('alert')).toHaveText(/^Not saved\. The sign-in service cannot be reached\./)
     await context.setOffline(false)
     await dashboard.button('Save').click()
-    await expect(page.getByText('Late burger is saved.')).toBeVisible()
+    await expect(page.getByText('Late burger saved.')).toBeVisible()
   })
 
   test('when permissions cannot be checked, the page says so and tries again', async ({ dashboard, context, page, expected }) => {

@@ -100,7 +100,7 @@ test('the pages of an administrator', async ({ dashboard, page, program, expecte
     await check(dashboard)
     await dashboard.field('Price').fill('3')
     await dashboard.button('Save').click()
-    await expect(page.getByText('Burger is saved.')).toBeVisible()
+    await expect(page.getByText('Burger saved.')).toBeVisible()
   })
   await test.step('history', async () => {
     await dashboard.dialog.getByRole('link', { name: 'History' }).click()

@@ -84,7 +84,7 @@ for (const [width, height] of [
         await shoot('conflict')
         await dashboard.button('Keep mine').click()
         await dashboard.button('Save').click()
-        await expect(page.getByText('House burger is saved.')).toBeVisible()
+        await expect(page.getByText('House burger saved.')).toBeVisible()
         await shoot('saved')
         await dashboard.dialog.getByRole('link', { name: 'History' }).click()
         await expect(dashboard.dialog.getByText('by you').first()).toBeVisible()
