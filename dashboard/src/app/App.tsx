@@ -10,7 +10,7 @@ import { Link } from '../routing/Link'
 import { useAddress, type Route } from '../routing/route'
 import { text } from '../text'
 import { Page } from '../ui/Page'
-import { PageToasts, ToastsProvider } from '../ui/toasts'
+import { PageToasts } from '../ui/toasts'
 import { ErrorBoundary } from './ErrorBoundary'
 import { Footer } from './Footer'
 import { Header } from './Header'
@@ -19,13 +19,11 @@ import { Header } from './Header'
 export function App() {
   return (
     <ErrorBoundary>
-      <ToastsProvider>
-        <SessionProvider settings={bootstrap.settings}>
-          <MenuProvider bootstrap={bootstrap}>
-            <Shell />
-          </MenuProvider>
-        </SessionProvider>
-      </ToastsProvider>
+      <SessionProvider settings={bootstrap.settings}>
+        <MenuProvider bootstrap={bootstrap}>
+          <Shell />
+        </MenuProvider>
+      </SessionProvider>
     </ErrorBoundary>
   )
 }

@@ -6,6 +6,7 @@ import { SessionEnded, Unreachable } from '../api/problem'
 import type { Settings } from '../bootstrap'
 import { navigate } from '../routing/route'
 import { text } from '../text'
+import { Observable } from '../ui/observable'
 import { storage, storageIsBlocked } from '../ui/storage'
 import type { Person, Session } from './session'
 
@@ -19,10 +20,9 @@ const signedOutKey = 'menu.signedOut'
  * a reload the SDK asks the provider for its session silently.
  */
 export class SessionStore {
-  private session: Session
+  readonly observable: Observable<Session>
   private client: Promise<Auth0Client> | undefined
   private retry: ReturnType<typeof setTimeout> | undefined
-  private listeners = new Set<() => void>()
 
   constructor(private readonly settings: Settings) {
     const { clientId, issuer } = settings
@@ -35,7 +35,7 @@ export class SessionStore {
             !window.isSecureContext
             ? (['blocked', text.session.needsHttps] as const)
             : ([this.mayHaveSession() ? 'loading' : 'anonymous', ''] as const)
-    this.session = {
+    this.observable = new Observable<Session>({
       state,
       reason,
       user: null,
@@ -45,14 +45,11 @@ export class SessionStore {
       signOut: () => void this.signOut(),
       refresh: () => void this.refresh(),
       token: (renew) => this.token(renew),
-    }
+    })
   }
 
-  // For useSyncExternalStore.
-  readonly getSession = () => this.session
-  readonly subscribe = (listener: () => void) => {
-    this.listeners.add(listener)
-    return () => void this.listeners.delete(listener)
+  private get session() {
+    return this.observable.get()
   }
 
   /** Loads the session, and follows signing out in other tabs, until the caller calls the result. */
@@ -169,8 +166,7 @@ export class SessionStore {
   }
 
   private set(change: Partial<Session>) {
-    this.session = { ...this.session, ...change }
-    this.listeners.forEach((listener) => listener())
+    this.observable.set({ ...this.session, ...change })
   }
 }
 

@@ -7,7 +7,7 @@ import { closeToMenu, itemAddress } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { formatPrice } from '../ui/format'
-import { useToasts } from '../ui/toasts'
+import { showToast } from '../ui/toasts'
 import { Typed } from '../ui/Typed'
 import { useActions } from './useActions'
 
@@ -59,15 +59,14 @@ export function ItemView({ item }: { item: Item }) {
 }
 
 function CopyLink({ path }: { path: string }) {
-  const { show } = useToasts()
   if (!navigator.clipboard) return null // as on plain http
   async function copy() {
     const link = window.location.origin + path
     try {
       await navigator.clipboard.writeText(link)
-      show({ text: text.toast.copied, id: 'copied' })
+      showToast({ text: text.toast.copied, id: 'copied' })
     } catch {
-      show({ text: link, id: 'copied' })
+      showToast({ text: link, id: 'copied' })
     }
   }
   return (

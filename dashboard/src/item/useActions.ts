@@ -5,20 +5,19 @@ import { sameItem } from '../menu/fields'
 import { useMenu } from '../menu/MenuProvider'
 import { closeToMenu, itemAddress, navigate } from '../routing/route'
 import { text } from '../text'
-import { useToasts } from '../ui/toasts'
+import { showToast } from '../ui/toasts'
 import { patchOf, valuesOf } from './values'
 
 /** The actions without a form. They never throw: a toast shows the outcome. */
 export function useActions() {
   const { api, store } = useMenu()
-  const { show } = useToasts()
   const session = useSession()
   const may = useMay()
 
   function fail(what: string, error: unknown) {
     const ended = error instanceof SessionEnded
     const action = { label: text.session.signInAgain, run: session.signIn }
-    show({ kind: 'error', text: `${what} ${messageOf(error)}`, ...(ended && { action }) })
+    showToast({ kind: 'error', text: `${what} ${messageOf(error)}`, ...(ended && { action }) })
   }
 
   /** Deletes the item as the user sees it. If another user has changed it since, it stays. */
@@ -35,7 +34,7 @@ export function useActions() {
       }
       await api.remove(id, current.etag)
       store.remove(id)
-      show({
+      showToast({
         text: text.toast.deleted(name),
         id: `item-${id}`,
         // The focus is one key away from Undo. Afterwards it is where the user was.
@@ -47,7 +46,7 @@ export function useActions() {
     } catch (error) {
       if (hasStatus(error, 404)) {
         store.remove(id)
-        show({ text: text.toast.alreadyDeleted(name) })
+        showToast({ text: text.toast.alreadyDeleted(name) })
       } else if (hasStatus(error, 412)) {
         reportChange(item)
       } else {
@@ -60,7 +59,7 @@ export function useActions() {
 
   function reportChange({ id, name }: Item) {
     const action = { label: text.toast.show, run: () => navigate(itemAddress(id)) }
-    show({ kind: 'error', text: text.toast.changedMeanwhile(name), action })
+    showToast({ kind: 'error', text: text.toast.changedMeanwhile(name), action })
   }
 
   /** Restores a deleted item. */
@@ -68,9 +67,9 @@ export function useActions() {
     try {
       const { item } = await api.restore(id, crypto.randomUUID())
       store.upsert(item)
-      show({ text: text.toast.restored(item.name), id: `item-${id}` })
+      showToast({ text: text.toast.restored(item.name), id: `item-${id}` })
     } catch (error) {
-      if (hasStatus(error, 409)) show({ text: text.toast.notMissing(name) })
+      if (hasStatus(error, 409)) showToast({ text: text.toast.notMissing(name) })
       else fail(text.toast.notRestored(name), error)
     }
   }
@@ -81,7 +80,7 @@ export function useActions() {
       const current = await api.get(item.id)
       const saved = await api.update(item.id, patchOf(current.item, valuesOf(item)), current.etag)
       store.upsert(saved.item)
-      show({ text: text.toast.reverted(saved.item.name), id: `item-${item.id}` })
+      showToast({ text: text.toast.reverted(saved.item.name), id: `item-${item.id}` })
     } catch (error) {
       fail(text.toast.notChanged(item.name), error)
     }

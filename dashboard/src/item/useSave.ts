@@ -5,7 +5,7 @@ import type { Item } from '../api/types'
 import { useMenu } from '../menu/MenuProvider'
 import { itemAddress, navigate } from '../routing/route'
 import { text } from '../text'
-import { useToasts } from '../ui/toasts'
+import { showToast } from '../ui/toasts'
 import { inputOf, merge, patchOf, previewOf, valuesOf, type Values } from './values'
 
 /**
@@ -14,7 +14,6 @@ import { inputOf, merge, patchOf, previewOf, valuesOf, type Values } from './val
  */
 export function useSave(id: number | null) {
   const { api, store } = useMenu()
-  const { show } = useToasts()
   const [busy, setBusy] = useState(false)
   const attempt = useRef({ key: '', body: '' })
 
@@ -40,7 +39,7 @@ export function useSave(id: number | null) {
     const { item } = await api.create(inputOf(values), attempt.current.key)
     store.upsert(item)
     const action = { label: text.toast.show, run: () => navigate(itemAddress(item.id)) }
-    show({ text: text.toast.added(item.name), id: `item-${item.id}`, action })
+    showToast({ text: text.toast.added(item.name), id: `item-${item.id}`, action })
     return true
   }
 
@@ -67,7 +66,7 @@ export function useSave(id: number | null) {
         throw error
       }
     }
-    show({ text: text.toast.saved(merged.values.name.trim()), id: `item-${id}` })
+    showToast({ text: text.toast.saved(merged.values.name.trim()), id: `item-${id}` })
     return true
   }
 

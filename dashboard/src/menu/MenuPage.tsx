@@ -58,7 +58,7 @@ export function MenuPage() {
   )
   const clearSoldOut = async () => {
     await store.loadAll()
-    const soldOut = store.getView().menu?.filter(({ soldOut }) => soldOut) ?? []
+    const soldOut = store.view.get().menu?.filter(({ soldOut }) => soldOut) ?? []
     void change(soldOut, Object.fromEntries(soldOut.map(({ id }) => [id, { soldOut: null }])), text.toast.allAvailable)
   }
 

@@ -1,4 +1,4 @@
-import { createContext, useContext, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from 'react'
 
 import { createAPI, type API } from '../api/menu'
 import type { Item } from '../api/types'
@@ -6,10 +6,11 @@ import { useSession } from '../auth/session'
 import type { Bootstrap } from '../bootstrap'
 import { useAddress } from '../routing/route'
 import { text } from '../text'
-import { useToasts } from '../ui/toasts'
+import { useObservable } from '../ui/observable'
+import { showToast } from '../ui/toasts'
 import { follow, type Connection } from './live'
 import { parseQuery } from './query'
-import { MenuStore, type View } from './store'
+import { MenuStore } from './store'
 
 interface Menu {
   api: API
@@ -23,9 +24,8 @@ const MenuContext = createContext<Menu>(null!)
 export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; children: ReactNode }) {
   const { token } = useSession()
   const { search } = useAddress()
-  const { show } = useToasts()
 
-  const [api] = useState(() => createAPI(token, (seconds) => show({ text: text.toast.busy(Math.ceil(seconds)), id: 'busy' })))
+  const [api] = useState(() => createAPI(token, (seconds) => showToast({ text: text.toast.busy(Math.ceil(seconds)), id: 'busy' })))
   const [store] = useState(() => {
     const menu = new MenuStore(api, bootstrap.menu, parseQuery(search))
     if (bootstrap.item) menu.upsert(bootstrap.item)
@@ -39,7 +39,7 @@ export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; ch
       follow('/items/events', {
         onState: (state) => {
           setConnection(state)
-          if (state === 'live' && store.getView().status === 'failed') void store.refresh()
+          if (state === 'live' && store.view.get().status === 'failed') void store.refresh()
         },
         onReset: () => void store.refresh(),
         onChange: (change) => store.apply(change),
@@ -54,10 +54,7 @@ export function MenuProvider({ bootstrap, children }: { bootstrap: Bootstrap; ch
 export const useMenu = () => useContext(MenuContext)
 
 /** The current view of the menu. */
-export function useView(): View {
-  const { store } = useMenu()
-  return useSyncExternalStore(store.subscribe, store.getView)
-}
+export const useView = () => useObservable(useMenu().store.view)
 
 /** The whole menu, null until it has loaded. */
 export function useWholeMenu(): { menu: readonly Item[] | null; error: unknown } {

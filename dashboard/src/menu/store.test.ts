@@ -6,7 +6,7 @@ import { MenuStore } from './store'
 
 const item = (id: number, more: Partial<Item> = {}): Item => ({ id, name: `Item ${id}`, price: id, description: '', image: '', ...more })
 const many = (n: number) => Array.from({ length: n }, (_, index) => item(index + 1))
-const ids = (store: MenuStore) => store.getView().items.map(({ id }) => id)
+const ids = (store: MenuStore) => store.view.get().items.map(({ id }) => id)
 
 /** A server with a menu that responds like GET /items. */
 function serverWith(menu: Item[]) {
@@ -37,11 +37,11 @@ test('the store searches a small menu itself', () => {
 test('the store requests a large menu page by page', async () => {
   const server = serverWith(many(250))
   const store = new MenuStore(server, { items: many(100), after: '100', etag: '', categories: ['Far'] }, everything)
-  expect(store.getView()).toMatchObject({ more: true, categories: ['Far'] })
+  expect(store.view.get()).toMatchObject({ more: true, categories: ['Far'] })
   await store.loadMore()
   await store.loadMore()
   expect(ids(store)).toHaveLength(250)
-  expect(store.getView().more).toBe(false)
+  expect(store.view.get().more).toBe(false)
   store.setQuery({ ...everything, q: '24' })
   await vi.waitFor(() => expect(ids(store)).toEqual([24, 124, 224, ...[240, 241, 242, 243, 244, 245, 246, 247, 248, 249]]))
 })
@@ -50,12 +50,12 @@ test('the store loads the rest of the menu, with the changes that arrive before 
   const server = serverWith(many(2500))
   const store = new MenuStore(server, { items: many(100), after: '100', etag: '', categories: [] }, everything)
   await store.loadAll(1000)
-  expect(store.getView().menu, 'beyond the limit').toBeNull()
+  expect(store.view.get().menu, 'beyond the limit').toBeNull()
   const loaded = store.loadAll()
   store.apply({ id: 7, version: 2, action: 'update', item: item(7, { name: 'New name' }) })
   store.apply({ id: 8, version: 2, action: 'delete', item: null })
   await loaded
-  const { menu, more } = store.getView()
+  const { menu, more } = store.view.get()
   expect(menu).toHaveLength(2499)
   expect(more).toBe(false)
   expect(store.get(7)?.name).toBe('New name')
@@ -68,7 +68,7 @@ test('the store loads the rest of the menu, with the changes that arrive before 
 
 test('the store requests a missing menu', async () => {
   const store = new MenuStore(serverWith(many(2)), null, everything)
-  expect(store.getView().status).toBe('loading')
+  expect(store.view.get().status).toBe('loading')
   await vi.waitFor(() => expect(ids(store)).toEqual([1, 2]))
 })
 
@@ -76,7 +76,7 @@ test('a failed request keeps the old items', async () => {
   const list = () => Promise.reject(new Error('no'))
   const store = new MenuStore({ list }, { items: many(2), after: '', etag: '', categories: [] }, everything)
   await store.refresh()
-  expect(store.getView()).toMatchObject({ status: 'failed', error: new Error('no') })
+  expect(store.view.get()).toMatchObject({ status: 'failed', error: new Error('no') })
   expect(ids(store)).toEqual([1, 2])
 })
 
@@ -85,17 +85,17 @@ test('an event changes the menu and marks the item for a while', () => {
   store.apply({ id: 2, version: 2, action: 'update', item: item(2, { name: 'New name' }) })
   store.apply({ id: 3, version: 1, action: 'create', item: item(3) })
   store.apply({ id: 1, version: 2, action: 'delete', item: null })
-  expect(store.getView().items.map(({ name }) => name)).toEqual(['New name', 'Item 3'])
-  expect([...store.getView().fresh]).toEqual([2, 3, 1])
+  expect(store.view.get().items.map(({ name }) => name)).toEqual(['New name', 'Item 3'])
+  expect([...store.view.get().fresh]).toEqual([2, 3, 1])
   vi.advanceTimersByTime(5_000)
-  expect(store.getView().fresh.size).toBe(0)
+  expect(store.view.get().fresh.size).toBe(0)
 })
 
 test('an event of our own change marks nothing', () => {
   const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
   store.upsert(item(2, { price: 9 }))
   store.apply({ id: 2, version: 2, action: 'update', item: item(2, { price: 9 }) })
-  expect(store.getView().fresh.size).toBe(0)
+  expect(store.view.get().fresh.size).toBe(0)
 })
 
 test('in a large menu an event inserts the item only into a loaded page', () => {
@@ -113,12 +113,12 @@ test('in a large menu an event inserts the item only into a loaded page', () => 
 test('a rollback removes the optimistic change and keeps events', () => {
   const store = new MenuStore(serverWith([]), { items: many(2), after: '', etag: '', categories: [] }, everything)
   const rollback = store.applyOptimistic([1, item(1, { name: 'Mine' })])
-  expect(store.getView().items[0]?.name).toBe('Mine')
-  expect([...store.getView().pending]).toEqual([1])
+  expect(store.view.get().items[0]?.name).toBe('Mine')
+  expect([...store.view.get().pending]).toEqual([1])
   store.apply({ id: 1, version: 2, action: 'update', item: item(1, { name: 'Theirs' }) })
-  expect(store.getView().items[0]?.name).toBe('Mine')
+  expect(store.view.get().items[0]?.name).toBe('Mine')
   rollback()
-  expect(store.getView().items[0]?.name).toBe('Theirs')
+  expect(store.view.get().items[0]?.name).toBe('Theirs')
   const rollbackDelete = store.applyOptimistic([2, null])
   expect(ids(store)).toEqual([1])
   rollbackDelete()

@@ -1,6 +1,7 @@
 import { largestPage, pageSize, type API } from '../api/menu'
 import type { ChangeEvent, Item, Page, Query } from '../api/types'
 import type { Overview } from '../bootstrap'
+import { Observable } from '../ui/observable'
 import { sameItem } from './fields'
 import { categoriesOf, comparer, everything, formatQuery, matcher, select } from './query'
 
@@ -47,8 +48,7 @@ export class MenuStore {
   private status: View['status'] = 'ready'
   private error: unknown = null
   private loading: AbortController | null = null
-  private listeners = new Set<() => void>()
-  private view: View
+  readonly view: Observable<View>
 
   constructor(
     private readonly api: Pick<API, 'list'>,
@@ -60,15 +60,8 @@ export class MenuStore {
       this.categories = overview.categories
       this.replaceList(everything, overview)
     }
-    this.view = this.compose()
+    this.view = new Observable(this.compose())
     if (!overview || (!this.whole && formatQuery(query))) void this.load()
-  }
-
-  // For useSyncExternalStore.
-  readonly getView = () => this.view
-  readonly subscribe = (listener: () => void) => {
-    this.listeners.add(listener)
-    return () => void this.listeners.delete(listener)
   }
 
   /** The item as the page shows it, if the store has it. */
@@ -261,7 +254,6 @@ export class MenuStore {
   }
 
   private emit() {
-    this.view = this.compose()
-    this.listeners.forEach((listener) => listener())
+    this.view.set(this.compose())
   }
 }

@@ -3,7 +3,7 @@ import { useMemo } from 'react'
 import { messageOf } from '../api/problem'
 import type { Item, ItemPatch, ItemsPatch } from '../api/types'
 import { text } from '../text'
-import { useToasts } from '../ui/toasts'
+import { showToast } from '../ui/toasts'
 import { unset } from './fields'
 import { useMenu } from './MenuProvider'
 
@@ -15,12 +15,11 @@ type Change = (items: readonly Item[], patch: ItemsPatch, message: string) => Pr
 /** Returns a function that changes several items in one request. It never throws: a toast shows the outcome, and offers Undo. */
 export function useChange(): Change {
   const { api, store } = useMenu()
-  const { show } = useToasts()
   return useMemo(() => {
     async function change(items: readonly Item[], patch: ItemsPatch, message: string) {
       const after = new Map(items.map((item) => [item.id, patched(item, patch[item.id])]))
       const done = await send(patch, after)
-      if (done) show({ text: message, id: 'changes', action: { label: text.toast.undo, run: () => void undo(items, patch, after) } })
+      if (done) showToast({ text: message, id: 'changes', action: { label: text.toast.undo, run: () => void undo(items, patch, after) } })
       return done
     }
 
@@ -36,9 +35,9 @@ export function useChange(): Change {
         if (unchanged.length > 0) inverse[id] = Object.fromEntries(unchanged.map((name) => [name, item[name] ?? null]))
       }
       const reverted = items.filter(({ id }) => inverse[id])
-      if (reverted.length === 0) return show({ text: text.toast.notChangedAny })
+      if (reverted.length === 0) return showToast({ text: text.toast.notChangedAny })
       const done = await send(inverse, new Map(reverted.map((item) => [item.id, item])))
-      if (done) show({ text: text.toast.changed(reverted.length), id: 'changes' })
+      if (done) showToast({ text: text.toast.changed(reverted.length), id: 'changes' })
     }
 
     async function send(patch: ItemsPatch, after: ReadonlyMap<number, Item | null>) {
@@ -48,7 +47,7 @@ export function useChange(): Change {
         store.remove(...[...after.keys()].filter((id) => patch[id] === null))
         return true
       } catch (error) {
-        show({ kind: 'error', text: `${text.toast.notChangedAny} ${messageOf(error)}` })
+        showToast({ kind: 'error', text: `${text.toast.notChangedAny} ${messageOf(error)}` })
         return false
       } finally {
         rollback()
@@ -56,7 +55,7 @@ export function useChange(): Change {
     }
 
     return change
-  }, [api, store, show])
+  }, [api, store])
 }
 
 function patched(item: Item, patch: ItemPatch | null | undefined): Item | null {

@@ -5,7 +5,6 @@ import { SessionContext, type Session } from '../auth/session'
 import type { Bootstrap } from '../bootstrap'
 import { MenuProvider } from '../menu/MenuProvider'
 import type { Item } from '../api/types'
-import { ToastsProvider } from '../ui/toasts'
 
 /** An EventSource without events. The browser tests cover live changes. */
 class SilentEventSource extends EventTarget {
@@ -37,10 +36,8 @@ export function renderPage(
     item: null,
   }
   return render(
-    <ToastsProvider>
-      <SessionContext value={session}>
-        <MenuProvider bootstrap={bootstrap}>{children}</MenuProvider>
-      </SessionContext>
-    </ToastsProvider>,
+    <SessionContext value={session}>
+      <MenuProvider bootstrap={bootstrap}>{children}</MenuProvider>
+    </SessionContext>,
   )
 }

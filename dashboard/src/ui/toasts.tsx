@@ -1,6 +1,7 @@
-import { createContext, useCallback, useContext, useEffect, useLayoutEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { useEffect, useLayoutEffect, useRef } from 'react'
 
 import { text } from '../text'
+import { Observable, useObservable } from './observable'
 
 let shownSoFar = 0
 
@@ -18,56 +19,33 @@ export interface Toast {
 
 type Shown = Toast & { key: number }
 
-interface Toasts {
-  show: (toast: Toast) => void
-  shown: readonly Shown[]
-  dismiss: (key: number) => void
-  /** Lets a dialog show the toasts until it calls the result. */
-  host: () => () => void
-  hosted: boolean
-}
-
-const ToastsContext = createContext<Toasts>(null!)
-
-export const useToasts = () => useContext(ToastsContext)
-
 const short = 6_000 // milliseconds
 const long = 20_000 // with an action
 
-export function ToastsProvider({ children }: { children: ReactNode }) {
-  const [shown, setShown] = useState<readonly Shown[]>([])
-  const dismiss = useCallback((key: number) => setShown((toasts) => toasts.filter((toast) => toast.key !== key)), [])
-  const show = useCallback(
-    (toast: Toast) => {
-      const key = ++shownSoFar
-      setShown((toasts) => [...toasts.filter(({ id }) => !id || id !== toast.id), { ...toast, key }].slice(-3))
-      const expire = () => {
-        if (document.querySelector('.toasts:hover, .toasts:focus-within')) setTimeout(expire, 2_000)
-        else dismiss(key)
-      }
-      setTimeout(expire, toast.action ? long : short)
-    },
-    [dismiss],
-  )
-  // A modal dialog makes everything outside inert. While one is open, it contains the toasts.
-  const [dialogs, setDialogs] = useState(0)
-  const host = useCallback(() => {
-    setDialogs((n) => n + 1)
-    return () => setDialogs((n) => n - 1)
-  }, [])
-  const toasts = useMemo(() => ({ show, shown, dismiss, host, hosted: dialogs > 0 }), [show, shown, dismiss, host, dialogs])
-  return <ToastsContext value={toasts}>{children}</ToastsContext>
+export const toasts = new Observable<readonly Shown[]>([])
+const openDialogs = new Observable(0)
+
+export function showToast(toast: Toast) {
+  const key = ++shownSoFar
+  toasts.set([...toasts.get().filter(({ id }) => !id || id !== toast.id), { ...toast, key }].slice(-3))
+  const expire = () => {
+    if (document.querySelector('.toasts:hover, .toasts:focus-within')) setTimeout(expire, 2_000)
+    else dismiss(key)
+  }
+  setTimeout(expire, toast.action ? long : short)
 }
 
-/** The toasts below the page. */
-export function PageToasts() {
-  return useToasts().hosted ? null : <ToastList />
-}
+const dismiss = (key: number) => toasts.set(toasts.get().filter((toast) => toast.key !== key))
+
+/** The toasts below the page. A modal dialog makes everything outside inert, so while one is open, it contains the toasts. */
+export const PageToasts = () => (useObservable(openDialogs) > 0 ? null : <ToastList />)
 
 /** The toasts inside a dialog. */
 export function DialogToasts() {
-  const { host } = useToasts()
-  useLayoutEffect(() => host(), [host])
+  useLayoutEffect(() => {
+    openDialogs.set(openDialogs.get() + 1)
+    return () => openDialogs.set(openDialogs.get() - 1)
+  }, [])
   return <ToastList />
 }
 
@@ -76,18 +54,16 @@ export function DialogToasts() {
  * for a button never hits a toast. A toast stays while the pointer or the focus is on it.
  */
 function ToastList() {
-  const { shown, dismiss } = useToasts()
   return (
     <div className="toasts" role="status" aria-live="polite">
-      {shown.map((toast) => (
-        <ToastRow key={toast.key} toast={toast} dismiss={() => dismiss(toast.key)} />
+      {useObservable(toasts).map((toast) => (
+        <ToastRow key={toast.key} toast={toast} />
       ))}
     </div>
   )
 }
 
-function ToastRow({ toast, dismiss }: { toast: Shown; dismiss: () => void }) {
-  const { action, kind, onFocusLost } = toast
+function ToastRow({ toast: { key, text: message, action, kind, onFocusLost } }: { toast: Shown }) {
   const row = useRef<HTMLDivElement>(null)
   useEffect(() => {
     if (onFocusLost) row.current?.focus()
@@ -95,13 +71,13 @@ function ToastRow({ toast, dismiss }: { toast: Shown; dismiss: () => void }) {
 
   function close(run?: () => void) {
     const hadFocus = row.current?.contains(document.activeElement)
-    dismiss()
+    dismiss(key)
     run?.()
     if (hadFocus) onFocusLost?.()
   }
   return (
     <div ref={row} className={`toast ${kind ?? ''}`} tabIndex={-1}>
-      <span dir="auto">{toast.text}</span>
+      <span dir="auto">{message}</span>
       {action && (
         <button type="button" className="quiet" onClick={() => close(action.run)}>
           {action.label}
