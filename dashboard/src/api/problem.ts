@@ -1,10 +1,8 @@
 import { text } from '../text'
+import type { components } from './schema'
 
-/** One invalid field of a request. */
-export interface FieldError {
-  field: string
-  message: string
-}
+type ProblemDocument = components['schemas']['Problem']
+export type FieldError = components['schemas']['FieldError']
 
 /** An error response: a problem document (RFC 9457), or a status without one. */
 export class Problem extends Error {
@@ -29,13 +27,6 @@ export class Problem extends Error {
 /** Whether an error is a response with one of these statuses. */
 export const hasStatus = (error: unknown, ...statuses: number[]): error is Problem =>
   error instanceof Problem && statuses.includes(error.status)
-
-interface ProblemDocument {
-  type: string
-  title: string
-  detail: string
-  errors: FieldError[]
-}
 
 /** There was no response, so the server may or may not have processed the request. */
 export class Unreachable extends Error {

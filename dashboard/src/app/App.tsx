@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, type MouseEvent } from 'react'
 
 import { Profile } from '../auth/Profile'
-import { SessionProvider } from '../auth/SessionProvider'
+import { SessionProvider, useSession } from '../auth/session'
 import { bootstrap } from '../bootstrap'
 import { ActivityRoute, MenuDialog } from '../item/ItemRoute'
 import { MenuPage } from '../menu/MenuPage'
@@ -12,7 +12,6 @@ import { text } from '../text'
 import { Page } from '../ui/Page'
 import { PageToasts } from '../ui/toasts'
 import { ErrorBoundary } from './ErrorBoundary'
-import { Footer } from './Footer'
 import { Header } from './Header'
 
 /** The application. */
@@ -30,6 +29,7 @@ export function App() {
 
 function Shell() {
   const { route } = useAddress()
+  const { reason } = useSession()
   const page = useRef<HTMLDivElement>(null)
   useTitle(route)
 
@@ -61,7 +61,13 @@ function Shell() {
         </a>
         <Header />
         <Content route={route} />
-        <Footer />
+        <footer className="bottom">
+          <p>
+            <a href="/items">{text.footer.json}</a>
+            <a href="/docs">{text.footer.docs}</a>
+          </p>
+          {reason && <p className="hint">{reason}</p>}
+        </footer>
       </div>
       <PageToasts />
     </>
@@ -73,7 +79,7 @@ function Content({ route }: { route: Route }) {
     case 'profile':
       return <Profile />
     case 'activity':
-      return <ActivityRoute />
+      return <ActivityRoute route={route} />
     case 'callback':
       return (
         <Page>

@@ -26,15 +26,15 @@ export class SessionStore {
 
   constructor(private readonly settings: Settings) {
     const { clientId, issuer } = settings
-    const [state, reason] =
-      !clientId || !issuer
-        ? (['off', text.session.notConfigured] as const)
-        : storageIsBlocked()
-          ? (['blocked', text.session.storageBlocked] as const)
-          : // Browsers provide the cryptography for sign-in only on https and on localhost.
-            !window.isSecureContext
-            ? (['blocked', text.session.needsHttps] as const)
-            : ([this.mayHaveSession() ? 'loading' : 'anonymous', ''] as const)
+    const isConfigured = clientId !== '' && issuer !== ''
+    const reason = !isConfigured
+      ? text.session.notConfigured
+      : storageIsBlocked()
+        ? text.session.storageBlocked
+        : window.isSecureContext // browsers provide the cryptography for sign-in only on https and on localhost
+          ? ''
+          : text.session.needsHttps
+    const state = !isConfigured ? 'off' : reason ? 'blocked' : this.mayHaveSession() ? 'loading' : 'anonymous'
     this.observable = new Observable<Session>({
       state,
       reason,
@@ -190,10 +190,6 @@ function personOf(user: User | undefined): Person {
   return { name: user?.name ?? user?.email ?? user?.sub ?? '', email: user?.email ?? '', picture: user?.picture ?? '' }
 }
 
-/** Whether the SDK's error means that the user has to sign in again, not that the provider is unreachable. */
-function needsSignIn(error: unknown): boolean {
-  const code = (error as { error?: string }).error ?? ''
-  return ['login_required', 'consent_required', 'interaction_required', 'invalid_grant', 'missing_refresh_token', 'mfa_required'].includes(
-    code,
-  )
-}
+/** The SDK's errors after which the user has to sign in again. With others, the provider is unreachable. */
+const signInErrors = 'login_required consent_required interaction_required invalid_grant missing_refresh_token mfa_required'.split(' ')
+const needsSignIn = (error: unknown) => signInErrors.includes((error as { error?: string }).error ?? '')

@@ -1,29 +1,26 @@
-import { useCallback } from 'react'
-
 import type { Change } from '../api/types'
 import { useMay } from '../auth/session'
-import { useMenu, useView } from '../menu/MenuProvider'
+import { useView } from '../menu/MenuProvider'
 import { Link } from '../routing/Link'
 import { text } from '../text'
 import { Page } from '../ui/Page'
-import { Differences, LoadingChanges, Older, useChangePages, Who } from './changes'
+import { ChangeList, Differences, useChangePages, Who } from './changes'
 import { useActions } from './useActions'
 
 /** The changes of one request, at least one. */
 type Batch = [Change, ...Change[]]
 
 /** The page with the newest changes of the whole menu. The changes of one request are one entry. */
-export default function Activity() {
-  const { api } = useMenu()
+export function Activity() {
   const { items } = useView()
   const may = useMay()
   const { restore } = useActions()
-  const load = useCallback((after: string, signal?: AbortSignal) => api.history(null, after, signal), [api])
-  const { changes, after, error, loadMore } = useChangePages(load, items)
+  const pages = useChangePages(null, items)
+  const changes = pages.changes ?? []
 
   // An item is deleted if its newest change is the deletion.
   const newest = new Map<number, Change>()
-  changes?.forEach((change) => newest.has(change.id) || newest.set(change.id, change))
+  changes.forEach((change) => newest.has(change.id) || newest.set(change.id, change))
   const mayRestore = (change: Change) => change.action === 'delete' && newest.get(change.id) === change && may('create:items')
 
   const details = (change: Change) => (
@@ -38,9 +35,8 @@ export default function Activity() {
   )
   return (
     <Page title={text.activity.title} className="profile">
-      <LoadingChanges changes={changes} error={error} />
-      <ol className="changes">
-        {batches(changes ?? []).map((batch) => {
+      <ChangeList pages={pages}>
+        {batches(changes).map((batch) => {
           const [first] = batch
           return (
             <li key={`${first.id}.${first.version}`}>
@@ -68,8 +64,7 @@ export default function Activity() {
             </li>
           )
         })}
-      </ol>
-      <Older after={after} onClick={loadMore} />
+      </ChangeList>
     </Page>
   )
 }

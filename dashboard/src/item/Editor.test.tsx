@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest'
 import type { Item } from '../api/types'
 import { renderPage } from '../testing/render'
 import { bodyOf, serve } from '../testing/server'
-import Editor from './Editor'
+import { Editor } from './Editor'
 
 const tea: Item = { id: 3, name: 'Tea', price: 1.99, description: 'Informative', image: '' }
 const editor = ['create:items', 'update:items']

@@ -11,7 +11,7 @@ import { useItem } from './useItem'
 import { empty, valuesOf } from './values'
 
 /** Edits an item, or a new one without an id. It starts with the unsaved draft, if there is one. */
-export default function Editor({ id }: { id: number | null }) {
+export function Editor({ id }: { id: number | null }) {
   const { item, error, missing } = useItem(id)
   const [draft, setDraft] = useState(() => readDraft(id))
   // The form stays open when someone deletes the item.

@@ -1,23 +1,19 @@
-import { useCallback } from 'react'
-
 import type { Item } from '../api/types'
 import { useMay } from '../auth/session'
 import { sameItem } from '../menu/fields'
-import { useMenu } from '../menu/MenuProvider'
 import { close, closeToMenu, itemAddress } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { Notice } from '../ui/Notice'
-import { Differences, LoadingChanges, Older, useChangePages, Who } from './changes'
+import { ChangeList, Differences, useChangePages, Who } from './changes'
 import { useActions } from './useActions'
 import { useItem } from './useItem'
 
 /** The history of an item: who changed what, and when. */
-export default function History({ id }: { id: number }) {
-  const { api } = useMenu()
+export function History({ id }: { id: number }) {
   const { item } = useItem(id)
-  const load = useCallback((after: string, signal?: AbortSignal) => api.history(id, after, signal), [api, id])
-  const { changes, after, error, loadMore } = useChangePages(load, item)
+  const pages = useChangePages(id, item)
+  const { changes } = pages
   const may = useMay()
   const { restore, revert } = useActions()
   const name = item?.name ?? changes?.[0]?.before?.name ?? text.item.nameless
@@ -25,13 +21,12 @@ export default function History({ id }: { id: number }) {
   return (
     <Dialog title={text.history.title(name)} onClose={() => (item ? close(itemAddress(id)) : closeToMenu())}>
       <div className="dialog-body">
-        <LoadingChanges changes={changes} error={error} />
         {changes && !item && changes[0]?.action === 'delete' && (
           <Notice action={may('create:items') ? text.item.restore : undefined} onAction={() => void restore(id, name)}>
             {text.history.deleted}
           </Notice>
         )}
-        <ol className="changes">
+        <ChangeList pages={pages}>
           {changes?.map((change) => (
             <li key={change.version}>
               <Who change={change}>{text.history.actions[change.action]}</Who>
@@ -43,8 +38,7 @@ export default function History({ id }: { id: number }) {
               )}
             </li>
           ))}
-        </ol>
-        <Older after={after} onClick={loadMore} />
+        </ChangeList>
       </div>
     </Dialog>
   )

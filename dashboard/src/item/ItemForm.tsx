@@ -68,7 +68,7 @@ export function ItemForm({ id, start, item, deleted, onClose, onDiscard }: Props
   async function submit(event: FormEvent) {
     event.preventDefault()
     if (busy) return
-    const unclear = unclearPrices(values)
+    const unclear = unclearPrice(values)
     setProblems(unclear)
     setEnded(false)
     setAttempts(attempts + 1)
@@ -158,16 +158,13 @@ function without<T>(fields: Partial<Record<FieldName, T>>, name: FieldName) {
   return Object.fromEntries(Object.entries(fields).filter(([other]) => other !== name)) as Partial<Record<FieldName, T>>
 }
 
-/** The prices that can mean two things, such as "1.000". */
-function unclearPrices(values: Values): Problems {
-  const problems: Problems = {}
-  for (const { name, kind } of fields) {
-    const prices = kind === 'price' ? readPrice(values[name]) : []
-    // A price with more than two decimals is not one of the choices.
-    const choices = prices.filter((price) => Number(price.toFixed(2)) === price)
-    if (prices.length > 1) problems[name] = { message: text.form.unclearPrice(values[name].trim()), choices }
-  }
-  return problems
+/** The problem of a price that can mean two things, such as "1.000". */
+function unclearPrice({ price }: Values): Problems {
+  const prices = readPrice(price)
+  if (prices.length < 2) return {}
+  // A price with more than two decimals is not one of the choices.
+  const choices = prices.filter((price) => Number(price.toFixed(2)) === price)
+  return { price: { message: text.form.unclearPrice(price.trim()), choices } }
 }
 
 /** The problem of a field. Where the text cannot be read at all, the page has the better words. */

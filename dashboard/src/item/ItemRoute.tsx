@@ -10,32 +10,19 @@ import { ItemNotFound } from './ItemNotFound'
 import { ItemView } from './ItemView'
 import { useItem } from './useItem'
 
-// Most visitors never edit the menu.
-const manage = () => persist(() => import('./manage'))
-const Activity = lazy(async () => ({ default: (await manage()).Activity }))
-const Arrange = lazy(async () => ({ default: (await manage()).Arrange }))
-const Bulk = lazy(async () => ({ default: (await manage()).Bulk }))
-const Editor = lazy(async () => ({ default: (await manage()).Editor }))
-const History = lazy(async () => ({ default: (await manage()).History }))
+const Manage = lazy(() => persist(() => import('./Manage')))
 
 /** The dialog over the menu, if the address has one. The menu itself contains the dialog for print. */
 export function MenuDialog({ route }: { route: Route }) {
   switch (route.name) {
     case 'new':
-      return (
-        <Managed title={text.menu.add} permission="create:items">
-          <Editor id={null} />
-        </Managed>
-      )
+      return <Managed route={route} title={text.menu.add} permission="create:items" />
     case 'arrange':
     case 'bulk':
-      return <Managed title={text[route.name].title}>{route.name === 'arrange' ? <Arrange /> : <Bulk />}</Managed>
+      return <Managed route={route} title={text[route.name].title} />
     case 'item': {
-      const { id, view } = route
-      const item = <ItemPage id={id} />
-      if (view === 'item') return item
-      // An open editor does not depend on the item in the store.
-      return <Managed otherwise={item}>{view === 'edit' ? <Editor key={id} id={id} /> : <History key={id} id={id} />}</Managed>
+      const item = <ItemPage id={route.id} />
+      return route.view === 'item' ? item : <Managed route={route} otherwise={item} />
     }
     default:
       return null
@@ -43,10 +30,8 @@ export function MenuDialog({ route }: { route: Route }) {
 }
 
 /** The changes of the whole menu. */
-export const ActivityRoute = () => (
-  <Managed fallback={<Message>{text.loading}</Message>} otherwise={<Message>{text.profile.askForAccess}</Message>}>
-    <Activity />
-  </Managed>
+export const ActivityRoute = ({ route }: { route: Route }) => (
+  <Managed route={route} fallback={<Message>{text.loading}</Message>} otherwise={<Message>{text.profile.askForAccess}</Message>} />
 )
 
 const Message = ({ children }: { children: string }) => (
@@ -56,28 +41,34 @@ const Message = ({ children }: { children: string }) => (
 )
 
 interface ManagedProps {
+  route: Route
   permission?: Permission
   /** The title of the dialog until the permissions are known and the code has loaded. */
   title?: string
   fallback?: ReactNode
   /** For users without the permission. */
   otherwise?: ReactNode
-  children: ReactNode
 }
 
 /** A part of the page for users with a permission. */
 function Managed({
+  route,
   permission = 'update:items',
   title = text.oneMoment,
   fallback = <Waiting title={title} />,
   otherwise,
-  children,
 }: ManagedProps) {
   const { state, me, problem } = useSession()
   const may = useMay()
   const isUnknown = !problem && (state === 'loading' || (state === 'signedIn' && !me))
   if (isUnknown) return fallback
-  return may(permission) ? <Suspense fallback={fallback}>{children}</Suspense> : otherwise
+  return may(permission) ? (
+    <Suspense fallback={fallback}>
+      <Manage route={route} />
+    </Suspense>
+  ) : (
+    otherwise
+  )
 }
 
 function ItemPage({ id }: { id: number }) {

@@ -4,24 +4,31 @@ import { SessionEnded } from '../api/problem'
 import type { Change } from '../api/types'
 import { useSession } from '../auth/session'
 import { fields, formatField, unset } from '../menu/fields'
+import { useMenu } from '../menu/MenuProvider'
 import { text } from '../text'
 import { formatAgo, formatMoment, formatPrice } from '../ui/format'
 import { Notice } from '../ui/Notice'
 import { Loading } from '../ui/Waiting'
 
-interface Page {
-  changes: Change[]
-  after: string
-}
-
-/** Says that changes are loading until they are there, or why they cannot be loaded. */
-export function LoadingChanges({ changes, error }: { changes: Change[] | null; error: unknown }) {
+/** A list of changes, or why it cannot be loaded, and a button for older ones. */
+export function ChangeList({ pages: { changes, after, error, loadMore }, children }: { pages: ChangePages; children: ReactNode }) {
   const { signIn } = useSession()
-  if (!(error instanceof SessionEnded)) return <Loading error={error} done={changes !== null} />
   return (
-    <Notice kind="error" action={text.session.signInAgain} onAction={signIn}>
-      {error.message}
-    </Notice>
+    <>
+      {error instanceof SessionEnded ? (
+        <Notice kind="error" action={text.session.signInAgain} onAction={signIn}>
+          {error.message}
+        </Notice>
+      ) : (
+        <Loading error={error} done={changes !== null} />
+      )}
+      <ol className="changes">{children}</ol>
+      {after && (
+        <button type="button" onClick={loadMore}>
+          {text.history.older}
+        </button>
+      )}
+    </>
   )
 }
 
@@ -70,33 +77,30 @@ export function Differences({ change: { before, after } }: { change: Change }) {
   )
 }
 
-/** Continues a history, if it has older changes. */
-export const Older = ({ after, onClick }: { after: string; onClick: () => void }) =>
-  after && (
-    <button type="button" onClick={onClick}>
-      {text.history.older}
-    </button>
-  )
+type ChangePages = ReturnType<typeof useChangePages>
 
-/** The pages of a history, newest change first. The first one loads again when `version` changes. */
-export function useChangePages(load: (after: string, signal?: AbortSignal) => Promise<Page>, version: unknown) {
-  const [pages, setPages] = useState<Page | null>(null)
+/** The history of an item, or of the whole menu, newest change first. It loads again when `version` changes. */
+export function useChangePages(id: number | null, version: unknown) {
+  const { api } = useMenu()
+  const [pages, setPages] = useState<{ changes: Change[]; after: string } | null>(null)
   const [error, setError] = useState<unknown>(null)
 
   useEffect(() => {
     const request = new AbortController()
-    load('', request.signal)
+    api
+      .history(id, '', request.signal)
       .then((page) => {
         setPages(page)
         setError(null)
       })
       .catch((cause: unknown) => request.signal.aborted || setError(cause))
     return () => request.abort()
-  }, [load, version])
+  }, [api, id, version])
 
   function loadMore() {
     if (!pages) return
-    load(pages.after)
+    api
+      .history(id, pages.after)
       .then((page) => setPages({ changes: [...pages.changes, ...page.changes], after: page.after }))
       .catch(setError)
   }

@@ -89,8 +89,6 @@ export function useActions() {
   return { remove, restore, revert }
 }
 
-const cardOf = (id: number) => document.querySelector<HTMLElement>(`[data-item="${id}"]`)
-
 /** The id of the next card, or of the previous one after the last. 0 without another card. */
 function nextCard(id: number): number {
   const ids = [...document.querySelectorAll<HTMLElement>('[data-item]')].map((card) => Number(card.dataset.item))
@@ -99,5 +97,5 @@ function nextCard(id: number): number {
 }
 
 function focusCard(id: number) {
-  requestAnimationFrame(() => (cardOf(id)?.querySelector('a') ?? document.getElementById('main'))?.focus())
+  requestAnimationFrame(() => (document.querySelector<HTMLElement>(`[data-item="${id}"] a`) ?? document.getElementById('main'))?.focus())
 }

@@ -10,7 +10,7 @@ import { arranged, type Section } from './query'
 import { useChange } from './useChange'
 
 /** The whole menu as a list with handles, to move items and sections with a pointer, a finger or the arrow keys. */
-export default function Arrange() {
+export function Arrange() {
   const { menu, error } = useWholeMenu()
   const change = useChange()
   const [drag, setDrag] = useState<{ sections: Section[]; place: Place } | null>(null)

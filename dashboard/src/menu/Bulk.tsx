@@ -21,7 +21,7 @@ const operations = Object.entries(text.bulk.operations) as [Operation, string][]
 const steps = decimals > 0 ? [0.01, 0.05, 0.1, 0.5, 1] : [1, 10, 50, 100]
 
 /** Changes several of the items that match the current search. It shows each change before the user applies it. */
-export default function Bulk() {
+export function Bulk() {
   const { menu, error } = useWholeMenu()
   const { query, categories } = useView()
   const may = useMay()

@@ -3,15 +3,14 @@ import { generate } from 'lean-qr/nano'
 import { useEffect, useState } from 'react'
 import { flushSync } from 'react-dom'
 
-import { messageOf } from '../api/problem'
 import { bootstrap } from '../bootstrap'
 import { closeToMenu } from '../routing/route'
 import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { formatPrice } from '../ui/format'
-import { Notice } from '../ui/Notice'
 import { preferences } from '../ui/storage'
 import { Typed } from '../ui/Typed'
+import { Loading } from '../ui/Waiting'
 import { useMenu, useView } from './MenuProvider'
 import { arranged } from './query'
 
@@ -78,7 +77,7 @@ export default function PrintedMenu({ open }: { open: boolean }) {
       {open && (
         <Dialog title={text.print.title} onClose={closeToMenu}>
           <div className="dialog-body">
-            {error !== null && <Notice kind="error">{messageOf(error)}</Notice>}
+            <Loading error={error} done />
             <p>{menu ? text.print.hint : text.print.partHere}</p>
           </div>
           <p className="actions dialog-foot">

@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 
 import type { Query } from '../api/types'
 import { navigate } from '../routing/route'
@@ -12,7 +12,6 @@ const debounce = 200 // milliseconds from the last key to the search
 export function Toolbar({ query, categories }: { query: Query; categories: readonly string[] }) {
   const [typed, setTyped] = useState(query.q)
   const input = useRef<HTMLInputElement>(null)
-  const sortId = useId()
 
   // The back button or a link may change the address.
   useEffect(() => {
@@ -45,10 +44,10 @@ export function Toolbar({ query, categories }: { query: Query; categories: reado
           onChange={(event) => setTyped(event.target.value)}
         />
       </label>
-      <div className="sort">
-        <label htmlFor={sortId}>{text.menu.sortBy}</label>
-        <Select id={sortId} value={query.sort} options={sorts} onChange={(sort) => go({ ...query, sort })} />
-      </div>
+      <label className="sort">
+        {text.menu.sortBy}
+        <Select value={query.sort} options={sorts} onChange={(sort) => go({ ...query, sort })} />
+      </label>
       {categories.length > 0 && (
         <fieldset className="categories">
           <legend className="hidden">{text.fields.category}</legend>

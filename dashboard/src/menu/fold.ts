@@ -1,18 +1,9 @@
 // Letters that Unicode does not decompose into a letter and an accent.
-const undecomposed: Record<string, string> = {
-  ø: 'o',
-  ł: 'l',
-  đ: 'd',
-  ð: 'd',
-  þ: 'th',
-  æ: 'ae',
-  œ: 'oe',
-  ı: 'i',
-}
+const undecomposed: Record<string, string> = { ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', æ: 'ae', œ: 'oe', ı: 'i' }
 
 /**
- * The text without differences of case, accents, width, apostrophes, dashes and spaces, like the server's items.Fold, so that both find the same items.
- * The tests of both read testdata/fold.json.
+ * The text without differences of case, accents, width, apostrophes, dashes and spaces, like the server's items.Fold, so that
+ * both find the same items. The tests of both read testdata/fold.json.
  */
 export function fold(text: string): string {
   return text

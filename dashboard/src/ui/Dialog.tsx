@@ -26,7 +26,7 @@ export function Dialog({ title, aside, onClose, children, className = '' }: Prop
     const element = dialog.current
     if (!element) return
     element.showModal()
-    element.querySelector<HTMLElement>('[data-autofocus], h2')?.focus()
+    ;(element.querySelector<HTMLElement>('[data-autofocus]') ?? element.querySelector('h2'))?.focus()
     return () => {
       element.close()
       focusAfterClose()

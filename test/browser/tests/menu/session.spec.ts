@@ -62,15 +62,16 @@ test.describe('an expired token', () => {
     expected.push(/net::ERR_INTERNET_DISCONNECTED/)
     await dashboard.open()
     await dashboard.signIn('Avery Admin')
-    await dashboard.openItem('Burger', 'Edit')
+    await dashboard.button('Add an item').click()
     await dashboard.field('Name').fill('Late burger')
+    await dashboard.field('Price').fill('5')
     await context.setOffline(true)
     await page.waitForTimeout(2_500) // the token expires
-    await dashboard.button('Save').click()
+    await dashboard.button('Add to the menu').click()
     await expect(dashboard.dialog.getByRole('alert')).toHaveText(/^Not saved\. The sign-in service cannot be reached\./)
     await context.setOffline(false)
-    await dashboard.button('Save').click()
-    await expect(page.getByText('Late burger saved.')).toBeVisible()
+    await dashboard.button('Add to the menu').click()
+    await expect(page.getByText('Late burger added to the menu.')).toBeVisible()
   })
 
   test('when permissions cannot be checked, the page says so and tries again', async ({ dashboard, context, page, expected }) => {

@@ -177,7 +177,7 @@ test('Escape twice in a row leaves the address and the dialog in agreement', asy
 
 for (const { part, address, code, control } of [
   { part: 'the print dialog', address: '/#print', code: '**/assets/PrintedMenu-*.js', control: 'Two columns' },
-  { part: 'the editor', address: '/#new', code: '**/assets/manage-*.js', control: 'Add to the menu' },
+  { part: 'the editor', address: '/#new', code: '**/assets/Manage-*.js', control: 'Add to the menu' },
 ]) {
   test(`${part} appears once its code can be loaded`, async ({ dashboard, context, page, expected }) => {
     expected.push(/net::ERR_FAILED/)

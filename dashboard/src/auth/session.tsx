@@ -1,4 +1,8 @@
-import { createContext, useContext } from 'react'
+import { createContext, useContext, useEffect, useState, type ReactNode } from 'react'
+
+import type { Settings } from '../bootstrap'
+import { useObservable } from '../ui/observable'
+import { SessionStore } from './store'
 
 /** A permission, by its name at the identity provider. */
 export type Permission = 'create:items' | 'update:items' | 'delete:items'
@@ -31,6 +35,13 @@ export interface Person {
 }
 
 export const SessionContext = createContext<Session>(null!)
+
+/** Provides the session. Its children render at once. */
+export function SessionProvider({ settings, children }: { settings: Settings; children: ReactNode }) {
+  const [store] = useState(() => new SessionStore(settings))
+  useEffect(() => store.start(), [store])
+  return <SessionContext value={useObservable(store.observable)}>{children}</SessionContext>
+}
 
 export const useSession = () => useContext(SessionContext)
 
