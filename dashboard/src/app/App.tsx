@@ -1,7 +1,8 @@
-import { useEffect, useLayoutEffect, useRef, type MouseEvent } from 'react'
+import { useEffect, useLayoutEffect, useRef, useState, type MouseEvent, type ReactNode } from 'react'
 
 import { Profile } from '../auth/Profile'
-import { SessionProvider, useSession } from '../auth/session'
+import { SessionContext, useSession } from '../auth/session'
+import { SessionStore } from '../auth/store'
 import { bootstrap } from '../bootstrap'
 import { ActivityRoute, MenuDialog } from '../item/ItemRoute'
 import { MenuPage } from '../menu/MenuPage'
@@ -9,6 +10,7 @@ import { MenuProvider, useMenu } from '../menu/MenuProvider'
 import { Link } from '../routing/Link'
 import { useAddress, type Route } from '../routing/route'
 import { text } from '../text'
+import { useObservable } from '../ui/observable'
 import { Page } from '../ui/Page'
 import { PageToasts } from '../ui/toasts'
 import { ErrorBoundary } from './ErrorBoundary'
@@ -18,13 +20,20 @@ import { Header } from './Header'
 export function App() {
   return (
     <ErrorBoundary>
-      <SessionProvider settings={bootstrap.settings}>
+      <SessionProvider>
         <MenuProvider bootstrap={bootstrap}>
           <Shell />
         </MenuProvider>
       </SessionProvider>
     </ErrorBoundary>
   )
+}
+
+/** Provides the session. Its children render at once. */
+function SessionProvider({ children }: { children: ReactNode }) {
+  const [store] = useState(() => new SessionStore(bootstrap.settings))
+  useEffect(() => store.start(), [store])
+  return <SessionContext value={useObservable(store.observable)}>{children}</SessionContext>
 }
 
 function Shell() {

@@ -1,8 +1,4 @@
-import { createContext, useContext, useEffect, useState, type ReactNode } from 'react'
-
-import type { Settings } from '../bootstrap'
-import { useObservable } from '../ui/observable'
-import { SessionStore } from './store'
+import { createContext, useContext } from 'react'
 
 /** A permission, by its name at the identity provider. */
 export type Permission = 'create:items' | 'update:items' | 'delete:items'
@@ -35,13 +31,6 @@ export interface Person {
 }
 
 export const SessionContext = createContext<Session>(null!)
-
-/** Provides the session. Its children render at once. */
-export function SessionProvider({ settings, children }: { settings: Settings; children: ReactNode }) {
-  const [store] = useState(() => new SessionStore(settings))
-  useEffect(() => store.start(), [store])
-  return <SessionContext value={useObservable(store.observable)}>{children}</SessionContext>
-}
 
 export const useSession = () => useContext(SessionContext)
 
