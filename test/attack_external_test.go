@@ -175,7 +175,7 @@ func TestAttacker(t *testing.T) { //nolint:paralleltest // nothing else runs in 
 	_, _ = fmt.Fprintln(os.Stdout, "requests:", n.Load())
 }
 
-// target is the running program with its default settings, and a bystander's view of it.
+// target is the running program, and a bystander's view of it.
 type target struct {
 	*process
 	addr, metrics string
@@ -184,15 +184,15 @@ type target struct {
 	client        *http.Client
 }
 
-func startTarget(tb testing.TB, database string) *target {
+func startTarget(tb testing.TB, database string, settings ...string) *target {
 	tb.Helper()
 	x := &target{addr: mustFindAddr(tb), metrics: mustFindAddr(tb), issuer: authztest.NewIssuer(tb)}
 	host, port, err := net.SplitHostPort(x.addr)
 	must(tb, err)
-	x.process = startProcess(tb, command(tb, []string{
-		"HOST=" + host, "PORT=" + port, "METRICS_ADDR=" + x.metrics, "DATABASE_URL=" + database,
-		"AUTH0_ISSUER_URL=" + x.issuer.URL, "AUTH0_AUDIENCE=" + authztest.Audience,
-	}, "serve"))
+	x.process = startProcess(tb, command(tb, append(settings,
+		"HOST="+host, "PORT="+port, "METRICS_ADDR="+x.metrics, "DATABASE_URL="+database,
+		"AUTH0_ISSUER_URL="+x.issuer.URL, "AUTH0_AUDIENCE="+authztest.Audience,
+	), "serve"))
 	x.mustBecomeReady(tb, "http://"+x.addr+"/readyz")
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(bystanderAddress)}}
 	x.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 10}}
@@ -264,7 +264,7 @@ func (x *target) watch(tb testing.TB, duration time.Duration) *experience {
 		}
 	}
 	wg.Wait()
-	slices.Sort(e.took)
+	e.sort()
 	return e
 }
 
@@ -300,6 +300,8 @@ func (e *experience) add(kind, failure string, took time.Duration) {
 	}
 	e.took = append(e.took, took)
 }
+
+func (e *experience) sort() { slices.Sort(e.took) }
 
 // percentile returns the duration that p percent of the successful requests did not exceed.
 func (e *experience) percentile(p int) time.Duration {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -19,11 +20,13 @@ const Path = "/items/events"
 const (
 	// defaultHeartbeat is how often a stream sends a comment, so that proxies and clients see that it is alive.
 	defaultHeartbeat = 15 * time.Second
-	// writeTimeout is how long a client may take to accept one write.
+	// writeTimeout is how long a client may take to accept the events of one write.
 	writeTimeout = 10 * time.Second
 	// minWriteInterval is the shortest time between two writes to a client. Events in quick succession are written
 	// together: a write costs about the same for one event as for many.
 	minWriteInterval = 50 * time.Millisecond
+	// timePerClient is about what a write takes. See pause.
+	timePerClient = 20 * time.Microsecond
 	// retryDelay is how long a browser waits before it reconnects.
 	retryDelay = 3 * time.Second
 )
@@ -106,8 +109,8 @@ func (m *Module) get(c *gin.Context) {
 	// The deadline of the server is for requests that take seconds. When it passes, the client seems to have left.
 	_ = control.SetReadDeadline(time.Time{})
 	m.stream(c.Request.Context(), subscription, events, more, func(frames [][]byte) error {
+		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server sets one for the whole request
 		for _, frame := range frames {
-			_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // the server sets one for the whole request
 			if _, err := c.Writer.Write(frame); err != nil {
 				return err
 			}
@@ -152,7 +155,7 @@ func (m *Module) stream(
 			}
 		}
 		select {
-		case <-time.After(minWriteInterval - time.Since(written)):
+		case <-time.After(m.pause(time.Since(written))):
 		case <-ctx.Done():
 			return
 		case <-m.Closing:
@@ -160,4 +163,11 @@ func (m *Module) stream(
 		}
 		events, more, err = subscription.Take(ctx)
 	}
+}
+
+// pause returns how long a stream waits before it writes events, by the time since its last write. Many streams write at
+// different times, so that other requests need not wait for all of them.
+func (m *Module) pause(sinceLast time.Duration) time.Duration {
+	forAll := time.Duration(m.clients.Load()) * timePerClient
+	return max(minWriteInterval+forAll-sinceLast, rand.N(forAll+1))
 }
