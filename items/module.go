@@ -4,9 +4,10 @@ import "github.com/gin-gonic/gin"
 
 // Module ties the parts of this package together and mounts its routes.
 type Module struct {
-	service *Service
-	cache   *ResponseCache
-	access  Access
+	service    *Service
+	cache      *ResponseCache
+	access     Access
+	categories categories
 }
 
 // Access is what the module needs to know about the caller of a request.

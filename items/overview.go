@@ -1,7 +1,13 @@
 package items
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -20,9 +26,6 @@ type Overview struct {
 	Categories []string `json:"categories"`
 }
 
-// maxCategories is how many categories an overview lists.
-const maxCategories = 1000
-
 // Overview returns the first page of the menu, with at most limit items.
 func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 	page, next, err := m.service.List(ctx, Query{Limit: limit, Sort: ByMenu})
@@ -34,10 +37,12 @@ func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 		return Overview{}, err
 	}
 	o := Overview{Items: append([]Item{}, page...), ETag: rep.etag}
-	if next != nil {
-		o.After = formatPageKey(ByMenu, next)
+	if next == nil {
+		o.Categories = categoriesOf(page)
+		return o, nil
 	}
-	o.Categories, err = m.service.store.Categories(ctx, maxCategories)
+	o.After = formatPageKey(ByMenu, next)
+	o.Categories, err = m.categories.get(ctx, m.service.store)
 	return o, err
 }
 
@@ -72,4 +77,75 @@ func (m *Module) Page(c *gin.Context, key string, render func(context.Context) (
 		return nil, err
 	}
 	return found.Content, nil
+}
+
+const (
+	// categoriesLifetime is how long the categories of a large menu are cached.
+	categoriesLifetime = 5 * time.Second
+	// maxCategories is how many categories of a large menu an overview lists.
+	maxCategories = 1000
+)
+
+// categories caches the categories of a large menu.
+type categories struct {
+	mu    sync.Mutex
+	names []string
+	until time.Time
+	// refresh is closed when the read in progress ends. It is nil while no read is in progress.
+	refresh chan struct{}
+	err     error
+}
+
+// get returns the categories of the whole menu. One caller at a time reads them from the store. Until that has ended, the
+// others get the previous list.
+func (c *categories) get(ctx context.Context, store Store) ([]string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refresh == nil && !time.Now().Before(c.until) {
+		c.refresh = make(chan struct{})
+		go c.read(context.WithoutCancel(ctx), store, c.refresh)
+	}
+	if c.names != nil {
+		return c.names, nil
+	}
+	refresh := c.refresh
+	c.mu.Unlock()
+	select {
+	case <-refresh:
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	if c.names != nil {
+		return c.names, nil
+	}
+	return nil, cmp.Or(ctx.Err(), c.err)
+}
+
+func (c *categories) read(ctx context.Context, store Store, done chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, ReadTimeout)
+	defer cancel()
+	names, err := store.Categories(ctx, maxCategories)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refresh, c.err = nil, err
+	if err == nil {
+		c.names, c.until = names, time.Now().Add(categoriesLifetime)
+	}
+	close(done)
+}
+
+// categoriesOf returns each category once, in order, in the spelling of its first item.
+func categoriesOf(menu []Item) []string {
+	spelling := map[string]string{}
+	for _, item := range menu {
+		key := SortKey(strings.TrimSpace(item.Category))
+		if _, known := spelling[key]; !known && key != "" {
+			spelling[key] = item.Category
+		}
+	}
+	names := []string{}
+	for _, key := range slices.Sorted(maps.Keys(spelling)) {
+		names = append(names, spelling[key])
+	}
+	return names
 }
