@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"cmp"
 	"io"
+	"io/fs"
 	"net/http"
+	"path"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -67,6 +69,25 @@ func NewZipped(mediaType string, zipped []byte) *Content {
 			}),
 		},
 	}
+}
+
+// NewBuilt returns a file that the build has compressed: name.br and name.gz are next to it. The name contains a hash of the
+// content, so it serves as the ETag. Each copy is read when a client first asks for it.
+func NewBuilt(mediaType string, files fs.FS, name string) (*Content, error) {
+	c := &Content{mediaType: mediaType, etag: `"` + path.Base(name) + `"`, codings: []string{"br", "gzip"}, bodies: map[string]func() []byte{}}
+	for coding, extension := range map[string]string{"": "", "br": ".br", "gzip": ".gz"} {
+		if _, err := fs.Stat(files, name+extension); err != nil {
+			return nil, err
+		}
+		c.bodies[coding] = sync.OnceValue(func() []byte {
+			body, err := fs.ReadFile(files, name+extension)
+			if err != nil {
+				panic(err) // the files are a part of this program
+			}
+			return body
+		})
+	}
+	return c, nil
 }
 
 // ETag returns the ETag of the body without compression.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -60,9 +61,9 @@ type Dashboard struct {
 	options Options
 	policy  string
 	page    page
-	empty   *content.Content // the page without data
-	unknown *content.Content // the same for a path that does not exist
-	assets  []asset
+	empty   *content.Content            // the page without data
+	unknown *content.Content            // the same for a path that does not exist
+	assets  map[string]*content.Content // by path
 }
 
 // dist contains the output of the build: index.html and the assets. Without a build, it contains only a placeholder.
@@ -108,11 +109,38 @@ func (d *Dashboard) Mount(router gin.IRouter) {
 		router.Handle(method, "/profile", d.headers, d.serveMenu)
 		router.Handle(method, "/activity", d.headers, d.serveMenu)
 		router.Handle(method, "/callback", d.headers, d.serveCallback)
-		for _, asset := range d.assets {
-			router.Handle(method, "/"+asset.name, d.headers, asset.serve)
+		for name, asset := range d.assets {
+			router.Handle(method, "/"+name, d.headers, neverChanges, asset.Serve)
 		}
 	}
 }
+
+// contentTypes is fixed, because the types that the mime package knows depend on the machine.
+var contentTypes = map[string]string{
+	".js":  "text/javascript; charset=utf-8",
+	".css": "text/css; charset=utf-8",
+	".svg": "image/svg+xml",
+}
+
+// readAssets returns the assets of a build. It returns an error if a compressed copy or a content type is missing.
+func readAssets(built fs.FS) (map[string]*content.Content, error) {
+	compressed, err := fs.Glob(built, "assets/*.gz")
+	assets := map[string]*content.Content{}
+	for _, file := range compressed {
+		name := strings.TrimSuffix(file, ".gz")
+		contentType := contentTypes[path.Ext(name)]
+		if contentType == "" {
+			return nil, fmt.Errorf("dashboard: %s has an unknown content type", name)
+		}
+		if assets[name], err = content.NewBuilt(contentType, built, name); err != nil {
+			return nil, err
+		}
+	}
+	return assets, err
+}
+
+// neverChanges lets caches keep an asset: its name contains a hash of its content.
+func neverChanges(c *gin.Context) { c.Header("Cache-Control", "public, max-age=31536000, immutable") }
 
 // headers replaces an API's security headers with those of a page. Assets get them too, because a worker runs under the
 // policy of its own script.
