@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -20,8 +19,33 @@ import (
 	"menu-api/items"
 )
 
-// maxTracked is how many subjects or addresses a limiter remembers. It forgets the least recently seen one first.
+// maxTracked is how many subjects or addresses a limit remembers. It forgets the least recently seen one first.
 const maxTracked = 10_000
+
+// tracked keeps a value for each subject or address.
+type tracked[T any] struct {
+	values   *lru.Cache[string, *T]
+	newValue func() *T
+}
+
+func newTracked[T any](newValue func() *T) tracked[T] {
+	values, err := lru.New[string, *T](maxTracked)
+	if err != nil {
+		panic(err) // the size is not positive
+	}
+	return tracked[T]{values, newValue}
+}
+
+func (t tracked[T]) get(key string) *T {
+	if known, ok := t.values.Get(key); ok {
+		return known
+	}
+	added := t.newValue()
+	if known, ok, _ := t.values.PeekOrAdd(key, added); ok {
+		return known // of a request at the same time
+	}
+	return added
+}
 
 // rateLimitError is an errRateLimited with the time after which to retry.
 type rateLimitError struct {
@@ -38,25 +62,19 @@ type rateLimiter struct {
 	policy    string // the name of the limit in the RateLimit fields
 	perMinute int
 	detail    string // for a client that exceeds the limit
-	buckets   *lru.Cache[string, *rate.Limiter]
+	buckets   tracked[rate.Limiter]
 }
 
 func newRateLimiter(policy string, perMinute int, detail string) *rateLimiter {
-	buckets, err := lru.New[string, *rate.Limiter](maxTracked)
-	if err != nil {
-		panic(err) // the size is not positive
-	}
-	return &rateLimiter{policy: policy, perMinute: perMinute, detail: detail, buckets: buckets}
+	return &rateLimiter{policy: policy, perMinute: perMinute, detail: detail, buckets: newTracked(func() *rate.Limiter {
+		return rate.NewLimiter(rate.Limit(float64(perMinute)/60), perMinute)
+	})}
 }
 
 // take takes one token from the key's bucket and sets the RateLimit fields (draft-ietf-httpapi-ratelimit-headers). It
 // returns a *rateLimitError if the bucket is empty.
 func (l *rateLimiter) take(c *gin.Context, key string) error {
-	bucket := rate.NewLimiter(rate.Limit(float64(l.perMinute)/60), l.perMinute)
-	if known, ok, _ := l.buckets.PeekOrAdd(key, bucket); ok {
-		bucket = known
-		l.buckets.Get(key) // marks it as seen
-	}
+	bucket := l.buckets.get(key)
 	now := time.Now()
 	perSecond := float64(bucket.Limit())
 	allowed := bucket.AllowN(now, 1)
@@ -91,9 +109,12 @@ func limitWrites(perMinute int) gin.HandlerFunc {
 }
 
 // readLimits bounds the reads of the store for each client address: how many are in progress, and how many start per minute.
+//
+// Further reads of an address wait for their turn, so that they delay only each other: with hundreds of reads in progress, the
+// reads of everyone else would wait behind them for a connection of the database or a processor.
 type readLimits struct {
-	turns        *turns
-	limiter      *rateLimiter
+	turns        tracked[semaphore.Weighted]
+	limiter      *rateLimiter // nil without limits
 	memoryScarce func() bool
 }
 
@@ -104,7 +125,8 @@ func newReadLimits(perMinute int, memoryScarce func() bool) *readLimits {
 		l.memoryScarce = func() bool { return false }
 	}
 	if perMinute > 0 {
-		l.turns = newTurns(max(2, runtime.GOMAXPROCS(0)))
+		most := int64(max(2, runtime.GOMAXPROCS(0)))
+		l.turns = newTracked(func() *semaphore.Weighted { return semaphore.NewWeighted(most) })
 		l.limiter = newRateLimiter("reads", perMinute, "This address sends too many different reads. See Retry-After.")
 	}
 	return l
@@ -117,16 +139,22 @@ func (l *readLimits) requireMemory(c *gin.Context) {
 	}
 }
 
-// begin waits for the other reads of the address. The read ends when end is called. If there is little memory left, begin
-// returns errBusy.
+// begin waits for the other reads of the address. The read ends when end is called. begin returns errBusy if the wait is too
+// long, or if there is little memory left.
 func (l *readLimits) begin(c *gin.Context) (end func(), err error) {
 	if l.memoryScarce() {
 		return nil, errBusy
 	}
-	if l.turns == nil {
+	if l.limiter == nil {
 		return func() {}, nil
 	}
-	return l.turns.take(c.Request.Context(), network(c.ClientIP()))
+	ctx, cancel := context.WithTimeoutCause(c.Request.Context(), items.ReadTimeout, errBusy)
+	defer cancel()
+	turns := l.turns.get(network(c.ClientIP()))
+	if turns.Acquire(ctx, 1) != nil {
+		return nil, context.Cause(ctx)
+	}
+	return func() { turns.Release(1) }, nil
 }
 
 // beginUntilResponse is begin for a read that ends when the request frees its slot. It takes the slot last, so that the reads
@@ -158,52 +186,6 @@ func (l *readLimits) beginCounted(c *gin.Context) (end func(), err error) {
 		return nil, err
 	}
 	return l.begin(c)
-}
-
-// turns bounds the reads in progress of each address. Further ones wait, so that they delay only each other: with hundreds of
-// reads in progress, the reads of everyone else would wait behind them for a connection of the database or a processor.
-type turns struct {
-	most      int64
-	mu        sync.Mutex
-	addresses map[string]*addressTurns
-}
-
-type addressTurns struct {
-	*semaphore.Weighted
-	users int // that have or want a turn
-}
-
-func newTurns(most int) *turns {
-	return &turns{most: int64(most), addresses: map[string]*addressTurns{}}
-}
-
-// take waits until the address may begin another read. It returns errBusy if that takes too long.
-func (t *turns) take(ctx context.Context, address string) (end func(), err error) {
-	t.mu.Lock()
-	a := t.addresses[address]
-	if a == nil {
-		a = &addressTurns{Weighted: semaphore.NewWeighted(t.most)}
-		t.addresses[address] = a
-	}
-	a.users++
-	t.mu.Unlock()
-	leave := func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if a.users--; a.users == 0 {
-			delete(t.addresses, address)
-		}
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, items.ReadTimeout, errBusy)
-	defer cancel()
-	if a.Acquire(ctx, 1) != nil {
-		leave()
-		return nil, context.Cause(ctx)
-	}
-	return func() {
-		a.Release(1)
-		leave()
-	}, nil
 }
 
 // limitAuthFailures limits the invalid tokens from one client address. A valid token from the same address is still accepted,
