@@ -56,16 +56,20 @@ func (e *KeysUnavailableError) Error() string {
 // Unwrap returns ErrKeysUnavailable and the cause.
 func (e *KeysUnavailableError) Unwrap() []error { return []error{ErrKeysUnavailable, e.Cause} }
 
-// Require aborts a request unless its token grants the permission. It follows Authenticate; without it, Require aborts
-// every request.
-func (g *Guard) Require(permission string) gin.HandlerFunc {
+// Require aborts a request unless its token grants all permissions. It follows Authenticate; without it, Require aborts every
+// request.
+func (g *Guard) Require(permissions ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		principal, ok := PrincipalOf(c)
-		switch {
-		case !ok:
+		if !ok {
 			abort(c, ErrMissing)
-		case !g.allows(principal, permission):
-			abort(c, &ForbiddenError{Permission: permission})
+			return
+		}
+		for _, permission := range permissions {
+			if !g.allows(principal, permission) {
+				abort(c, &ForbiddenError{Permission: permission})
+				return
+			}
 		}
 	}
 }

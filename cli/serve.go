@@ -95,7 +95,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 			Name: cfg.MenuName, Currency: cfg.Currency, Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0],
 		},
 		CORSOrigins:              cfg.CORSOrigins,
-		TrustedProxies:           prefixes(cfg),
+		TrustedProxies:           cfg.TrustedProxies,
 		WritesPerMinute:          cfg.WritesPerMinute,
 		ReadsPerMinute:           cfg.ReadsPerMinute,
 		AuthFailuresPerMinute:    cfg.AuthFailuresPerMinute,
@@ -147,12 +147,4 @@ func listenError(hostKey, portKey string, err error) error {
 		return fmt.Errorf("%s: %w", portKey, err)
 	}
 	return fmt.Errorf("%s: %w", hostKey, err)
-}
-
-func prefixes(cfg config.Config) []string {
-	networks := make([]string, len(cfg.TrustedProxies))
-	for i, network := range cfg.TrustedProxies {
-		networks[i] = network.String()
-	}
-	return networks
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -38,8 +37,8 @@ type Config struct { //nolint:recvcheck // only settings fills it
 	HistoryRetention time.Duration
 
 	CORSOrigins              []string // nil means every origin
-	TrustedProxies           []netip.Prefix
-	WritesPerMinute          int // 0 means no limit, here and below
+	TrustedProxies           []string // networks
+	WritesPerMinute          int      // 0 means no limit, here and below
 	ReadsPerMinute           int
 	AuthFailuresPerMinute    int
 	MaxConcurrent            int

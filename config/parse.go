@@ -141,7 +141,7 @@ func hostAndPort(text string) (string, error) {
 	return text, err
 }
 
-func networks(text string) (networks []netip.Prefix, err error) {
+func networks(text string) (networks []string, err error) {
 	parts, err := list(text)
 	for _, part := range parts {
 		network, err := netip.ParsePrefix(part)
@@ -151,7 +151,7 @@ func networks(text string) (networks []netip.Prefix, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("must be IP addresses or networks such as 10.0.0.0/8, separated by commas; %q is neither", part)
 		}
-		networks = append(networks, network)
+		networks = append(networks, network.String())
 	}
 	return networks, err
 }

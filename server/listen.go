@@ -10,13 +10,13 @@ import (
 )
 
 // Listen opens the TCP port on the host. An empty host means all interfaces, and port 0 means any free port. For 127.0.0.1, it
-// also opens ::1 if the machine has IPv6, because localhost can mean either. If another program uses the port, the error is
-// syscall.EADDRINUSE with advice.
+// also opens ::1 if the machine has IPv6, because localhost can mean either. If another program uses the port, the error
+// is a syscall.EADDRINUSE with advice.
 func Listen(ctx context.Context, host string, port int) ([]net.Listener, error) {
 	first, err := listen(ctx, host, port)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, inUseError{port}
+		return nil, inUse(port)
 	case err != nil:
 		return nil, err
 	}
@@ -35,17 +35,12 @@ func Listen(ctx context.Context, host string, port int) ([]net.Listener, error) 
 	if port == 0 {
 		return Listen(ctx, host, port) // the port is free on one address and in use on the other: try another one
 	}
-	return nil, inUseError{port}
+	return nil, inUse(port)
 }
 
-// inUseError is a syscall.EADDRINUSE whose message gives advice.
-type inUseError struct{ port int }
-
-func (e inUseError) Error() string {
-	return fmt.Sprintf("port %d is in use by another program; stop it or choose another port", e.port)
+func inUse(port int) error {
+	return fmt.Errorf("port %d is in use by another program; stop it or choose another port (%w)", port, syscall.EADDRINUSE)
 }
-
-func (e inUseError) Unwrap() error { return syscall.EADDRINUSE }
 
 func listen(ctx context.Context, host string, port int) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))

@@ -119,16 +119,10 @@ func caller(c *gin.Context) (subject, name string) {
 func requireWithin(guard *authz.Guard, writesPerMinute int) func(permissions ...string) gin.HandlerFunc {
 	limit := limitWrites(writesPerMinute)
 	return func(permissions ...string) gin.HandlerFunc {
-		steps := make([]gin.HandlerFunc, 0, len(permissions)+1)
-		for _, permission := range permissions {
-			steps = append(steps, guard.Require(permission))
-		}
-		steps = append(steps, limit)
+		require := guard.Require(permissions...)
 		return func(c *gin.Context) {
-			for _, step := range steps {
-				if step(c); c.IsAborted() {
-					return
-				}
+			if require(c); !c.IsAborted() {
+				limit(c)
 			}
 		}
 	}

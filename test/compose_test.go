@@ -92,7 +92,7 @@ func TestCompose(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy := netip.MustParseAddr(project.Services["proxy"].Networks["default"].Ipv4Address)
-	if len(cfg.TrustedProxies) != 1 || cfg.TrustedProxies[0] != netip.PrefixFrom(proxy, 32) {
+	if len(cfg.TrustedProxies) != 1 || cfg.TrustedProxies[0] != netip.PrefixFrom(proxy, 32).String() {
 		t.Errorf("TRUSTED_PROXIES is %v, want the proxy, %s, alone", cfg.TrustedProxies, proxy)
 	}
 	if subnet := netip.MustParsePrefix(project.Networks["default"].Ipam.Config[0].Subnet); !subnet.Contains(proxy) {
