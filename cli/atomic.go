@@ -9,10 +9,9 @@ import (
 	"runtime"
 )
 
-// writeAtomically calls write with the name of an empty temporary file, calls fsync, and renames the file to name. A reader
-// of name sees the whole new file or what was there before. Without force, an existing file is an error. Only the owner
-// may read the file.
-func writeAtomically(name string, force bool, write func(temporary string) error) error {
+// writeAtomically calls write with an empty temporary file, calls fsync, and renames the file to name. A reader of name sees
+// the whole new file or what was there before. Without force, an existing file is an error. Only the owner may read the file.
+func writeAtomically(name string, force bool, write func(temporary *os.File) error) error {
 	if err := mayWrite(name, force); err != nil {
 		return err
 	}
@@ -23,26 +22,30 @@ func writeAtomically(name string, force bool, write func(temporary string) error
 		return fmt.Errorf("%s cannot be written: %w", name, cause(err))
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	temporary := filepath.Join(folder, "new")
-	if err := os.WriteFile(temporary, nil, 0o600); err != nil {
+	temporary, err := os.OpenFile(filepath.Join(folder, "new"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
 		return err
 	}
-	if err := write(temporary); err != nil {
-		return err
+	if err = write(temporary); err == nil {
+		err = temporary.Sync()
 	}
-	if err := fsync(temporary, os.O_RDWR); err != nil {
+	if err := errors.Join(err, temporary.Close()); err != nil {
 		return err
 	}
 	if err := mayWrite(name, force); err != nil {
 		return err // another program has created it since
 	}
-	if err := os.Rename(temporary, name); err != nil {
+	if err := os.Rename(temporary.Name(), name); err != nil {
 		return err
 	}
 	if runtime.GOOS == "windows" {
 		return nil // NTFS keeps a journal of renames, and Windows cannot flush a folder
 	}
-	return fsync(filepath.Dir(name), os.O_RDONLY) // or the rename may be lost with the power
+	parent, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(parent.Sync(), parent.Close()) // or the rename may be lost with the power
 }
 
 // mayWrite returns an error if the file must not be written: it exists, and force is not set or it is not a plain file.
@@ -59,16 +62,6 @@ func mayWrite(name string, force bool) error {
 		return fmt.Errorf("%s already exists; name another file, or replace it with --force", name)
 	}
 	return nil
-}
-
-// fsync waits until the file or folder is on the disk. Windows flushes a file only if it is open for writing, and other
-// systems open a folder only for reading.
-func fsync(name string, flag int) error {
-	file, err := os.OpenFile(name, flag, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(file.Sync(), file.Close())
 }
 
 // cause removes the file name from an error, for a message that contains it already.

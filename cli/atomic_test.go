@@ -11,8 +11,9 @@ import (
 func TestFailedWriteLeavesNoFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	err := writeAtomically(filepath.Join(folder, "half"), false, func(temporary string) error {
-		return errors.Join(os.WriteFile(temporary, []byte("half"), 0o600), context.Canceled)
+	err := writeAtomically(filepath.Join(folder, "half"), false, func(temporary *os.File) error {
+		_, err := temporary.WriteString("half")
+		return errors.Join(err, context.Canceled)
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)

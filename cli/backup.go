@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"menu-api/config"
 	"menu-api/items"
+	"menu-api/items/schema"
 	"menu-api/items/sqlite"
 	"menu-api/items/transfer"
 )
@@ -25,59 +25,48 @@ func (a *app) backupCommand() *cobra.Command {
 		Short: "Write the database of one moment into a file, while the server is running",
 		Long: "Write the database of one moment into a file, while the server is running. For SQLite, it is a copy of the " +
 			"database; for PostgreSQL, a compressed export with the history. restore puts either into either engine.",
+		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, args []string) error {
+			return orStopped(c.Context(), backup(c, cfg, args[0], force), "no file was written")
+		}),
 	}
 	c.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
-	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
-		return orStopped(ctx, backup(ctx, cfg, args[0], force, c.ErrOrStderr()), "no file was written")
-	})
 	return c
 }
 
-func backup(ctx context.Context, cfg config.Config, name string, force bool, stderr io.Writer) (err error) {
+func backup(c *cobra.Command, cfg config.Config, name string, force bool) error {
 	if err := errors.Join(notTheDatabase(cfg, name), mayWrite(name, force)); err != nil {
 		return err
 	}
-	store, err := openToRead(ctx, cfg, stderr)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	var p *progress
-	err = writeAtomically(name, force, func(temporary string) error {
-		if local, ok := store.(*sqlite.Store); ok {
-			p = byBytes(stderr, "backup", unknown)
+	ctx, stderr := c.Context(), c.ErrOrStderr()
+	return withStore(c, cfg, schema.Read, func(store database) error {
+		var p *progress
+		err := writeAtomically(name, force, func(file *os.File) error {
+			if local, ok := store.(*sqlite.Store); ok {
+				p = byBytes(stderr, "backup", unknown)
+				defer p.end()
+				defer p.watch(file)()
+				return local.Backup(ctx, file.Name())
+			}
+			p = byRecords(stderr, "backup")
 			defer p.end()
-			defer p.watch(temporary)()
-			return local.Backup(ctx, temporary)
+			return exportBackup(ctx, store, file, p.moved)
+		})
+		if err != nil {
+			return err
 		}
-		p = byRecords(stderr, "backup")
-		defer p.end()
-		return exportBackup(ctx, store, temporary, p.moved)
+		_ = store.RecordBackup(ctx, time.Now()) // it is only for a metric, and the database may be read-only
+		size := ""
+		if info, err := os.Stat(name); err == nil {
+			size = fmt.Sprintf(" (%s)", humanize.Bytes(uint64(info.Size()))) //nolint:gosec // a size is not negative
+		}
+		p.done(fmt.Sprintf("backed up %s to %s%s", cfg.Database, name, size))
+		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if recorder, ok := store.(interface {
-		RecordBackup(ctx context.Context, at time.Time) error
-	}); ok {
-		_ = recorder.RecordBackup(ctx, time.Now()) // it is only for a metric, and the database may be read-only
-	}
-	size := ""
-	if info, err := os.Stat(name); err == nil {
-		size = fmt.Sprintf(" (%s)", humanize.Bytes(uint64(info.Size()))) //nolint:gosec // a size is not negative
-	}
-	p.done(fmt.Sprintf("backed up %s to %s%s", cfg.Database, name, size))
-	return nil
 }
 
 // exportBackup writes the menu and its history as a compressed export. The checksum in it detects damage.
-func exportBackup(ctx context.Context, store items.Store, file string, moved func(transfer.Count)) (err error) {
-	target, err := os.OpenFile(file, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, target.Close()) }()
-	compressed, err := zstd.NewWriter(target, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithZeroFrames(true))
+func exportBackup(ctx context.Context, store items.Store, file *os.File, moved func(transfer.Count)) error {
+	compressed, err := zstd.NewWriter(file, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithZeroFrames(true))
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
 
 	"menu-api/config"
 	"menu-api/items"
@@ -21,8 +21,31 @@ import (
 	"menu-api/server/telemetry"
 )
 
-// openStore opens the database that the settings name, with the engine that its URL names.
-func openStore(ctx context.Context, cfg config.Config, use schema.Use, log *slog.Logger) (items.Store, error) {
+// database is a store of either engine.
+type database interface {
+	items.Store
+	LastBackup(ctx context.Context) (time.Time, error)
+	RecordBackup(ctx context.Context, at time.Time) error
+}
+
+// withStore calls do with the database that the settings name, and closes it afterwards. To read, the database must exist: with
+// a typing error in the settings, the result would be an empty backup.
+func withStore(c *cobra.Command, cfg config.Config, use schema.Use, do func(database) error) (err error) {
+	if use == schema.Read {
+		if err := mustExist(cfg); err != nil {
+			return err
+		}
+	}
+	store, err := openStore(c.Context(), cfg, use, quietLogger(cfg, c.ErrOrStderr()))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return do(store)
+}
+
+// openStore opens the database with the engine that its URL names.
+func openStore(ctx context.Context, cfg config.Config, use schema.Use, log *slog.Logger) (database, error) {
 	if file, ok := cfg.Database.SQLiteFile(); ok {
 		return sqlite.OpenWith(ctx, file, sqlite.Options{Use: use})
 	}
@@ -44,23 +67,31 @@ func openMenu(
 ) (store items.Store, watch func(context.Context) error, err error) {
 	watch = func(context.Context) error { return nil }
 	observe := server.ObserveStore(metrics, tracing)
+	var opened database
 	if file, ok := cfg.Database.SQLiteFile(); ok {
-		opened, err := sqlite.OpenWith(ctx, file, sqlite.Options{Use: toWrite(cfg), Watched: true, Logger: log})
+		local, err := sqlite.OpenWith(ctx, file, sqlite.Options{Use: toWrite(cfg), Watched: true, Logger: log})
 		if err != nil {
 			return nil, nil, err
 		}
 		metrics.WatchFiles(file, file+"-wal")
-		store = opened
-		observe, watch = watchFile(file, opened, observe)
-	} else if store, err = openStore(ctx, cfg, toWrite(cfg), log); err != nil {
+		opened = local
+		observe, watch = watchFile(file, local, observe)
+	} else if opened, err = openStore(ctx, cfg, toWrite(cfg), log); err != nil {
 		return nil, nil, err
 	}
-	if pooled, ok := store.(*postgres.Store); ok {
-		watchPool(metrics, pooled.Stat)
-		metrics.GaugeFunc("store_oldest_snapshot_age_seconds", "PostgreSQL: age of the oldest open transaction, every 20 s. Includes other roles if this one is in pg_read_all_stats.", pooled.OldestSnapshot)
+	if remote, ok := opened.(*postgres.Store); ok {
+		watchPostgres(metrics, remote) //nolint:contextcheck // a scrape has no context
 	}
-	watchDatabase(metrics, store) //nolint:contextcheck // a scrape has no context
-	store = items.Instrument(store, cache, observe)
+	metrics.GaugeFunc("store_last_backup_timestamp_seconds", "When menu-api backup last succeeded, in seconds since 1970. 0 without a backup.", func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+		defer cancel()
+		at, err := opened.LastBackup(ctx)
+		if err != nil {
+			return math.NaN()
+		}
+		return float64(at.Unix())
+	})
+	store = items.Instrument(opened, cache, observe)
 	var menu []items.Item
 	if cfg.SeedMenu {
 		menu = items.DefaultMenu()
@@ -112,15 +143,6 @@ func quietLogger(cfg config.Config, stderr io.Writer) *slog.Logger {
 	return telemetry.NewLogger(stderr, cfg.LogFormat, cfg.LogLevel)
 }
 
-// openToRead opens a database that exists, and changes nothing. It does not create one: with a typing error in the settings,
-// the result would be an empty backup.
-func openToRead(ctx context.Context, cfg config.Config, stderr io.Writer) (items.Store, error) {
-	if err := mustExist(cfg); err != nil {
-		return nil, err
-	}
-	return openStore(ctx, cfg, schema.Read, quietLogger(cfg, stderr))
-}
-
 // mustExist returns an error if the database is an SQLite file that does not exist.
 func mustExist(cfg config.Config) error {
 	if file, ok := cfg.Database.SQLiteFile(); ok {
@@ -131,45 +153,27 @@ func mustExist(cfg config.Config) error {
 	return nil
 }
 
-// watchDatabase adds metrics for which a scrape asks the database.
-func watchDatabase(metrics *telemetry.Metrics, store items.Store) {
-	const timeout = 2 * time.Second
-	if sized, ok := store.(interface {
-		Size(ctx context.Context) (int64, error)
-	}); ok {
-		metrics.StoreSize("database", func() (int64, error) {
-			ctx, cancel := context.WithTimeout(context.Background(), timeout)
-			defer cancel()
-			return sized.Size(ctx)
-		})
-	}
-	if backed, ok := store.(interface {
-		LastBackup(ctx context.Context) (time.Time, error)
-	}); ok {
-		metrics.GaugeFunc("store_last_backup_timestamp_seconds", "When menu-api backup last succeeded, in seconds since 1970. 0 without a backup.", func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), timeout)
-			defer cancel()
-			at, err := backed.LastBackup(ctx)
-			if err != nil {
-				return math.NaN()
-			}
-			return float64(at.Unix())
-		})
-	}
-}
+// scrapeTimeout bounds a question to the database for a metric.
+const scrapeTimeout = 2 * time.Second
 
-// watchPool adds metrics of a pool of connections to PostgreSQL.
-func watchPool(metrics *telemetry.Metrics, stat func() *pgxpool.Stat) {
+// watchPostgres adds metrics of a PostgreSQL database and of the pool of connections to it.
+func watchPostgres(metrics *telemetry.Metrics, store *postgres.Store) {
+	metrics.GaugeFunc("store_oldest_snapshot_age_seconds", "PostgreSQL: age of the oldest open transaction, every 20 s. Includes other roles if this one is in pg_read_all_stats.", store.OldestSnapshot)
+	metrics.StoreSize("database", func() (int64, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+		defer cancel()
+		return store.Size(ctx)
+	})
 	metrics.GaugeFunc("store_pool_connections_max", "PostgreSQL: the limit of the connection pool.",
-		func() float64 { return float64(stat().MaxConns()) })
+		func() float64 { return float64(store.Stat().MaxConns()) })
 	metrics.GaugeFunc("store_pool_connections_in_use", "PostgreSQL: connections in use.",
-		func() float64 { return float64(stat().AcquiredConns()) })
+		func() float64 { return float64(store.Stat().AcquiredConns()) })
 	metrics.GaugeFunc("store_pool_connections_idle", "PostgreSQL: connections that are idle.",
-		func() float64 { return float64(stat().IdleConns()) })
+		func() float64 { return float64(store.Stat().IdleConns()) })
 	metrics.CounterFunc("store_pool_acquires_total", "PostgreSQL: connections requested from the pool.",
-		func() float64 { return float64(stat().AcquireCount()) })
+		func() float64 { return float64(store.Stat().AcquireCount()) })
 	metrics.CounterFunc("store_pool_waits_total", "PostgreSQL: requests for a connection when none was idle.",
-		func() float64 { return float64(stat().EmptyAcquireCount()) })
+		func() float64 { return float64(store.Stat().EmptyAcquireCount()) })
 	metrics.CounterFunc("store_pool_wait_seconds_total", "PostgreSQL: total time that requests waited for a connection.",
-		func() float64 { return stat().EmptyAcquireWaitTime().Seconds() })
+		func() float64 { return store.Stat().EmptyAcquireWaitTime().Seconds() })
 }

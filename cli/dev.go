@@ -19,15 +19,14 @@ import (
 )
 
 func (a *app) devCommand() *cobra.Command {
-	c := &cobra.Command{
+	return &cobra.Command{
 		Use: "dev", Args: cobra.NoArgs,
 		Short: "Serve the API with an identity provider for development; no account is needed",
+		RunE: a.with(config.Dev, func(c *cobra.Command, cfg config.Config, _ []string) error {
+			a.tuneGC()
+			return dev(c.Context(), cfg, c.OutOrStdout())
+		}),
 	}
-	c.RunE = a.with(config.Dev, func(ctx context.Context, cfg config.Config, _ []string) error {
-		a.tuneGC()
-		return dev(ctx, cfg, c.OutOrStdout())
-	})
-	return c
 }
 
 // dev runs the API and a development identity provider until the context ends.

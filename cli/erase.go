@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -13,31 +10,24 @@ import (
 )
 
 func (a *app) eraseCommand() *cobra.Command {
-	c := &cobra.Command{
+	return &cobra.Command{
 		Use: "erase SUBJECT", Args: one("subject"),
 		Short: "Replace a person in the history by \"" + items.Erased + "\"",
 		Long: "Replace a person in the history by \"" + items.Erased + "\", and forget the person's idempotency keys. SUBJECT is the sub of the " +
 			"person's tokens, such as auth0|5f7c8ec7c33c6c004bbafe82. The server may be running. It does not change backups, and what the " +
 			"person changes afterwards is recorded under the subject again.",
+		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, args []string) error {
+			if err := mustExist(cfg); err != nil {
+				return err
+			}
+			err := withStore(c, cfg, toWrite(cfg), func(store database) error {
+				changes, err := store.Erase(c.Context(), args[0])
+				if err == nil {
+					_, err = fmt.Fprintf(c.ErrOrStderr(), "replaced the subject in %d changes\n", changes)
+				}
+				return err
+			})
+			return orStopped(c.Context(), err, "a part of the history was changed: run it again")
+		}),
 	}
-	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
-		return orStopped(ctx, erase(ctx, cfg, args[0], c.ErrOrStderr()), "a part of the history was changed: run it again")
-	})
-	return c
-}
-
-func erase(ctx context.Context, cfg config.Config, subject string, stderr io.Writer) (err error) {
-	if err := mustExist(cfg); err != nil {
-		return err
-	}
-	store, err := openStore(ctx, cfg, toWrite(cfg), quietLogger(cfg, stderr))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	changes, err := store.Erase(ctx, subject)
-	if err == nil {
-		_, err = fmt.Fprintf(stderr, "replaced the subject in %d changes\n", changes)
-	}
-	return err
 }

@@ -29,8 +29,8 @@ func (a *app) healthcheckCommand() *cobra.Command {
 }
 
 // healthcheck returns nil if the server on this machine is ready. Containers, which have no curl, run it.
-func healthcheck(ctx context.Context, cfg config.Config, _ []string) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+func healthcheck(c *cobra.Command, cfg config.Config, _ []string) error {
+	ctx, cancel := context.WithTimeout(c.Context(), 3*time.Second)
 	defer cancel()
 	host := cfg.Host
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {

@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -21,30 +18,30 @@ func (a *app) importCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "import FILE", Args: one("file"),
 		Short: "Add the items of a JSON Lines or CSV file to the menu, all or none; - is standard input",
+		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, args []string) error {
+			format, err := formatFor(format, args[0], transfer.JSONL, transfer.CSV)
+			if err != nil {
+				return err
+			}
+			source := transfer.File{Name: args[0], Format: format}
+			if charset != "" {
+				if source.Encoding, err = htmlindex.Get(charset); err != nil {
+					return fmt.Errorf("--encoding must be an encoding such as windows-1252 or shift_jis, not %q", charset)
+				}
+			}
+			return orStopped(c.Context(), importFile(c, cfg, source, replace), "nothing was changed")
+		}),
 	}
 	c.Flags().StringVar(&format, "format", "", "jsonl or csv (default by the name of the file, otherwise by its content)")
 	c.Flags().StringVar(&charset, "encoding", "", "encoding of a file that is not UTF-8, such as windows-1252")
 	c.Flags().BoolVar(&replace, "replace", false, "remove all items and their history first")
-	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
-		format, err := formatFor(format, args[0], transfer.JSONL, transfer.CSV)
-		if err != nil {
-			return err
-		}
-		source := transfer.File{Name: args[0], Format: format}
-		if charset != "" {
-			if source.Encoding, err = htmlindex.Get(charset); err != nil {
-				return fmt.Errorf("--encoding must be an encoding such as windows-1252 or shift_jis, not %q", charset)
-			}
-		}
-		return orStopped(ctx, importFile(ctx, cfg, source, c.InOrStdin(), c.ErrOrStderr(), replace), "nothing was changed")
-	})
 	return c
 }
 
-func importFile(ctx context.Context, cfg config.Config, source transfer.File, stdin io.Reader, stderr io.Writer, replace bool) (err error) {
+func importFile(c *cobra.Command, cfg config.Config, source transfer.File, replace bool) error {
 	size := int64(unknown)
 	if source.Name == standard {
-		source.Name, source.Reader = "standard input", stdin
+		source.Name, source.Reader = "standard input", c.InOrStdin()
 	} else {
 		file, err := os.Open(source.Name)
 		if err != nil {
@@ -56,19 +53,16 @@ func importFile(ctx context.Context, cfg config.Config, source transfer.File, st
 			size = info.Size()
 		}
 	}
-	store, err := openStore(ctx, cfg, toWrite(cfg), quietLogger(cfg, stderr))
-	if err != nil {
+	return withStore(c, cfg, toWrite(cfg), func(store database) error {
+		p := byBytes(c.ErrOrStderr(), "import", size)
+		defer p.end()
+		source.Reader = p.reader(source.Reader)
+		info := systemAuditInfo()
+		info.Batch = rand.Text() // one entry in the activity
+		count, err := transfer.Import(c.Context(), store, info, source, replace)
+		if err == nil {
+			p.done("imported " + count.String())
+		}
 		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	p := byBytes(stderr, "import", size)
-	defer p.end()
-	source.Reader = p.reader(source.Reader)
-	info := systemAuditInfo()
-	info.Batch = rand.Text() // one entry in the activity
-	count, err := transfer.Import(ctx, store, info, source, replace)
-	if err == nil {
-		p.done("imported " + count.String())
-	}
-	return err
+	})
 }

@@ -21,22 +21,21 @@ func (a *app) migrateCommand() *cobra.Command {
 		Short: "Bring the schema of the database up to date, or say what that would do",
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() }, // so that an unknown command is an error
 	}
-	status := &cobra.Command{
+	c.AddCommand(&cobra.Command{
 		Use: "status", Args: cobra.NoArgs,
 		Short: "Print the version of the schema and the migrations that the database lacks; change nothing",
-	}
-	up := &cobra.Command{
+		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, _ []string) error {
+			_, err := planMigrations(c.Context(), cfg, c.OutOrStdout())
+			return err
+		}),
+	}, &cobra.Command{
 		Use: "up", Args: cobra.NoArgs,
 		Short: "Apply the migrations that the database lacks; the server may be running",
-	}
-	status.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, _ []string) error {
-		_, err := planMigrations(ctx, cfg, status.OutOrStdout())
-		return err
+		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, _ []string) error {
+			err := migrateUp(c.Context(), cfg, c.OutOrStdout(), c.ErrOrStderr())
+			return orStopped(c.Context(), err, "migrations that are not in the list above were not applied")
+		}),
 	})
-	up.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, _ []string) error {
-		return orStopped(ctx, migrateUp(ctx, cfg, up.OutOrStdout(), up.ErrOrStderr()), "migrations that are not in the list above were not applied")
-	})
-	c.AddCommand(status, up)
 	return c
 }
 

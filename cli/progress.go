@@ -58,7 +58,7 @@ func (p *progress) moved(count transfer.Count) {
 }
 
 // watch shows how a file grows, until stop is called.
-func (p *progress) watch(file string) (stop func()) {
+func (p *progress) watch(file *os.File) (stop func()) {
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -67,7 +67,7 @@ func (p *progress) watch(file string) (stop func()) {
 			case <-stopped:
 				return
 			case <-time.After(200 * time.Millisecond):
-				if info, err := os.Stat(file); err == nil {
+				if info, err := file.Stat(); err == nil {
 					_ = p.bar.Set64(info.Size())
 				}
 			}

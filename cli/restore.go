@@ -23,15 +23,15 @@ func (a *app) restoreCommand() *cobra.Command {
 		Short: "Put the menu of a backup, with its history, into the database",
 		Long: "Put the menu of a backup, with its history, into the database, which may be of another engine: all of it, or nothing. " +
 			"The server may be running. Idempotency keys are not restored.",
+		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, args []string) error {
+			return orStopped(c.Context(), restore(c, cfg, args[0], replace), "the database was not changed")
+		}),
 	}
 	c.Flags().BoolVar(&replace, "replace", false, "remove the menu and its history from the database first")
-	c.RunE = a.with(config.Client, func(ctx context.Context, cfg config.Config, args []string) error {
-		return orStopped(ctx, restore(ctx, cfg, args[0], replace, c.ErrOrStderr()), "the database was not changed")
-	})
 	return c
 }
 
-func restore(ctx context.Context, cfg config.Config, name string, replace bool, stderr io.Writer) (err error) {
+func restore(c *cobra.Command, cfg config.Config, name string, replace bool) (err error) {
 	if err := notTheDatabase(cfg, name); err != nil {
 		return err
 	}
@@ -40,51 +40,49 @@ func restore(ctx context.Context, cfg config.Config, name string, replace bool, 
 		return fmt.Errorf("%s: %w", name, cause(err))
 	}
 	defer func() { _ = file.Close() }()
-	isExport := isCompressed(file)
-	folder, err := os.MkdirTemp("", "menu-api-restore-*")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	var saved *sqlite.Store
-	if !isExport {
+	ctx, stderr := c.Context(), c.ErrOrStderr()
+	var saved *sqlite.Store // nil if the backup is a compressed export
+	if !isCompressed(file) {
+		var folder string
+		if folder, err = os.MkdirTemp("", "menu-api-restore-*"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 		if saved, err = sqlite.OpenBackup(ctx, name, folder); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, saved.Close()) }() //nolint:contextcheck // Close has no context
+		defer func() { err = errors.Join(err, saved.Close()) }()
 	}
-	store, err := openStore(ctx, cfg, toWrite(cfg), quietLogger(cfg, stderr))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if !replace {
-		if err := mustBeEmpty(ctx, cfg, store); err != nil {
-			return err
+	return withStore(c, cfg, toWrite(cfg), func(store database) error {
+		if !replace {
+			if err := mustBeEmpty(ctx, cfg, store); err != nil {
+				return err
+			}
 		}
-	}
-	var count transfer.Count
-	var p *progress
-	if isExport {
-		p = byBytes(stderr, "restore", unknown)
-		defer p.end()
-		count, err = importBackup(ctx, store, file, replace, p)
-	} else {
-		p = byRecords(stderr, "restore")
-		defer p.end()
-		count, err = transfer.Copy(ctx, saved, store, systemAuditInfo(), replace, p.moved)
-	}
-	if err == nil {
-		p.done(fmt.Sprintf("restored %s into %s", count, cfg.Database))
-	}
-	return err
+		var count transfer.Count
+		var p *progress
+		var err error
+		if saved != nil {
+			p = byRecords(stderr, "restore")
+			defer p.end()
+			count, err = transfer.Copy(ctx, saved, store, systemAuditInfo(), replace, p.moved)
+		} else {
+			p = byBytes(stderr, "restore", unknown)
+			defer p.end()
+			count, err = importBackup(ctx, store, file, replace, p)
+		}
+		if err == nil {
+			p.done(fmt.Sprintf("restored %s into %s", count, cfg.Database))
+		}
+		return err
+	})
 }
 
 // isCompressed reports whether a backup is a compressed export, and not an SQLite database.
-func isCompressed(backup io.ReaderAt) bool {
+func isCompressed(file io.ReaderAt) bool {
 	var header zstd.Header
 	start := make([]byte, zstd.HeaderMaxSize)
-	n, _ := backup.ReadAt(start, 0) // a short file is no export
+	n, _ := file.ReadAt(start, 0) // a short file is no export
 	return header.Decode(start[:n]) == nil
 }
 

@@ -18,14 +18,15 @@ type app struct {
 	getenv  func(string) string
 }
 
-// with returns the RunE of a command that needs the settings. It returns a *config.Error that lists every invalid one.
-func (a *app) with(mode config.Mode, do func(ctx context.Context, cfg config.Config, args []string) error) func(*cobra.Command, []string) error {
+// with returns the RunE of a command that needs the settings. It returns a *config.Error that lists every invalid one. The
+// command has the context and the output.
+func (a *app) with(mode config.Mode, do func(c *cobra.Command, cfg config.Config, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		cfg, err := config.Load(mode, a.envFile, a.getenv)
 		if err != nil {
 			return err
 		}
-		return do(c.Context(), cfg, args)
+		return do(c, cfg, args)
 	}
 }
 

@@ -23,15 +23,14 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	c := &cobra.Command{
+	return &cobra.Command{
 		Use: "serve", Args: cobra.NoArgs,
 		Short: "Serve the API for the tokens of an Auth0 tenant (the default)",
+		RunE: a.with(config.Serve, func(c *cobra.Command, cfg config.Config, _ []string) error {
+			a.tuneGC()
+			return serve(c.Context(), cfg, c.OutOrStdout())
+		}),
 	}
-	c.RunE = a.with(config.Serve, func(ctx context.Context, cfg config.Config, _ []string) error {
-		a.tuneGC()
-		return serve(ctx, cfg, c.OutOrStdout())
-	})
-	return c
 }
 
 // serve runs the API until the context ends.

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) tokenCommand() *cobra.Command {
-	c := &cobra.Command{
+	return &cobra.Command{
 		Use:   "token admin|customer",
 		Short: "Print an access token from the running development identity provider",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -26,15 +26,14 @@ func (a *app) tokenCommand() *cobra.Command {
 			}
 			return nil
 		},
+		RunE: a.with(config.Dev, func(c *cobra.Command, cfg config.Config, args []string) error {
+			token, err := developmentToken(c.Context(), cfg, args[0])
+			if err == nil {
+				_, err = fmt.Fprintln(c.OutOrStdout(), token)
+			}
+			return err
+		}),
 	}
-	c.RunE = a.with(config.Dev, func(ctx context.Context, cfg config.Config, args []string) error {
-		token, err := developmentToken(ctx, cfg, args[0])
-		if err == nil {
-			_, err = fmt.Fprintln(c.OutOrStdout(), token)
-		}
-		return err
-	})
-	return c
 }
 
 // developmentToken returns an access token of the user from the development identity provider.
