@@ -60,7 +60,7 @@ type Item struct {
 type Dashboard struct {
 	options Options
 	policy  string
-	page    page
+	page    []byte                      // the HTML, with a slot for the data that the application starts with
 	empty   *content.Content            // the page without data
 	unknown *content.Content            // the same for a path that does not exist
 	assets  map[string]*content.Content // by path

@@ -166,11 +166,13 @@ func FuzzBootstrapStaysData(f *testing.F) {
 		f.Add(hostile)
 	}
 	f.Fuzz(func(t *testing.T, hostile string) {
-		p, err := readPage(built(t))
+		o := options()
+		o.Settings.Name = hostile
+		d, err := newDashboard(built(t), o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		html, err := p.render(bootstrap{Menu: hostile}, preview{hostile, hostile, hostile, hostile})
+		html, err := d.render(bootstrap{Menu: hostile}, &Item{Name: hostile, Description: hostile, Image: hostile})
 		if err != nil {
 			t.Fatal(err)
 		}

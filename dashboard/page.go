@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -18,9 +17,6 @@ import (
 
 	"menu-api/content"
 )
-
-// page is the HTML, with a slot for the data that the application starts with.
-type page []byte
 
 // The element in which the build leaves room for the data. It is not a script, so the policy on scripts does not apply.
 const (
@@ -34,7 +30,7 @@ const (
 var notBuilt []byte
 
 // readPage returns the page of a build, or one that explains how to build it.
-func readPage(built fs.FS) (page, error) {
+func readPage(built fs.FS) ([]byte, error) {
 	html, err := fs.ReadFile(built, "index.html")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -57,53 +53,46 @@ type bootstrap struct {
 // The title in the source is replaced by the title and the link preview of each page.
 const titleSlot = `<title>Menu</title>`
 
-// preview is what a link to a page shows, in the title of a tab and in other programs (https://ogp.me).
-type preview struct{ SiteName, Title, Description, Image string }
-
-// write writes the title and the metadata of the page.
-func (p preview) write(w io.Writer) error {
+// head returns the title of a page, for a tab, and what other programs show for a link to it (https://ogp.me). item is the item
+// that the page shows, or nil.
+func (d *Dashboard) head(item *Item) g.Node {
+	name := d.options.Settings.Name
+	title, description, image := name, "What is on the menu today.", ""
+	if item != nil {
+		title, description, image = item.Name+" · "+name, cmp.Or(item.Description, "On the menu today."), item.Image
+	}
 	property := func(name, value string) g.Node { return h.Meta(g.Attr("property", name), h.Content(value)) }
 	return g.Group{
-		h.TitleEl(g.Text(p.Title)),
-		h.Meta(h.Name("description"), h.Content(p.Description)),
+		h.TitleEl(g.Text(title)),
+		h.Meta(h.Name("description"), h.Content(description)),
 		property("og:type", "website"),
-		property("og:site_name", p.SiteName),
-		property("og:title", p.Title),
-		property("og:description", p.Description),
-		g.If(p.Image != "", property("og:image", p.Image)),
-	}.Render(w)
-}
-
-func (d *Dashboard) previewOf(item *Item) preview {
-	name := d.options.Settings.Name
-	if item == nil {
-		return preview{SiteName: name, Title: name, Description: "What is on the menu today."}
-	}
-	return preview{
-		SiteName: name, Title: item.Name + " · " + name, Image: item.Image,
-		Description: cmp.Or(item.Description, "On the menu today."),
+		property("og:site_name", name),
+		property("og:title", title),
+		property("og:description", description),
+		g.If(image != "", property("og:image", image)),
 	}
 }
 
-// render returns the page with its title, its link preview and the data, as far as it has slots for them.
-func (p page) render(data bootstrap, shown preview) ([]byte, error) {
-	var title bytes.Buffer
-	if err := shown.write(&title); err != nil {
-		return nil, err
+// render returns the page with its head and the data, as far as it has slots for them.
+func (d *Dashboard) render(data bootstrap, item *Item) ([]byte, error) {
+	before, after, hasSlots := bytes.Cut(d.page, []byte(slotStart+"null"))
+	if !hasSlots {
+		return d.page, nil
 	}
+	data.Settings = d.options.Settings
 	// The encoder writes <, > and & as \u003c, \u003e and \u0026, so no text of an item can end the element.
 	encoded, err := json.Marshal(data)
-	before, after, hasSlots := bytes.Cut(p, []byte(slotStart+"null"))
-	if !hasSlots {
-		return p, err
+	if err != nil {
+		return nil, err
 	}
-	return slices.Concat(bytes.Replace(before, []byte(titleSlot), title.Bytes(), 1), []byte(slotStart), encoded, after), err
+	var head bytes.Buffer
+	_ = d.head(item).Render(&head) // a buffer accepts everything
+	return slices.Concat(bytes.Replace(before, []byte(titleSlot), head.Bytes(), 1), []byte(slotStart), encoded, after), nil
 }
 
-// newPage returns a page that starts with the data. item is the one that a link to the page previews, or nil.
+// newPage returns a page that starts with the data.
 func (d *Dashboard) newPage(data bootstrap, item *Item) (*content.Content, error) {
-	data.Settings = d.options.Settings
-	html, err := d.page.render(data, d.previewOf(item))
+	html, err := d.render(data, item)
 	return content.New("text/html; charset=utf-8", html), err
 }
 
