@@ -15,12 +15,9 @@ import (
 
 // Principal is the user or client that a validated access token belongs to.
 type Principal struct {
-	// Subject is the sub claim.
-	Subject string
-	// Name is the name claim, empty if the token has none. It is for people: several subjects may have the same name.
-	Name string
-	// Permissions is the permissions claim. Requests with the same token share it, so it must not be changed.
-	Permissions []string
+	Subject     string   // the sub claim
+	Name        string   // the name claim, for people: it may be empty, and several subjects may have the same name
+	Permissions []string // the permissions claim. Requests with the same token share it, so it must not be changed.
 }
 
 // Has reports whether the principal has exactly this permission.

@@ -16,16 +16,11 @@ import (
 
 // Options configure a Guard.
 type Options struct {
-	// Issuer is the exact value of the iss claim.
-	Issuer string
-	// Audiences are the API's identifiers. The aud claim must contain one of them.
-	Audiences []string
-	// ClockSkew is the tolerated difference between the issuer's clock and ours.
-	ClockSkew time.Duration
-	// Keys are the issuer's.
-	Keys *Keys
-	// RequirePermissions is false if any valid access token grants everything.
-	RequirePermissions bool
+	Issuer             string        // the exact iss claim
+	Audiences          []string      // the API's identifiers. The aud claim must contain one of them.
+	ClockSkew          time.Duration // the tolerated difference between the issuer's clock and ours
+	Keys               *Keys         // the issuer's
+	RequirePermissions bool          // false if any valid access token grants everything
 }
 
 // Guard adapts the validator of go-jwt-middleware to Gin. The library verifies the signature and the claims; the guard adds

@@ -380,14 +380,10 @@ func usableKey(raw []byte) (*rsa.PublicKey, error) {
 
 // KeyStats describe how fresh the issuer's keys are and count the fetches.
 type KeyStats struct {
-	// Keys is the number of current keys: 0 before the first fetch, and if the keys are too old.
-	Keys int
-	// Age is the time since they were requested. It means nothing without keys.
-	Age time.Duration
-	// Background counts the fetches at the start and when the set is no longer fresh.
-	Background FetchStats
-	// UnknownKid counts the fetches for tokens with an unknown kid.
-	UnknownKid FetchStats
+	Keys       int           // current keys: 0 before the first fetch, and if the keys are too old
+	Age        time.Duration // since they were requested. It means nothing without keys.
+	Background FetchStats    // at the start and when the set is no longer fresh
+	UnknownKid FetchStats    // for tokens with an unknown kid
 }
 
 // FetchStats count fetches by result.

@@ -36,10 +36,7 @@ var (
 // ForbiddenError is an ErrForbidden that names the permission.
 type ForbiddenError struct{ Permission string }
 
-// Error names the permission.
 func (e *ForbiddenError) Error() string { return fmt.Sprintf("%v %s", ErrForbidden, e.Permission) }
-
-// Unwrap returns ErrForbidden.
 func (e *ForbiddenError) Unwrap() error { return ErrForbidden }
 
 // KeysUnavailableError is an ErrKeysUnavailable that says when to retry.
@@ -48,12 +45,9 @@ type KeysUnavailableError struct {
 	Cause      error
 }
 
-// Error includes the cause.
 func (e *KeysUnavailableError) Error() string {
 	return fmt.Sprintf("%v: %v", ErrKeysUnavailable, e.Cause)
 }
-
-// Unwrap returns ErrKeysUnavailable and the cause.
 func (e *KeysUnavailableError) Unwrap() []error { return []error{ErrKeysUnavailable, e.Cause} }
 
 // Require aborts a request unless its token grants all permissions. It follows Authenticate; without it, Require aborts every

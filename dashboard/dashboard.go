@@ -20,16 +20,11 @@ import (
 // Settings tell the page the name and the currency of the menu, and how to sign users in. They come with every page and not
 // from the build, so one binary serves any tenant.
 type Settings struct {
-	// Name is the name of the menu.
-	Name string `json:"name"`
-	// Currency is the ISO 4217 code of the currency of the prices.
-	Currency string `json:"currency"`
-	// Issuer is the identity provider's URL, empty if there is none. The page may connect to its origin and to no other.
-	Issuer string `json:"issuer"`
-	// ClientID is the application's id at the provider. Without it, the page explains that sign-in is not configured.
-	ClientID string `json:"clientId"`
-	// Audience is the identifier of this API, for which the page requests a token.
-	Audience string `json:"audience"`
+	Name     string `json:"name"`     // of the menu
+	Currency string `json:"currency"` // the ISO 4217 code
+	Issuer   string `json:"issuer"`   // the URL of the identity provider, to whose origin the page may connect; empty for none
+	ClientID string `json:"clientId"` // of the page. Without it, the page explains that sign-in is not configured.
+	Audience string `json:"audience"` // of the tokens that the page requests
 }
 
 // PageSize is the number of items that the page starts with, and the number that it requests at a time.
@@ -50,10 +45,8 @@ type Options struct {
 
 // Item is an item of the menu as the page needs it.
 type Item struct {
-	// JSON is what encodes as the item.
-	JSON any
-	// These are for link previews. Image is an absolute URL, or empty.
-	Name, Description, Image string
+	JSON                     any    // encodes as the item
+	Name, Description, Image string // for link previews. Image is an absolute URL, or empty.
 }
 
 // Dashboard is the page and its assets.

@@ -19,12 +19,9 @@ var OpenAPI string
 
 // Settings describe the identity provider to the document and the page.
 type Settings struct {
-	// Issuer is the URL of the provider.
-	Issuer string
-	// ClientID is the single-page application that the page signs in as. If it is empty, the page asks for it.
-	ClientID string
-	// Audience is the API identifier for which the page requests tokens.
-	Audience string
+	Issuer   string // the URL of the provider
+	ClientID string // of the page. If it is empty, the page asks for it.
+	Audience string // of the tokens that the page requests
 }
 
 // Module holds the routes of this package.

@@ -114,25 +114,21 @@ func isProbe(c *gin.Context) bool { return c.FullPath() == "/healthz" || c.FullP
 // section 3.2). It runs on the engine, because on a group a preflight gets 404. It never allows credentials: the API accepts
 // only the Authorization header. Nil origins mean every origin.
 func crossOrigin(origins []string) gin.HandlerFunc {
-	return cors.New(cors.Config{
+	config := cors.Config{
 		AllowAllOrigins: origins == nil,
-		AllowOriginFunc: allowOrigin(origins),
 		AllowMethods:    []string{"GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"},
 		ExposeHeaders:   exposedHeaders,
 		MaxAge:          10 * time.Minute,
-	})
+	}
+	if origins != nil {
+		config.AllowOriginFunc = func(origin string) bool { return slices.Contains(origins, origin) }
+	}
+	return cors.New(config)
 }
 
 // exposedHeaders are the response headers that a page may read, in the spelling of the library.
 var exposedHeaders = []string{
 	"Etag", "Location", "Link", "Retry-After", "Www-Authenticate", requestIDHeader, "Ratelimit", "Ratelimit-Policy",
-}
-
-func allowOrigin(origins []string) func(string) bool {
-	if origins == nil {
-		return nil
-	}
-	return func(origin string) bool { return slices.Contains(origins, origin) }
 }
 
 // maxAllowedHeaders is how long the list of headers in a preflight may be, in bytes.

@@ -17,48 +17,34 @@ import (
 	"menu-api/server/telemetry"
 )
 
-// Options are the parts of a server and its settings.
+// Options are the parts of a server and its settings. A limit of 0 means no limit.
 type Options struct {
-	Store items.Store
-	// Cache is the response cache that the Store invalidates (see items.Instrument). If it is nil, New adds one.
-	Cache *items.ResponseCache
-	// Feed publishes the changes of the store. It must run as long as the server. If it is nil, the server publishes no events.
-	Feed   *feed.ChangeFeed
-	Guard  *authz.Guard
-	Logger *slog.Logger
-	// Metrics counts the requests. It is served on another listener, see Metrics.Handler.
-	Metrics *telemetry.Metrics
-	// Docs describes the identity provider to the API reference.
-	Docs docs.Settings
-	// Tracing records the requests as spans. It may be nil.
-	Tracing *telemetry.Tracing
-	// Dashboard holds the settings of the web page.
+	Store     items.Store
+	Cache     *items.ResponseCache // that the Store invalidates (see items.Instrument). If it is nil, New adds one.
+	Feed      *feed.ChangeFeed     // of the store. It must run as long as the server. If it is nil, there are no events.
+	Guard     *authz.Guard
+	Logger    *slog.Logger
+	Metrics   *telemetry.Metrics // of the requests. Another listener serves them, see Metrics.Handler.
+	Tracing   *telemetry.Tracing // of the requests; may be nil
+	Docs      docs.Settings
 	Dashboard dashboard.Settings
-	// CORSOrigins are the origins whose pages may call the API. Nil means every origin.
-	CORSOrigins []string
-	// TrustedProxies are the addresses and networks of proxies. The server uses X-Forwarded-For only from them.
-	TrustedProxies []string
-	// WritesPerMinute limits the writes of one subject. 0 means no limit.
-	WritesPerMinute int
-	// ReadsPerMinute limits the reads of the store for one address. 0 means no limit. A response from the cache does not count.
-	ReadsPerMinute int
-	// AuthFailuresPerMinute limits the requests with invalid tokens from one address. 0 means no limit.
-	AuthFailuresPerMinute int
-	// MaxConcurrent limits the requests in progress. 0 means no limit.
-	MaxConcurrent int
+
+	CORSOrigins    []string // whose pages may call the API. Nil means every origin.
+	TrustedProxies []string // addresses and networks from which X-Forwarded-For counts
+
+	WritesPerMinute       int // of one subject
+	ReadsPerMinute        int // of the store, for one address. A response from the cache does not count.
+	AuthFailuresPerMinute int // of one address
+	MaxConcurrent         int // requests in progress
+	MaxEventClients       int // open event streams, which MaxConcurrent does not count
 	// MaxConnectionsPerAddress limits the open connections from one address, except from trusted proxies. The limit for all
-	// addresses is ten times as many, plus one for each event stream. 0 means no limit.
+	// addresses is ten times as many, plus one for each event stream.
 	MaxConnectionsPerAddress int
-	// MaxEventClients limits the open event streams, which MaxConcurrent does not count. 0 means no limit.
-	MaxEventClients int
-	// MemoryScarce reports whether reads that need memory must fail. It may be nil.
-	MemoryScarce func() bool
-	// Heartbeat is the interval of the comments that keep an event stream alive. 0 means 15 seconds.
-	Heartbeat time.Duration
-	// HideErrorDetails omits the errors of single fields from responses.
-	HideErrorDetails bool
-	// ShutdownGrace is how long requests in progress may take after the shutdown has begun.
-	ShutdownGrace time.Duration
+
+	MemoryScarce     func() bool   // reports whether reads that need memory must fail; may be nil
+	Heartbeat        time.Duration // of the comments that keep an event stream alive; 0 means 15 seconds
+	HideErrorDetails bool          // omits the errors of single fields from responses
+	ShutdownGrace    time.Duration // for requests in progress when the shutdown begins
 }
 
 // Server is the API over HTTP.

@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
@@ -53,7 +54,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBodyLength)
-	u := p.userBy(func(u *user) bool { return u.Login == r.PostFormValue("user") })
+	u := p.userNamed(r.PostFormValue("user"))
 	if u == nil {
 		p.errorPage(w, http.StatusBadRequest, "There is no such user.")
 		return
@@ -85,10 +86,7 @@ func (p *Provider) authorizationRequest(w http.ResponseWriter, r *http.Request) 
 		p.errorPage(w, http.StatusBadRequest, "The redirect_uri is missing or not allowed. "+allowedURLs)
 		return nil
 	}
-	req := &authorizationRequest{q, redirect, q.Get("audience")}
-	if req.audience == "" {
-		req.audience = p.options.Audiences[0]
-	}
+	req := &authorizationRequest{q, redirect, cmp.Or(q.Get("audience"), p.options.Audiences[0])}
 	if code, description := p.check(req); code != "" {
 		p.respond(w, r, req, map[string]string{"error": code, "error_description": description})
 		return nil

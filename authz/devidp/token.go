@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -177,14 +178,11 @@ func (p *Provider) renew(refreshToken string, params url.Values) (grant, *oauthE
 
 // exchangePassword serves the token command, curl and Postman.
 func (p *Provider) exchangePassword(params url.Values) (g grant, problem *oauthError) {
-	audience, name := params.Get("audience"), params.Get("username")
-	if audience == "" {
-		audience = p.options.Audiences[0]
-	}
+	audience := cmp.Or(params.Get("audience"), p.options.Audiences[0])
 	if !slices.Contains(p.options.Audiences, audience) {
 		return g, &oauthError{http.StatusForbidden, "access_denied", "Service not enabled within domain: " + audience}
 	}
-	u := p.userBy(func(u *user) bool { return name == u.Login || strings.EqualFold(name, u.Email) })
+	u := p.userNamed(params.Get("username"))
 	if u == nil || params.Get("password") != u.Login {
 		return g, &oauthError{http.StatusForbidden, "invalid_grant", "Wrong email or password."}
 	}

@@ -33,10 +33,8 @@ const (
 
 // Options are the settings of a Module.
 type Options struct {
-	// MaxClients bounds the simultaneous streams. 0 means no bound.
-	MaxClients int
-	// Heartbeat is 15 seconds if it is 0.
-	Heartbeat time.Duration
+	MaxClients int           // the limit of simultaneous streams; 0 means no limit
+	Heartbeat  time.Duration // 0 means 15 seconds
 	// BeginRead admits a read of missed events for a client, see Subscription. It may be nil.
 	BeginRead func(*gin.Context) (end func(), err error)
 	// Closing is closed when the streams must end, so that the shutdown does not wait for them.

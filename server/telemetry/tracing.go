@@ -23,15 +23,11 @@ import (
 // TracingOptions are the settings of a Tracing. The OpenTelemetry SDK reads the others from the environment: OTEL_SERVICE_NAME,
 // OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_* and so on.
 type TracingOptions struct {
-	// Endpoint is the base URL of the collector, without /v1/traces.
-	Endpoint string
-	// Headers go with every export. They may hold a secret.
-	Headers map[string]string
-	// Version is the program's.
-	Version string
-	// Metrics counts the spans.
-	Metrics *Metrics
-	Logger  *slog.Logger
+	Endpoint string            // the base URL of the collector, without /v1/traces
+	Headers  map[string]string // of every export. They may hold a secret.
+	Version  string            // of the program
+	Metrics  *Metrics          // count the spans
+	Logger   *slog.Logger
 }
 
 // Tracing records spans of OpenTelemetry and sends them to a collector in the background. The names are those of the
