@@ -78,9 +78,6 @@ func (g *Guard) allows(principal Principal, permission string) bool {
 	return !g.requirePermissions || principal.Has(permission)
 }
 
-// RequiresPermissions reports whether Require checks permissions. Otherwise, any valid token is enough.
-func (g *Guard) RequiresPermissions() bool { return g.requirePermissions }
-
 // The challenges in WWW-Authenticate (RFC 6750 section 3). A request without a token gets the realm alone.
 const (
 	realm        = `Bearer realm="menu-api"`

@@ -70,11 +70,8 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
 	guard, err := authz.NewGuard(authz.Options{
-		Issuer:             cfg.Issuer,
-		Audiences:          cfg.Audiences,
-		ClockSkew:          cfg.ClockSkew,
-		Keys:               authz.NewKeys(background, cfg.JWKSURL, tracing.Transport(nil), log),
-		RequirePermissions: cfg.RequirePermissions,
+		Issuer: cfg.Issuer, Audiences: cfg.Audiences, ClockSkew: cfg.ClockSkew, RequirePermissions: cfg.RequirePermissions,
+		Keys: authz.NewKeys(background, cfg.JWKSURL, tracing.Transport(nil), log),
 	})
 	if err != nil {
 		return err

@@ -164,8 +164,6 @@ func abortForeignOrigins(origins []string) gin.HandlerFunc {
 	}
 }
 
-func (s *Server) healthz(c *gin.Context) { alive(c) }
-
 // readyz reports whether the server can take requests. An identity provider that is down does not count: reads still work.
 func (s *Server) readyz(c *gin.Context) {
 	select {

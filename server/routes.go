@@ -55,7 +55,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	guarded := engine.Group("/", limitTime, limitAuthFailures(o.AuthFailuresPerMinute, o.Guard.Authenticate), takeSlot)
 
 	for _, method := range []string{"GET", "HEAD"} {
-		bounded.Handle(method, "/healthz", s.healthz)
+		bounded.Handle(method, "/healthz", alive)
 		bounded.Handle(method, "/readyz", s.readyz)
 		guarded.Handle(method, "/me", me(o.Guard))
 	}
