@@ -22,9 +22,9 @@ func (a *app) backupCommand() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use: "backup FILE", Args: one("file"),
-		Short: "Write the database of one moment into a file, while the server is running",
-		Long: "Write the database of one moment into a file, while the server is running. For SQLite, it is a copy of the " +
-			"database; for PostgreSQL, a compressed export with the history. restore puts either into either engine.",
+		Short: "Back up the database to a file, while the server is running",
+		Long: "Back up the database, as it is at one moment, to a file. The server may be running. For SQLite, the file is a copy of " +
+			"the database; for PostgreSQL, it is a compressed export with the history. restore accepts both, for either engine.",
 		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, args []string) error {
 			return orStopped(c.Context(), backup(c, cfg, args[0], force), "no file was written")
 		}),

@@ -21,7 +21,7 @@ import (
 func (a *app) devCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "dev", Args: cobra.NoArgs,
-		Short: "Serve the API with an identity provider for development; no account is needed",
+		Short: "Serve the API with a development identity provider; no account is needed",
 		RunE: a.with(config.Dev, func(c *cobra.Command, cfg config.Config, _ []string) error {
 			a.tuneGC()
 			return dev(c.Context(), cfg, c.OutOrStdout())

@@ -12,10 +12,10 @@ import (
 func (a *app) eraseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "erase SUBJECT", Args: one("subject"),
-		Short: "Replace a person in the history by \"" + items.Erased + "\"",
-		Long: "Replace a person in the history by \"" + items.Erased + "\", and forget the person's idempotency keys. SUBJECT is the sub of the " +
-			"person's tokens, such as auth0|5f7c8ec7c33c6c004bbafe82. The server may be running. It does not change backups, and what the " +
-			"person changes afterwards is recorded under the subject again.",
+		Short: "Replace a person in the history with \"" + items.Erased + "\"",
+		Long: "Replace a person in the history with \"" + items.Erased + "\", and forget the person's idempotency keys. SUBJECT is the sub of the " +
+			"person's tokens, such as auth0|5f7c8ec7c33c6c004bbafe82. The server may be running. Backups keep the subject, and " +
+			"later changes by the person are recorded under it again.",
 		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, args []string) error {
 			if err := mustExist(cfg); err != nil {
 				return err
@@ -27,7 +27,7 @@ func (a *app) eraseCommand() *cobra.Command {
 				}
 				return err
 			})
-			return orStopped(c.Context(), err, "a part of the history was changed: run it again")
+			return orStopped(c.Context(), err, "a part of the history was changed; run the command again")
 		}),
 	}
 }

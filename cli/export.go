@@ -47,8 +47,8 @@ func (a *app) exportCommand() *cobra.Command {
 			return orStopped(c.Context(), err, "no file was written")
 		}),
 	}
-	c.Flags().StringVar(&format, "format", "", "jsonl, csv, or spreadsheet: csv in which no text is a formula (default by the name of the file, otherwise jsonl)")
-	c.Flags().BoolVar(&history, "history", true, "with the history of the items; CSV does not support it")
+	c.Flags().StringVar(&format, "format", "", "jsonl, csv, or spreadsheet, which is csv in which no text is a formula; by default, the name of the file decides, otherwise jsonl")
+	c.Flags().BoolVar(&history, "history", true, "include the history of the items; CSV cannot")
 	c.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	return c
 }

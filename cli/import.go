@@ -17,7 +17,7 @@ func (a *app) importCommand() *cobra.Command {
 	var replace bool
 	c := &cobra.Command{
 		Use: "import FILE", Args: one("file"),
-		Short: "Add the items of a JSON Lines or CSV file to the menu, all or none; - is standard input",
+		Short: "Add the items in a JSON Lines or CSV file to the menu: all or none; - means standard input",
 		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, args []string) error {
 			format, err := formatFor(format, args[0], transfer.JSONL, transfer.CSV)
 			if err != nil {
@@ -32,9 +32,9 @@ func (a *app) importCommand() *cobra.Command {
 			return orStopped(c.Context(), importFile(c, cfg, source, replace), "nothing was changed")
 		}),
 	}
-	c.Flags().StringVar(&format, "format", "", "jsonl or csv (default by the name of the file, otherwise by its content)")
+	c.Flags().StringVar(&format, "format", "", "jsonl or csv; by default, the name of the file decides, otherwise its content")
 	c.Flags().StringVar(&charset, "encoding", "", "encoding of a file that is not UTF-8, such as windows-1252")
-	c.Flags().BoolVar(&replace, "replace", false, "remove all items and their history first")
+	c.Flags().BoolVar(&replace, "replace", false, "remove the current menu and its history first")
 	return c
 }
 

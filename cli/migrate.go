@@ -18,19 +18,19 @@ import (
 func (a *app) migrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "migrate", Args: cobra.NoArgs,
-		Short: "Bring the schema of the database up to date, or say what that would do",
+		Short: "Show or apply the migrations of the database schema",
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() }, // so that an unknown command is an error
 	}
 	c.AddCommand(&cobra.Command{
 		Use: "status", Args: cobra.NoArgs,
-		Short: "Print the version of the schema and the migrations that the database lacks; change nothing",
+		Short: "Print the version of the schema and the migrations to do; change nothing",
 		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, _ []string) error {
 			_, err := planMigrations(c.Context(), cfg, c.OutOrStdout())
 			return err
 		}),
 	}, &cobra.Command{
 		Use: "up", Args: cobra.NoArgs,
-		Short: "Apply the migrations that the database lacks; the server may be running",
+		Short: "Apply the migrations to do; the server may be running",
 		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, _ []string) error {
 			err := migrateUp(c.Context(), cfg, c.OutOrStdout(), c.ErrOrStderr())
 			return orStopped(c.Context(), err, "migrations that are not in the list above were not applied")

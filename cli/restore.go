@@ -20,14 +20,14 @@ func (a *app) restoreCommand() *cobra.Command {
 	var replace bool
 	c := &cobra.Command{
 		Use: "restore FILE", Args: one("file"),
-		Short: "Put the menu of a backup, with its history, into the database",
-		Long: "Put the menu of a backup, with its history, into the database, which may be of another engine: all of it, or nothing. " +
-			"The server may be running. Idempotency keys are not restored.",
+		Short: "Restore the menu and the history of a backup",
+		Long: "Restore the menu and the history of a backup: all or nothing. The backup may be of another engine than the database, " +
+			"and the server may be running. Idempotency keys are not restored.",
 		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, args []string) error {
 			return orStopped(c.Context(), restore(c, cfg, args[0], replace), "the database was not changed")
 		}),
 	}
-	c.Flags().BoolVar(&replace, "replace", false, "remove the menu and its history from the database first")
+	c.Flags().BoolVar(&replace, "replace", false, "remove the current menu and its history first")
 	return c
 }
 
@@ -37,7 +37,7 @@ func restore(c *cobra.Command, cfg config.Config, name string, replace bool) (er
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, cause(err))
+		return fmt.Errorf("%s cannot be read: %w", name, cause(err))
 	}
 	defer func() { _ = file.Close() }()
 	ctx, stderr := c.Context(), c.ErrOrStderr()

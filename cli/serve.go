@@ -25,7 +25,7 @@ import (
 func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Args: cobra.NoArgs,
-		Short: "Serve the API for the tokens of an Auth0 tenant (the default)",
+		Short: "Serve the API, with tokens from Auth0 or another OpenID provider (the default command)",
 		RunE: a.with(config.Serve, func(c *cobra.Command, cfg config.Config, _ []string) error {
 			a.tuneGC()
 			return serve(c.Context(), cfg, c.OutOrStdout())

@@ -80,7 +80,8 @@ func duration(least, most time.Duration) func(string) (time.Duration, error) {
 		case err != nil:
 			return 0, fmt.Errorf("must be a duration in hours, minutes or seconds, such as 36h or 30s, not %q", text)
 		case d < least || d > most:
-			return 0, fmt.Errorf("must be from %s to %s, not %s", least, most, d)
+			short := strings.NewReplacer("h0m0s", "h", "m0s", "m") // 24h0m0s is hard to read
+			return 0, fmt.Errorf("must be from %s to %s, not %s", short.Replace(least.String()), short.Replace(most.String()), text)
 		}
 		return d, nil
 	}
@@ -165,7 +166,7 @@ func origins(text string) ([]string, error) {
 	}
 	for i, part := range origins {
 		if origins[i], err = origin(strings.ToLower(strings.TrimSuffix(part, "/"))); err != nil {
-			return nil, fmt.Errorf("must be only *, or origins such as https://menu.example.com separated by commas; %q is not an origin", part)
+			return nil, fmt.Errorf("must be * alone, or origins such as https://menu.example.com separated by commas; %q is not an origin", part)
 		}
 	}
 	return origins, err
@@ -287,7 +288,7 @@ func database(text string) (DatabaseURL, error) {
 		return "", fmt.Errorf("has percent-escapes, but a file with the undecoded name %s exists: write each %% as %%25 to use it, or rename it", undecoded)
 	}
 	if !ok || strings.ContainsRune(name, 0) {
-		return "", errors.New("must have % in a file name as %25: a percent sign begins an escape such as %20 for a space")
+		return "", errors.New("must have %25 for each % in the file name, because % begins an escape such as %20 for a space")
 	}
 	return DatabaseURL(text), nil
 }
