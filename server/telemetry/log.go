@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -72,7 +73,7 @@ type LogWriter struct {
 
 	mu      sync.Mutex
 	waiting []byte
-	lost    uint64 // lines, since the start
+	lost    atomic.Uint64 // lines, since the start
 
 	wake    chan struct{} // holds a value if lines wait
 	hurry   chan struct{} // holds a value if they must not wait for others
@@ -85,7 +86,7 @@ func (w *LogWriter) Write(lines []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.waiting)+len(lines) > maxLogWaiting {
-		w.lost += countLines(lines)
+		w.lost.Add(countLines(lines))
 		return len(lines), nil
 	}
 	w.waiting = append(w.waiting, lines...)
@@ -100,11 +101,7 @@ func (w *LogWriter) Write(lines []byte) (int, error) {
 func (w *LogWriter) Flush() { signal(w.hurry) }
 
 // Lost returns how many lines were lost since the start.
-func (w *LogWriter) Lost() uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.lost
-}
+func (w *LogWriter) Lost() uint64 { return w.lost.Load() }
 
 // Close writes the waiting lines. If the reader of the log stalls, it gives up after a second.
 func (w *LogWriter) Close() {
@@ -133,7 +130,10 @@ func (w *LogWriter) run(ctx context.Context, report func(lost uint64)) {
 		case <-ctx.Done():
 		case <-w.closing:
 		}
-		batch, lost := w.take()
+		w.mu.Lock()
+		batch, lost := w.waiting, w.lost.Load()
+		w.waiting = nil
+		w.mu.Unlock()
 		if len(batch) == 0 {
 			select {
 			case <-w.closing:
@@ -145,7 +145,7 @@ func (w *LogWriter) run(ctx context.Context, report func(lost uint64)) {
 		n, err := w.to.Write(append([]byte(separator), batch...))
 		written = time.Now()
 		if err != nil {
-			w.lose(batch[max(n-len(separator), 0):])
+			w.lost.Add(countLines(batch[max(n-len(separator), 0):]))
 			if n > 0 {
 				separator = "\n"
 			}
@@ -157,20 +157,6 @@ func (w *LogWriter) run(ctx context.Context, report func(lost uint64)) {
 			reported = lost
 		}
 	}
-}
-
-// take returns the waiting lines, and how many lines were lost before.
-func (w *LogWriter) take() (lines []byte, lost uint64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	lines, w.waiting = w.waiting, nil
-	return lines, w.lost
-}
-
-func (w *LogWriter) lose(lines []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.lost += countLines(lines)
 }
 
 func countLines(text []byte) uint64 { return uint64(bytes.Count(text, []byte{'\n'})) } //nolint:gosec // a count is not negative
