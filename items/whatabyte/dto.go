@@ -53,20 +53,16 @@ const (
 
 // canonical returns the name of the field that a member is for: the published dashboards write some names with a capital.
 func canonical(member string) string {
-	for _, name := range append([]string{"id"}, fieldNames...) {
-		if strings.EqualFold(member, name) {
-			return name
+	if strings.EqualFold(member, "id") {
+		return "id"
+	}
+	for _, f := range items.Fields() {
+		if strings.EqualFold(member, f.Name) {
+			return f.Name
 		}
 	}
 	return member
 }
-
-var fieldNames = func() (names []string) {
-	for _, f := range items.Fields() {
-		names = append(names, f.Name)
-	}
-	return names
-}()
 
 // decode reads a body: the item alone, with names in any case and numbers that may be text, because a form sends what was
 // typed. It rewrites the values to those of /items, and is as strict.
@@ -77,7 +73,6 @@ func decode(body []byte, pathID string) (*items.Input, error) {
 	if err != nil {
 		return nil, err
 	}
-	var twice []string // names in several spellings
 	in := items.NewInput("")
 	in.ReplaceOnly(published...)
 	in.Describe("price", priceMessage)
@@ -86,7 +81,7 @@ func decode(body []byte, pathID string) (*items.Input, error) {
 	for _, m := range object {
 		m.Name = canonical(m.Name)
 		if seen[m.Name] {
-			twice = append(twice, m.Name)
+			in.Reject(m.Name, "appears in several spellings")
 			continue
 		}
 		seen[m.Name] = true
@@ -108,9 +103,6 @@ func decode(body []byte, pathID string) (*items.Input, error) {
 	}
 	if pathID != "" {
 		in.IDMustMatch(pathID)
-	}
-	for _, name := range twice {
-		in.Reject(name, "appears in several spellings")
 	}
 	return in, nil
 }
