@@ -164,16 +164,10 @@ func watchPostgres(metrics *telemetry.Metrics, store *postgres.Store) {
 		defer cancel()
 		return store.Size(ctx)
 	})
-	metrics.GaugeFunc("store_pool_connections_max", "PostgreSQL: the limit of the connection pool.",
-		func() float64 { return float64(store.Stat().MaxConns()) })
-	metrics.GaugeFunc("store_pool_connections_in_use", "PostgreSQL: connections in use.",
-		func() float64 { return float64(store.Stat().AcquiredConns()) })
-	metrics.GaugeFunc("store_pool_connections_idle", "PostgreSQL: connections that are idle.",
-		func() float64 { return float64(store.Stat().IdleConns()) })
-	metrics.CounterFunc("store_pool_acquires_total", "PostgreSQL: connections requested from the pool.",
-		func() float64 { return float64(store.Stat().AcquireCount()) })
-	metrics.CounterFunc("store_pool_waits_total", "PostgreSQL: requests for a connection when none was idle.",
-		func() float64 { return float64(store.Stat().EmptyAcquireCount()) })
-	metrics.CounterFunc("store_pool_wait_seconds_total", "PostgreSQL: total time that requests waited for a connection.",
-		func() float64 { return store.Stat().EmptyAcquireWaitTime().Seconds() })
+	metrics.GaugeFunc("store_pool_connections_max", "PostgreSQL: the limit of the connection pool.", func() float64 { return float64(store.Stat().MaxConns()) })
+	metrics.GaugeFunc("store_pool_connections_in_use", "PostgreSQL: connections in use.", func() float64 { return float64(store.Stat().AcquiredConns()) })
+	metrics.GaugeFunc("store_pool_connections_idle", "PostgreSQL: connections that are idle.", func() float64 { return float64(store.Stat().IdleConns()) })
+	metrics.CounterFunc("store_pool_acquires_total", "PostgreSQL: connections requested from the pool.", func() float64 { return float64(store.Stat().AcquireCount()) })
+	metrics.CounterFunc("store_pool_waits_total", "PostgreSQL: requests for a connection when none was idle.", func() float64 { return float64(store.Stat().EmptyAcquireCount()) })
+	metrics.CounterFunc("store_pool_wait_seconds_total", "PostgreSQL: total time that requests waited for a connection.", func() float64 { return store.Stat().EmptyAcquireWaitTime().Seconds() })
 }

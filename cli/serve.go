@@ -90,17 +90,10 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 		Dashboard: dashboard.Settings{
 			Name: cfg.MenuName, Currency: cfg.Currency, Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0],
 		},
-		CORSOrigins:              cfg.CORSOrigins,
-		TrustedProxies:           cfg.TrustedProxies,
-		WritesPerMinute:          cfg.WritesPerMinute,
-		ReadsPerMinute:           cfg.ReadsPerMinute,
-		AuthFailuresPerMinute:    cfg.AuthFailuresPerMinute,
-		MaxConcurrent:            cfg.MaxConcurrent,
-		MaxConnectionsPerAddress: cfg.MaxConnectionsPerAddress,
-		MaxEventClients:          cfg.MaxEventClients,
-		MemoryScarce:             memory.isScarce,
-		HideErrorDetails:         cfg.HideErrorDetails,
-		ShutdownGrace:            cfg.ShutdownGrace,
+		CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
+		WritesPerMinute: cfg.WritesPerMinute, ReadsPerMinute: cfg.ReadsPerMinute, AuthFailuresPerMinute: cfg.AuthFailuresPerMinute,
+		MaxConcurrent: cfg.MaxConcurrent, MaxConnectionsPerAddress: cfg.MaxConnectionsPerAddress, MaxEventClients: cfg.MaxEventClients,
+		MemoryScarce: memory.isScarce, HideErrorDetails: cfg.HideErrorDetails, ShutdownGrace: cfg.ShutdownGrace,
 	})
 	if err != nil {
 		return err
