@@ -35,14 +35,8 @@ func idOf(c *gin.Context) string { return c.Writer.Header().Get(requestIDHeader)
 
 // isUsableID reports whether a request id from a client is safe in the log and in a response.
 func isUsableID(id string) bool {
-	for i := range len(id) {
-		switch c := id[i]; {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
-		default:
-			return false
-		}
-	}
-	return id != "" && len(id) <= 64
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	return id != "" && len(id) <= 64 && strings.Trim(id, safe) == ""
 }
 
 // recoverPanics turns a panic into a 500, and its stack into a log line.

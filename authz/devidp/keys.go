@@ -25,7 +25,7 @@ func (k *keyring) rotate() (kid string) {
 	if err != nil {
 		panic(err)
 	}
-	key := jose.JSONWebKey{Key: private, KeyID: randomString(), Algorithm: string(jose.RS256), Use: "sig"}
+	key := jose.JSONWebKey{Key: private, KeyID: rand.Text(), Algorithm: string(jose.RS256), Use: "sig"}
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, new(jose.SignerOptions).WithType("JWT"))
 	if err != nil {
 		panic(err)

@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"crypto/rand"
 	_ "embed" // of the stylesheet
 	"encoding/base64"
 	"encoding/json"
@@ -49,7 +50,7 @@ func stylesheet(w http.ResponseWriter, r *http.Request) {
 func (p *Provider) messagePage(w http.ResponseWriter, origin string, response map[string]string) {
 	message, _ := json.Marshal(response) //nolint:errchkjson // text has no error; it escapes everything that could end a script
 	script := fmt.Sprintf("\n(window.opener || parent).postMessage({type: \"authorization_response\", response: %s}, %q);\n", message, origin)
-	nonce := randomString()
+	nonce := rand.Text()
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; script-src 'nonce-"+nonce+"'")
 	p.page(w, http.StatusOK, h.Doctype(h.HTML(h.Lang("en"),
 		h.Head(h.Meta(h.Charset("utf-8")), h.TitleEl(g.Text("Authorization response"))),

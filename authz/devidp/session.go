@@ -2,7 +2,6 @@ package devidp
 
 import (
 	"crypto/rand"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -131,9 +130,9 @@ func newStore[V any](lifetime time.Duration) *store[V] {
 	return &store[V]{lifetime, entries}
 }
 
-// add stores a value under a new key and returns the key.
+// add stores a value under a new key, which is safe in a URL, a cookie and a header, and returns the key.
 func (s *store[V]) add(value V) string {
-	key := randomString()
+	key := rand.Text() // RFC 6749 section 10.10 requires its 128 bits
 	s.put(key, value)
 	return key
 }
@@ -155,11 +154,4 @@ func (s *store[V]) get(key string) (value V, ok bool) {
 func (s *store[V]) take(key string) (V, bool) {
 	value, ok := s.get(key)
 	return value, s.entries.Remove(key) && ok
-}
-
-// randomString returns 256 random bits, safe in a URL, a cookie and a header (RFC 6749 section 10.10 requires 128).
-func randomString() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }
