@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -22,7 +23,10 @@ var keyPattern = regexp.MustCompile(`^(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s
 func readEnvFile(name string) (map[string]any, error) {
 	content, err := os.ReadFile(name) //nolint:gosec // the user names the file
 	if err != nil {
-		return nil, err
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			err = failed.Err // the file is named anyway
+		}
+		return nil, fmt.Errorf("is not readable: %w", err)
 	}
 	text := strings.TrimPrefix(string(content), "\ufeff") // the byte order mark of some editors
 	if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
@@ -85,15 +89,11 @@ func startsWithQuote(text string) bool {
 	return strings.ContainsRune(quotes, first)
 }
 
-// variable matches what a shell would expand.
-var variable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
-
 // expandable reports whether a shell would replace a part of the text by a variable that is set.
-func expandable(text string, getenv func(string) string) bool {
-	for _, match := range variable.FindAllStringSubmatch(text, -1) {
-		if getenv(match[1]) != "" {
-			return true
-		}
-	}
-	return false
+func expandable(text string, getenv func(string) string) (found bool) {
+	os.Expand(text, func(name string) string {
+		found = found || getenv(name) != ""
+		return ""
+	})
+	return found
 }

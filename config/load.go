@@ -56,7 +56,7 @@ func Load(mode Mode, envFile string, getenv func(string) string) (Config, error)
 		case errors.Is(err, fs.ErrNotExist) && envFile == DefaultEnvFile:
 			c.EnvFile = ""
 		case err != nil:
-			return Config{}, &Error{[]Problem{{envFile, fileProblem(err)}}}
+			return Config{}, &Error{[]Problem{{envFile, err.Error()}}}
 		}
 	}
 	settings := c.settings(mode)
@@ -150,14 +150,6 @@ func removeUnknown(envFile string, file map[string]any, settings []setting) (war
 }
 
 func distance(key, known string) int { return levenshtein.ComputeDistance(strings.ToUpper(key), known) }
-
-// fileProblem says why a settings file is unusable.
-func fileProblem(err error) string {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Sprintf("is not readable: %v", path.Err)
-	}
-	return err.Error()
-}
 
 // jwksURL returns the URL at which Auth0 and most OpenID providers publish their keys.
 func jwksURL(issuer string) string {
