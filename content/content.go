@@ -4,7 +4,6 @@ package content
 import (
 	"bytes"
 	"cmp"
-	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -46,29 +45,6 @@ func NewTagged(mediaType, etag string, body []byte) *Content {
 		c.bodies["gzip"] = sync.OnceValue(func() []byte { return zip(body) })
 	}
 	return c
-}
-
-// NewZipped returns a body that is already compressed with gzip.
-func NewZipped(mediaType string, zipped []byte) *Content {
-	return &Content{
-		mediaType: mediaType,
-		etag:      Tag(zipped),
-		codings:   []string{"gzip"},
-		bodies: map[string]func() []byte{
-			"gzip": func() []byte { return zipped },
-			"": sync.OnceValue(func() []byte {
-				reader, err := gzip.NewReader(bytes.NewReader(zipped))
-				if err != nil {
-					panic(err) // only content of this program comes here
-				}
-				body, err := io.ReadAll(reader)
-				if err != nil {
-					panic(err)
-				}
-				return body
-			}),
-		},
-	}
 }
 
 // NewBuilt returns a file that the build has compressed: name.br and name.gz are next to it. The name contains a hash of the

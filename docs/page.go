@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
+	"github.com/klauspost/compress/gzip"
 	swaggerui "github.com/swaggest/swgui/v5/static"
 
 	"menu-api/content"
@@ -51,7 +53,7 @@ func newAssets() map[string]gin.HandlerFunc {
 		file := sync.OnceValue(func() *content.Content {
 			body := must(fs.ReadFile(files, name))
 			if strings.HasSuffix(name, ".gz") {
-				return content.NewZipped(mediaType, body)
+				body = must(io.ReadAll(must(gzip.NewReader(bytes.NewReader(body)))))
 			}
 			return content.New(mediaType, body)
 		})
