@@ -137,6 +137,21 @@ func Columns() []string {
 	return columns
 }
 
+// InsertColumns inserts Columns, their named parameters (@name, ...) and their assignments (name = @name, ...) into an SQL
+// statement. Engines call it once for each statement, at start-up.
+func InsertColumns(statement string) string {
+	columns := Columns()
+	assignments := make([]string, len(columns))
+	for i, column := range columns {
+		assignments[i] = column + " = @" + column
+	}
+	return strings.NewReplacer(
+		"{columns}", strings.Join(columns, ", "),
+		"{values}", "@"+strings.Join(columns, ", @"),
+		"{assignments}", strings.Join(assignments, ", "),
+	).Replace(statement)
+}
+
 // Values returns the values of the item in the order of Columns.
 func (i *Item) Values() []any {
 	item := reflect.ValueOf(i).Elem()

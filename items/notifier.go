@@ -40,3 +40,13 @@ func (n *Notifier) Wait(ctx context.Context) error {
 	}
 	return ctx.Err()
 }
+
+// Sleep waits until the time is up, or the context ends.
+func Sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -79,16 +79,16 @@ func parseListing(r *http.Request) (listing, error) {
 	if l.paged {
 		l.query.Limit = p.limit()
 	}
-	if p.has("sort") {
-		switch sort := Sort(p.get("sort")); sort {
+	if p.values.Has("sort") {
+		switch sort := Sort(p.values.Get("sort")); sort {
 		case ByID, ByName, ByPrice, ByPriceDown, ByMenu:
 			l.query.Sort = sort
 		default:
 			p.fail("sort", "must be one of id, name, price, -price, menu")
 		}
 	}
-	if p.has("after") {
-		key, ok := parsePageKey(l.query.Sort, p.get("after"))
+	if p.values.Has("after") {
+		key, ok := parsePageKey(l.query.Sort, p.values.Get("after"))
 		if !ok {
 			p.fail("after", "must be copied from the link to the next page, with the same sort")
 		}
@@ -178,7 +178,7 @@ func newParams(r *http.Request, names ...string) *params {
 		switch {
 		case err != nil:
 			p.fail(name, "must be percent-encoded, such as %25 for the character %")
-		case p.has(name):
+		case p.values.Has(name):
 			p.fail(name, "must appear once")
 		}
 		p.values.Set(name, value)
@@ -186,19 +186,16 @@ func newParams(r *http.Request, names ...string) *params {
 	return p
 }
 
-func (p *params) has(name string) bool   { return p.values.Has(name) }
-func (p *params) get(name string) string { return p.values.Get(name) }
-
 func (p *params) fail(name, message string) {
 	p.invalid = append(p.invalid, FieldError{Field: name, Message: message})
 }
 
 // limit reads the number of entries of a page.
 func (p *params) limit() int {
-	if !p.has("limit") {
+	if !p.values.Has("limit") {
 		return defaultPage
 	}
-	limit, ok := parseID(p.get("limit"))
+	limit, ok := parseID(p.values.Get("limit"))
 	if !ok || limit > MaxPage {
 		p.fail("limit", "must be a whole number from 1 to "+strconv.Itoa(MaxPage))
 		return defaultPage
@@ -208,10 +205,10 @@ func (p *params) limit() int {
 
 // version reads the version of an item, 0 without the parameter.
 func (p *params) version(name string) int64 {
-	if !p.has(name) {
+	if !p.values.Has(name) {
 		return 0
 	}
-	version, ok := parseID(p.get(name))
+	version, ok := parseID(p.values.Get(name))
 	if !ok {
 		p.fail(name, "must be copied from the link to the next page")
 	}
@@ -220,14 +217,14 @@ func (p *params) version(name string) int64 {
 
 // changeKey reads the key of a change, NewestChange without the parameter.
 func (p *params) changeKey(name string) ChangeKey {
-	if !p.has(name) {
+	if !p.values.Has(name) {
 		return NewestChange
 	}
 	var milliseconds int64
 	var key ChangeKey
-	_, err := fmt.Sscanf(p.get(name), "%d.%d.%d", &milliseconds, &key.ItemID, &key.Version)
+	_, err := fmt.Sscanf(p.values.Get(name), "%d.%d.%d", &milliseconds, &key.ItemID, &key.Version)
 	key.At = TimeOf(milliseconds)
-	if err != nil || formatChangeKey(key) != p.get(name) || key.At.Year() < 0 || !key.At.Before(NewestChange.At) {
+	if err != nil || formatChangeKey(key) != p.values.Get(name) || key.At.Year() < 0 || !key.At.Before(NewestChange.At) {
 		p.fail(name, "must be copied from the link to the next page")
 	}
 	return key
@@ -240,7 +237,7 @@ func formatChangeKey(key ChangeKey) string {
 
 // text reads text that a person typed, which may be empty.
 func (p *params) text(name string) string {
-	typed := p.get(name)
+	typed := p.values.Get(name)
 	if !isText(typed) || utf8.RuneCountInString(typed) > maxSearch {
 		p.fail(name, "must be text of at most "+strconv.Itoa(maxSearch)+" characters")
 	}

@@ -72,8 +72,10 @@ func (s *Store) notify(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		s.exec(ctx, `NOTIFY `+channel, nil)
-		sleep(ctx, notifyPause)
+		if _, err := s.exec(ctx, `NOTIFY `+channel, nil); err != nil && ctx.Err() == nil {
+			s.log.Debug("cannot announce a change to other replicas", "error", err)
+		}
+		items.Sleep(ctx, notifyPause)
 	}
 }
 
@@ -82,7 +84,7 @@ func (s *Store) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := s.listenOnce(ctx); ctx.Err() == nil {
 			s.log.Debug("cannot listen for changes of other replicas; trying again", "error", err)
-			sleep(ctx, listenPause)
+			items.Sleep(ctx, listenPause)
 		}
 	}
 }
@@ -104,25 +106,5 @@ func (s *Store) listenOnce(ctx context.Context) error {
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return err
 		}
-	}
-}
-
-// exec runs a statement that will run again if it fails.
-func (s *Store) exec(ctx context.Context, statement string, args pgx.NamedArgs) {
-	_, err := s.use(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, statement, args)
-		return err
-	})
-	if err != nil && ctx.Err() == nil {
-		s.log.Debug("a statement in the background failed", "statement", statement, "error", err)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

@@ -30,7 +30,7 @@ const (
 // older replica can continue to write. Each step is a transaction, so it resumes after a restart. Neither the version of an
 // item nor its history changes.
 func (s *Store) updateKeys(ctx context.Context) {
-	for ; ctx.Err() == nil; sleep(ctx, keysInterval) {
+	for ; ctx.Err() == nil; items.Sleep(ctx, keysInterval) {
 		after := int64(0)
 		for ctx.Err() == nil {
 			list, err := read(ctx, s, pgx.RowToStructByName[items.Item], selectOldKeys, pgx.NamedArgs{"after": after, "limit": keysStep})
@@ -44,7 +44,7 @@ func (s *Store) updateKeys(ctx context.Context) {
 			if err != nil || len(list) < keysStep {
 				break
 			}
-			sleep(ctx, keysPause)
+			items.Sleep(ctx, keysPause)
 		}
 	}
 }

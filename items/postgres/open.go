@@ -123,7 +123,7 @@ func lock(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 		if err != nil {
 			return nil, err
 		}
-		sleep(ctx, lockPause)
+		items.Sleep(ctx, lockPause)
 	}
 }
 
@@ -270,7 +270,7 @@ func (s *Store) useOnce(ctx context.Context, run func(context.Context, *pgx.Conn
 // acquire returns a connection. If the server has too many connections, or is starting, it retries for a moment.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	const limit, pause = 2 * time.Second, 50 * time.Millisecond
-	for start := time.Now(); ; sleep(ctx, pause) {
+	for start := time.Now(); ; items.Sleep(ctx, pause) {
 		conn, err := s.pool.Acquire(ctx)
 		code := codeOf(err)
 		if err == nil || (code != codeTooManyConnections && code != codeCannotConnectNow) || time.Since(start) > limit {

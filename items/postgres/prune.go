@@ -93,8 +93,8 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 		return err
 	}
 	s.oldestSnapshot.Store(math.Float64bits(age))
-	for deleted := int64(pruneBatch); deleted == pruneBatch; sleep(ctx, prunePause) {
-		if deleted, err = s.deleteRows(ctx, deleteExpiredKeys, pgx.NamedArgs{"expired": expiry(now), "limit": pruneBatch}); err != nil {
+	for deleted := int64(pruneBatch); deleted == pruneBatch; items.Sleep(ctx, prunePause) {
+		if deleted, err = s.exec(ctx, deleteExpiredKeys, pgx.NamedArgs{"expired": expiry(now), "limit": pruneBatch}); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 		ItemID  int64
 		Version int64
 	}
-	for last := []changeKey{{At: time.Unix(0, 0)}}; len(last) > 0; sleep(ctx, prunePause) {
+	for last := []changeKey{{At: time.Unix(0, 0)}}; len(last) > 0; items.Sleep(ctx, prunePause) {
 		last, err = read(ctx, s, pgx.RowToStructByName[changeKey], pruneChanges, pgx.NamedArgs{
 			"before": before, "at": last[0].At, "item_id": last[0].ItemID, "version": last[0].Version, "limit": pruneBatch,
 		})
@@ -115,23 +115,13 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 			return err
 		}
 	}
-	_, err = s.deleteRows(ctx, pruneImports, pgx.NamedArgs{"before": before})
+	_, err = s.exec(ctx, pruneImports, pgx.NamedArgs{"before": before})
 	return err
-}
-
-// deleteRows returns how many rows the statement affected.
-func (s *Store) deleteRows(ctx context.Context, statement string, args pgx.NamedArgs) (n int64, err error) {
-	err = s.useForRead(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		tag, err := conn.Exec(ctx, statement, args)
-		n = tag.RowsAffected()
-		return err
-	})
-	return n, err
 }
 
 // Erase implements items.Store.
 func (s *Store) Erase(ctx context.Context, subject string) (changes int64, err error) {
-	_, err = s.deleteRows(ctx, eraseKeys, pgx.NamedArgs{"subject": subject})
+	_, err = s.exec(ctx, eraseKeys, pgx.NamedArgs{"subject": subject})
 	type page struct {
 		ItemID, Version int64 // of its last change
 		Erased          int64

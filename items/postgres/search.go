@@ -126,7 +126,7 @@ func (s *Store) prepareIndex(ctx context.Context) {
 			return
 		}
 		s.log.Debug("cannot create the search index; trying again", "error", err)
-		sleep(ctx, pause)
+		items.Sleep(ctx, pause)
 	}
 }
 
@@ -136,10 +136,7 @@ func (s *Store) createExtension(ctx context.Context) (schema string, err error) 
 	if !errors.Is(err, items.ErrNotFound) {
 		return schema, err
 	}
-	_, err = s.use(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS pg_trgm`)
-		return err
-	})
+	_, err = s.exec(ctx, `CREATE EXTENSION IF NOT EXISTS pg_trgm`, nil)
 	if err != nil && !isDuplicate(err) { // another replica has just created it
 		return "", err
 	}

@@ -44,30 +44,26 @@ type Store struct {
 
 var _ items.Store = (*Store)(nil)
 
-// expand inserts the lists of the item's columns, parameters, assignments, array parameters and so on into a statement.
+// expand inserts the lists of the item's columns into a statement: those of items.InsertColumns, the parameters of arrays, the
+// columns with their types, and the assignments of a conflict.
 func expand(statement string) string {
 	types := map[reflect.Kind]string{reflect.String: "text", reflect.Int64: "bigint", reflect.Bool: "boolean"}
 	columns := items.Columns()
-	assignments, arrays := make([]string, len(columns)), make([]string, len(columns))
-	typed, excluded := make([]string, len(columns)), make([]string, len(columns))
+	arrays, typed, excluded := make([]string, len(columns)), make([]string, len(columns)), make([]string, len(columns))
 	for i, value := range new(items.Item).Values() {
 		kind := reflect.TypeOf(value)
 		if kind.Kind() == reflect.Pointer {
 			kind = kind.Elem()
 		}
-		assignments[i] = columns[i] + " = @" + columns[i]
 		arrays[i] = "@" + columns[i] + "::" + types[kind.Kind()] + "[]"
 		typed[i] = columns[i] + " " + types[kind.Kind()]
 		excluded[i] = columns[i] + " = excluded." + columns[i]
 	}
 	return strings.NewReplacer(
-		"{columns}", strings.Join(columns, ", "),
-		"{values}", "@"+strings.Join(columns, ", @"),
-		"{assignments}", strings.Join(assignments, ", "),
 		"{arrays}", strings.Join(arrays, ", "),
 		"{typed}", strings.Join(typed, ", "),
 		"{excluded}", strings.Join(excluded, ", "),
-	).Replace(statement)
+	).Replace(items.InsertColumns(statement))
 }
 
 var (
@@ -236,7 +232,17 @@ func read[T any](ctx context.Context, s *Store, collect pgx.RowToFunc[T], statem
 	return list, err
 }
 
-// useForRead is use for a statement that may run twice, because it changes nothing or only deletes. If the connection is
+// exec runs a statement that may run twice, and returns how many rows it affected.
+func (s *Store) exec(ctx context.Context, statement string, args pgx.NamedArgs) (n int64, err error) {
+	err = s.useForRead(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		tag, err := conn.Exec(ctx, statement, args)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+// useForRead is use for a statement that may run twice, because it changes nothing or makes the same change again. If the connection is
 // lost, it calls run once more with another connection.
 func (s *Store) useForRead(ctx context.Context, run func(context.Context, *pgx.Conn) error) error {
 	sent, err := s.use(ctx, run)
@@ -280,12 +286,9 @@ func (s *Store) LastBackup(ctx context.Context) (time.Time, error) {
 
 // RecordBackup remembers when a backup was made.
 func (s *Store) RecordBackup(ctx context.Context, at time.Time) error {
-	_, err := s.use(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, `INSERT INTO backups (once, at) VALUES (1, @at) ON CONFLICT (once) DO UPDATE SET at = excluded.at`,
-			pgx.NamedArgs{"at": at.UnixMilli()})
-		return err
-	})
-	return translate(ctx, err)
+	_, err := s.exec(ctx, `INSERT INTO backups (once, at) VALUES (1, @at) ON CONFLICT (once) DO UPDATE SET at = excluded.at`,
+		pgx.NamedArgs{"at": at.UnixMilli()})
+	return err
 }
 
 // Close implements items.Store.

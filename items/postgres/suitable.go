@@ -127,7 +127,7 @@ const privilegePause = 10 * time.Second
 
 // watchPrivileges logs which privileges were lost. Writes fail with ErrUnavailable until they are back.
 func (s *Store) watchPrivileges(ctx context.Context) {
-	for isLost := false; ctx.Err() == nil; sleep(ctx, privilegePause) {
+	for isLost := false; ctx.Err() == nil; items.Sleep(ctx, privilegePause) {
 		err := s.checkPrivileges(ctx)
 		switch {
 		case ctx.Err() != nil || errors.Is(err, items.ErrUnavailable):

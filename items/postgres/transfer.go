@@ -89,31 +89,6 @@ func forEach[T any](ctx context.Context, tx pgx.Tx, statement string, rowTo pgx.
 	return rows.Err()
 }
 
-// Import implements items.Store.
-func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, next func() (items.Record, error)) error {
-	var refused error
-	err := s.load(ctx, info, replace, func(l *loader) error {
-		for {
-			rec, err := next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				refused = err
-				return err
-			}
-			if err := l.add(ctx, rec); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if refused != nil {
-		return refused
-	}
-	return err
-}
-
 // An import first collects its records in the tables import_items and import_changes, which only its transaction sees.
 // That takes minutes for a large file and delays nothing else. Then there are two ways to end it:
 //
@@ -211,8 +186,8 @@ ALTER TABLE import_changes RENAME TO changes;`
 	swapPause = time.Second
 )
 
-// load runs add, which adds the records, and then makes them visible.
-func (s *Store) load(ctx context.Context, info items.AuditInfo, replace bool, add func(*loader) error) error {
+// Import implements items.Store.
+func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, next func() (items.Record, error)) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return translate(ctx, err)
@@ -223,18 +198,21 @@ func (s *Store) load(ctx context.Context, info items.AuditInfo, replace bool, ad
 		return translate(ctx, err)
 	}
 	l := &loader{store: s, tx: tx, info: info, replace: replace}
-	err = l.begin(ctx)
-	if err == nil {
-		err = add(l)
+	for err = l.begin(ctx); err == nil; {
+		rec, ended := next()
+		switch {
+		case errors.Is(ended, io.EOF):
+			if err = l.finish(ctx); err == nil {
+				s.changed()
+				return nil
+			}
+		case ended != nil:
+			return ended
+		default:
+			err = l.add(ctx, rec)
+		}
 	}
-	if err == nil {
-		err = l.finish(ctx)
-	}
-	if err != nil {
-		return translate(ctx, err)
-	}
-	s.changed()
-	return nil
+	return translate(ctx, err)
 }
 
 // loader adds records in batches.
@@ -271,7 +249,7 @@ func (l *loader) begin(ctx context.Context) error {
 		if locked {
 			break
 		}
-		sleep(ctx, lockPause)
+		items.Sleep(ctx, lockPause)
 	}
 	if err := l.tx.QueryRow(ctx, isEmpty).Scan(&l.swap); err != nil {
 		return err
@@ -493,7 +471,7 @@ func (l *loader) swapIn(ctx context.Context) error {
 		if code == codeFilled {
 			return err
 		}
-		sleep(ctx, swapPause)
+		items.Sleep(ctx, swapPause)
 	}
 }
 

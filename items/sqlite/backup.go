@@ -5,13 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"menu-api/items"
+	"menu-api/items/schema"
 )
 
 // Backup writes the database of one moment to a file, which must be new or empty, while reads and writes continue. The
@@ -82,22 +82,22 @@ func openBackup(ctx context.Context, file, folder string) (*Store, error) {
 				"`menu-api backup` wrote", filepath.Base(file), suffix)
 		}
 	}
+	isOld := false
 	opened := &openFile{name: file, immutable: true}
-	read, err := openReaders(opened, maxScans)
-	if err != nil {
-		return nil, err
+	store, err := openUnchanged(ctx, opened, func(state schema.State) error {
+		isOld = len(state.Pending()) > 0
+		switch {
+		case state.Version == 0:
+			return errors.New("it is empty, and no backup is")
+		case state.Version > state.Newest():
+			return fmt.Errorf("it has schema version %d, and this program would lose what it does not know: restore it with the newer menu-api", state.Version)
+		}
+		return nil
+	})
+	if err != nil || !isOld {
+		return store, err
 	}
-	state, err := inspect(ctx, read, file, math.MaxInt64)
-	switch {
-	case err != nil:
-	case state.Version == 0:
-		err = errors.New("it is empty, and no backup is")
-	case state.Version > state.Newest():
-		err = fmt.Errorf("it has schema version %d, and this program would lose what it does not know: restore it with the newer menu-api", state.Version)
-	case len(state.Pending()) == 0:
-		return &Store{file: opened, read: read, scan: read, stopBackground: func() {}}, nil
-	}
-	if err := errors.Join(err, read.Close()); err != nil {
+	if err := store.Close(); err != nil { //nolint:contextcheck // Close has no context
 		return nil, err
 	}
 	copied := filepath.Join(folder, "copy.db")

@@ -158,17 +158,22 @@ func openToRead(ctx context.Context, file string, _ Options) (*Store, error) {
 	return openToReadAs(ctx, opened)
 }
 
-func openToReadAs(ctx context.Context, file *openFile) (_ *Store, err error) {
+func openToReadAs(ctx context.Context, file *openFile) (*Store, error) {
 	if err := checkWAL(ctx, file.name); err != nil {
 		return nil, err
 	}
+	return openUnchanged(ctx, file, func(state schema.State) error { return state.Check(schema.Read) })
+}
+
+// openUnchanged opens a file that exists without changing it, unless it is damaged or check returns an error.
+func openUnchanged(ctx context.Context, file *openFile, check func(schema.State) error) (*Store, error) {
 	scan, err := openReaders(file, maxScans)
 	if err != nil {
 		return nil, err
 	}
 	state, err := inspect(ctx, scan, file.name, math.MaxInt64)
 	if err == nil {
-		err = state.Check(schema.Read)
+		err = check(state)
 	}
 	if err == nil {
 		err = file.remember()

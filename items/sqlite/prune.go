@@ -57,7 +57,7 @@ WHERE EXISTS (SELECT 1 FROM changes c WHERE c.item_id = k.item_id AND c.version 
 // Prune implements items.Store. It also truncates the WAL.
 func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duration) error {
 	expired := arg("expired", now.Add(-items.KeyLifetime).UnixMilli())
-	for deleted := int64(pruneBatch); deleted == pruneBatch; pause(ctx) {
+	for deleted := int64(pruneBatch); deleted == pruneBatch; items.Sleep(ctx, prunePause) {
 		err := s.writer.run(ctx, func(ctx context.Context, tx *conn) error {
 			result, err := tx.exec(ctx, deleteExpiredKeys, expired, arg("limit", pruneBatch))
 			if err == nil {
@@ -133,7 +133,7 @@ func (s *Store) deleteChanges(ctx context.Context, seqs []int64) error {
 	if len(seqs) == 0 {
 		return nil
 	}
-	defer pause(ctx)
+	defer items.Sleep(ctx, prunePause)
 	return s.writer.run(ctx, func(ctx context.Context, tx *conn) error {
 		var highest int64
 		for _, seq := range seqs {
@@ -154,7 +154,7 @@ func (s *Store) Erase(ctx context.Context, subject string) (changes int64, err e
 		_, err := tx.exec(ctx, deleteKeysOf, of)
 		return err
 	})
-	for after := int64(math.MinInt64); err == nil; pause(ctx) {
+	for after := int64(math.MinInt64); err == nil; items.Sleep(ctx, prunePause) {
 		var seqs []int64
 		seqs, err = all(ctx, s.scan, scanValue[int64], selectChangesOf, of, arg("after", after), arg("limit", pruneBatch))
 		if err != nil || len(seqs) == 0 {
@@ -174,12 +174,4 @@ func (s *Store) Erase(ctx context.Context, subject string) (changes int64, err e
 		}
 	}
 	return changes, translate(ctx, err)
-}
-
-// pause waits for other writes.
-func pause(ctx context.Context) {
-	select {
-	case <-time.After(prunePause):
-	case <-ctx.Done():
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 
 	"menu-api/items"
 )
@@ -12,19 +11,9 @@ import (
 // statements are all statements of the package with the lists of columns inserted, for the golden file.
 var statements []string
 
-// statement inserts the columns of the item that clients can write, their parameters (@name, ...), and their assignments
-// (name = @name, ...) into a statement. It is called once for each statement, at start-up.
+// statement expands a statement. It is called once for each, at start-up.
 func statement(text string) string {
-	var values, assignments []string
-	for _, column := range items.Columns() {
-		values = append(values, "@"+column)
-		assignments = append(assignments, column+" = @"+column)
-	}
-	text = strings.NewReplacer(
-		"{columns}", strings.Join(items.Columns(), ", "),
-		"{values}", strings.Join(values, ", "),
-		"{assignments}", strings.Join(assignments, ", "),
-	).Replace(text)
+	text = items.InsertColumns(text)
 	statements = append(statements, text)
 	return text
 }
