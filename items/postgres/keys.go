@@ -30,31 +30,25 @@ const (
 // older replica can continue to write. Each step is a transaction, so it resumes after a restart. Neither the version of an
 // item nor its history changes.
 func (s *Store) updateKeys(ctx context.Context) {
-	for ; ctx.Err() == nil; items.Sleep(ctx, keysInterval) {
-		after := int64(0)
-		for ctx.Err() == nil {
-			list, err := read(ctx, s, pgx.RowToStructByName[items.Item], selectOldKeys, pgx.NamedArgs{"after": after, "limit": keysStep})
-			if err == nil && len(list) > 0 {
-				after = list[len(list)-1].ID
-				err = s.storeKeys(ctx, list)
-			}
-			if err != nil {
-				s.log.Debug("cannot update the search keys; trying again", "error", err)
-			}
-			if err != nil || len(list) < keysStep {
-				break
-			}
-			items.Sleep(ctx, keysPause)
+	after, pause := int64(0), keysPause
+	for ; ctx.Err() == nil; items.Sleep(ctx, pause) {
+		list, err := read(ctx, s, pgx.RowToStructByName[items.Item], selectOldKeys, pgx.NamedArgs{"after": after, "limit": keysStep})
+		if err == nil && len(list) > 0 {
+			err = s.transact(ctx, "", func(batch *pgx.Batch) {
+				for _, item := range list {
+					args := keyArgs(&item)
+					args["id"], args["version"] = item.ID, item.Version
+					batch.Queue(setKeys, args)
+				}
+			})
+		}
+		if err != nil {
+			s.log.Debug("cannot update the search keys; trying again", "error", err)
+		}
+		if err != nil || len(list) < keysStep {
+			after, pause = 0, keysInterval
+		} else {
+			after, pause = list[len(list)-1].ID, keysPause
 		}
 	}
-}
-
-func (s *Store) storeKeys(ctx context.Context, list []items.Item) error {
-	return s.transact(ctx, "", func(batch *pgx.Batch) {
-		for _, item := range list {
-			args := keyArgs(&item)
-			args["id"], args["version"] = item.ID, item.Version
-			batch.Queue(setKeys, args)
-		}
-	})
 }

@@ -71,54 +71,42 @@ func cellOf(value any) string {
 
 // readCSV reads an item from each row below the header.
 func readCSV(rows *rowReader) source {
-	cells := &cellReader{rows: rows}
 	var header []items.Field
-	return func() (rec items.Record, line int, err error) {
-		if header == nil {
-			row, line, err := cells.read()
-			if errors.Is(err, io.EOF) {
-				return rec, 1, errors.New("the file is empty; its first line must name the columns: " + strings.Join(headings(), ","))
+	var separator rune // 0 before the first row
+	// readCells returns the cells of the next row that is not empty. Spreadsheets also write rows of empty cells.
+	readCells := func() (cells []string, line int, err error) {
+		for strings.TrimSpace(strings.Join(cells, "")) == "" {
+			var row []byte
+			if row, line, err = rows.read(); err != nil {
+				return nil, line, err
 			}
-			if err == nil {
-				header, err = readHeader(row)
+			if separator == 0 {
+				separator = separatorOf(row)
 			}
-			if err != nil {
-				return rec, line, err
+			if cells, err = splitCells(row, separator); err != nil {
+				return nil, line, err
 			}
 		}
-		row, line, err := cells.read()
+		return cells, line, nil
+	}
+	return func() (rec items.Record, line int, err error) {
+		row, line, err := readCells()
+		if err == nil && header == nil {
+			if header, err = readHeader(row); err == nil {
+				row, line, err = readCells()
+			}
+		}
 		switch {
+		case errors.Is(err, io.EOF) && header == nil:
+			return rec, 1, errors.New("the file is empty; its first line must name the columns: " + strings.Join(headings(), ","))
 		case err != nil:
 			return rec, line, err
 		case len(row) != len(header):
 			return rec, line, fmt.Errorf("%s, but the header has %s", amount(int64(len(row)), "column"), amount(int64(len(header)), "column"))
 		}
-		item, err := itemOf(header, row, cells.separator != ',')
+		item, err := itemOf(header, row, separator != ',')
 		return items.Record{Item: &item}, line, err
 	}
-}
-
-// cellReader reads the cells of a table.
-type cellReader struct {
-	rows      *rowReader
-	separator rune // 0 before the first row
-}
-
-// read returns the cells of the next row that is not empty. Spreadsheets also write rows of empty cells.
-func (r *cellReader) read() (cells []string, line int, err error) {
-	for strings.TrimSpace(strings.Join(cells, "")) == "" {
-		var row []byte
-		if row, line, err = r.rows.read(); err != nil {
-			return nil, line, err
-		}
-		if r.separator == 0 {
-			r.separator = separatorOf(row)
-		}
-		if cells, err = splitCells(row, r.separator); err != nil {
-			return nil, line, err
-		}
-	}
-	return cells, line, nil
 }
 
 // separatorOf returns the separator of a header. No name of a column contains one. Where numbers have a decimal comma, Excel
