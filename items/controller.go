@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 )
@@ -128,12 +130,12 @@ func (ctl Controller) Create(c *gin.Context) {
 		Fail(c, err)
 		return
 	}
-	author, err := ctl.authorWithKey(c, body)
+	info, err := ctl.auditInfoWithKey(c, body)
 	if err != nil {
 		Fail(c, err)
 		return
 	}
-	item, err := ctl.Service.Create(c.Request.Context(), author, input)
+	item, err := ctl.Service.Create(c.Request.Context(), info, input)
 	if err == nil {
 		c.Header("Location", ctl.Path+"/"+strconv.FormatInt(item.ID, 10))
 	}
@@ -144,7 +146,7 @@ func (ctl Controller) Create(c *gin.Context) {
 // names the item.
 func (ctl Controller) Replace(c *gin.Context) {
 	if id, input, may, ok := ctl.readUpdate(c, MediaJSON); ok {
-		item, err := ctl.Service.Replace(c.Request.Context(), ctl.Author(c), id, input, may)
+		item, err := ctl.Service.Replace(c.Request.Context(), ctl.AuditInfo(c), id, input, may)
 		ctl.written(c, http.StatusOK, item, err)
 	}
 }
@@ -152,7 +154,7 @@ func (ctl Controller) Replace(c *gin.Context) {
 // Patch changes the fields in the body (RFC 7396).
 func (ctl Controller) Patch(c *gin.Context) {
 	if id, input, may, ok := ctl.readUpdate(c, MediaMergePatch, MediaJSON); ok {
-		item, err := ctl.Service.Patch(c.Request.Context(), ctl.Author(c), id, input, may)
+		item, err := ctl.Service.Patch(c.Request.Context(), ctl.AuditInfo(c), id, input, may)
 		ctl.written(c, http.StatusOK, item, err)
 	}
 }
@@ -170,7 +172,7 @@ func (ctl Controller) patchMenu(c *gin.Context) {
 		Fail(c, err)
 		return
 	}
-	author, err := ctl.authorWithKey(c, body)
+	info, err := ctl.auditInfoWithKey(c, body)
 	if err != nil {
 		Fail(c, err)
 		return
@@ -180,7 +182,7 @@ func (ctl Controller) patchMenu(c *gin.Context) {
 		return
 	}
 	may := func(permission string) bool { return ctl.access.Has(c, permission) }
-	changed, err := ctl.Service.PatchMenu(c.Request.Context(), author, patch, may, condition)
+	changed, err := ctl.Service.PatchMenu(c.Request.Context(), info, patch, may, condition)
 	if missing, ok := errors.AsType[*PermissionError](err); ok {
 		ctl.access.Require(missing.Permission)(c) // which responds with 403
 		return
@@ -195,7 +197,7 @@ func (ctl Controller) Delete(c *gin.Context) {
 		return
 	}
 	if may, ok := ctl.condition(c); ok {
-		item, err := ctl.Service.Delete(c.Request.Context(), ctl.Author(c), id, may)
+		item, err := ctl.Service.Delete(c.Request.Context(), ctl.AuditInfo(c), id, may)
 		ctl.written(c, http.StatusOK, item, err)
 	}
 }
@@ -206,12 +208,12 @@ func (ctl Controller) restore(c *gin.Context) {
 	if !ok {
 		return
 	}
-	author, err := ctl.authorWithKey(c, nil)
+	info, err := ctl.auditInfoWithKey(c, nil)
 	if err != nil {
 		Fail(c, err)
 		return
 	}
-	item, err := ctl.Service.Restore(c.Request.Context(), author, id)
+	item, err := ctl.Service.Restore(c.Request.Context(), info, id)
 	ctl.written(c, http.StatusOK, item, err)
 }
 
@@ -250,18 +252,19 @@ func (ctl Controller) recent(c *gin.Context) {
 	Respond(c, http.StatusOK, changes, err)
 }
 
-// Author returns who makes the request.
-func (ctl Controller) Author(c *gin.Context) Author {
+// AuditInfo returns what the history records about a write of the request at this moment.
+func (ctl Controller) AuditInfo(c *gin.Context) AuditInfo {
+	storable := strings.NewReplacer("\x00", "\uFFFD") // PostgreSQL cannot store U+0000 in a text
 	subject, name := ctl.access.Caller(c)
-	return Author{Subject: subject, Name: name}
+	return AuditInfo{By: storable.Replace(subject), Name: storable.Replace(name), At: time.Now()}
 }
 
-// authorWithKey returns who makes a request that may have an idempotency key.
-func (ctl Controller) authorWithKey(c *gin.Context, body []byte) (Author, error) {
-	author := ctl.Author(c)
+// auditInfoWithKey is AuditInfo for a request that may have an idempotency key.
+func (ctl Controller) auditInfoWithKey(c *gin.Context, body []byte) (AuditInfo, error) {
+	info := ctl.AuditInfo(c)
 	var err error
-	author.Key, err = idempotencyKey(c.Request, body)
-	return author, err
+	info.Key, err = idempotencyKey(c.Request, body)
+	return info, err
 }
 
 // pathID reads the id in the path. If it is not valid, it responds and returns false.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 )
@@ -30,19 +29,6 @@ const (
 // NewService returns a service over the store.
 func NewService(store Store) *Service {
 	return &Service{store: store, searches: make(chan struct{}, maxSearches)}
-}
-
-// Author is the caller who makes a change, and the idempotency key of the request, which may be nil.
-type Author struct {
-	Subject string
-	Name    string // may be empty
-	Key     *Key
-}
-
-// auditInfo returns what the history records about a write at this moment. PostgreSQL cannot store U+0000 in a text.
-func (a Author) auditInfo() AuditInfo {
-	storable := func(text string) string { return strings.ReplaceAll(text, "\x00", "\uFFFD") }
-	return AuditInfo{By: storable(a.Subject), Name: storable(a.Name), At: time.Now(), Key: a.Key}
 }
 
 // Condition checks an item before a write. Its error is returned to the caller unchanged.
@@ -96,36 +82,36 @@ func (s *Service) Get(ctx context.Context, id int64) (Item, error) {
 
 // Create adds the item that the input describes. An id in the input is ignored.
 // Returns a *ValidationError if the input is not valid, and ErrKeyReused or ErrKeyInFlight.
-func (s *Service) Create(ctx context.Context, author Author, input *Input) (Item, error) {
+func (s *Service) Create(ctx context.Context, info AuditInfo, input *Input) (Item, error) {
 	item, err := input.Item()
 	if err != nil {
 		return Item{}, err
 	}
-	return once(s, author, func(info AuditInfo) (Item, error) { return s.store.Create(ctx, info, item) })
+	return once(s, info, func() (Item, error) { return s.store.Create(ctx, info, item) })
 }
 
 // Replace replaces the fields of an item. If pathID is noID, the input names the item.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
-func (s *Service) Replace(ctx context.Context, author Author, pathID int64, input *Input, may Condition) (Item, error) {
+func (s *Service) Replace(ctx context.Context, info AuditInfo, pathID int64, input *Input, may Condition) (Item, error) {
 	id, problem := input.target(pathID)
 	if err := input.validate(false, problem); err != nil {
 		return Item{}, err
 	}
-	return s.update(ctx, author, id, may, input.replace)
+	return s.update(ctx, info, id, may, input.replace)
 }
 
 // Patch changes the fields of an item that the input holds (RFC 7396) and leaves the others.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
-func (s *Service) Patch(ctx context.Context, author Author, pathID int64, input *Input, may Condition) (Item, error) {
+func (s *Service) Patch(ctx context.Context, info AuditInfo, pathID int64, input *Input, may Condition) (Item, error) {
 	id, problem := input.target(pathID)
 	if err := input.validate(true, problem); err != nil {
 		return Item{}, err
 	}
-	return s.update(ctx, author, id, may, input.patch)
+	return s.update(ctx, info, id, may, input.patch)
 }
 
-func (s *Service) update(ctx context.Context, author Author, id int64, may Condition, change func(Item) Item) (Item, error) {
-	return s.store.Update(ctx, author.auditInfo(), id, func(current Item) (Item, error) {
+func (s *Service) update(ctx context.Context, info AuditInfo, id int64, may Condition, change func(Item) Item) (Item, error) {
+	return s.store.Update(ctx, info, id, func(current Item) (Item, error) {
 		if err := may(current); err != nil {
 			return Item{}, err
 		}
@@ -134,13 +120,13 @@ func (s *Service) update(ctx context.Context, author Author, id int64, may Condi
 }
 
 // PatchMenu changes, deletes and restores the items that the patch names: all of them, or none. It returns the items that it
-// changed or restored. may reports whether the author has a permission: DeleteItems is necessary to delete an item, and
+// changed or restored. may reports whether the caller has a permission: DeleteItems is necessary to delete an item, and
 // CreateItems to restore one. condition checks the menu as List returns it first; nil checks nothing.
 //
 // Returns a *PermissionError, a *ValidationError, an *UnknownItemsError, or the condition's error, in this order, and
 // ErrKeyReused or ErrKeyInFlight.
 func (s *Service) PatchMenu(
-	ctx context.Context, author Author, patch MenuPatch, may func(permission string) bool, condition func(menu []Item) error,
+	ctx context.Context, info AuditInfo, patch MenuPatch, may func(permission string) bool, condition func(menu []Item) error,
 ) ([]Item, error) {
 	ids := make([]int64, len(patch))
 	for i, entry := range patch {
@@ -149,8 +135,8 @@ func (s *Service) PatchMenu(
 			return nil, &PermissionError{Permission: DeleteItems}
 		}
 	}
-	return once(s, author, func(info AuditInfo) ([]Item, error) {
-		info.Batch = rand.Text()
+	info.Batch = rand.Text()
+	return once(s, info, func() ([]Item, error) {
 		for {
 			var at *Feed
 			var failed error // what the condition says about the menu at that moment
@@ -219,19 +205,18 @@ func (p MenuPatch) apply(current []State, mayRestore bool) ([]*Item, error) {
 
 // Delete removes an item and returns what it was.
 // Returns ErrNotFound, or the condition's error, in this order.
-func (s *Service) Delete(ctx context.Context, author Author, id int64, may Condition) (Item, error) {
-	return s.store.Delete(ctx, author.auditInfo(), id, may)
+func (s *Service) Delete(ctx context.Context, info AuditInfo, id int64, may Condition) (Item, error) {
+	return s.store.Delete(ctx, info, id, may)
 }
 
 // Restore brings a deleted item back as it last was.
 // Returns ErrNotFound, ErrNotDeleted, ErrKeyReused or ErrKeyInFlight.
-func (s *Service) Restore(ctx context.Context, author Author, id int64) (Item, error) {
-	return once(s, author, func(info AuditInfo) (Item, error) { return s.store.Restore(ctx, info, id) })
+func (s *Service) Restore(ctx context.Context, info AuditInfo, id int64) (Item, error) {
+	return once(s, info, func() (Item, error) { return s.store.Restore(ctx, info, id) })
 }
 
 // Reset removes every item and puts the menu in their place, in one step. It returns the new items.
-func (s *Service) Reset(ctx context.Context, author Author, menu []Item) ([]Item, error) {
-	info := author.auditInfo()
+func (s *Service) Reset(ctx context.Context, info AuditInfo, menu []Item) ([]Item, error) {
 	info.Batch = rand.Text()
 	return s.store.Reset(ctx, info, menu)
 }
@@ -261,13 +246,13 @@ func (s *Service) Recent(ctx context.Context, before ChangeKey, limit int) (page
 
 // once rejects a request whose key belongs to a request in progress. The store handles the keys of finished requests. Two
 // replicas do not know each other's requests: the second waits in the store for the first, and gets its response.
-func once[T any](s *Service, author Author, write func(AuditInfo) (T, error)) (result T, err error) {
-	if author.Key != nil {
-		key := [2]string{author.Subject, author.Key.Value}
+func once[T any](s *Service, info AuditInfo, write func() (T, error)) (result T, err error) {
+	if info.Key != nil {
+		key := [2]string{info.By, info.Key.Value}
 		if _, busy := s.inFlight.LoadOrStore(key, true); busy {
 			return result, ErrKeyInFlight
 		}
 		defer s.inFlight.Delete(key)
 	}
-	return write(author.auditInfo())
+	return write()
 }

@@ -54,7 +54,7 @@ func Mount(menu *items.Module, public, guarded gin.IRouter) {
 }
 
 func (ctl controller) deleteAll(c *gin.Context) {
-	if _, err := ctl.Service.Reset(c.Request.Context(), ctl.Author(c), nil); err != nil {
+	if _, err := ctl.Service.Reset(c.Request.Context(), ctl.AuditInfo(c), nil); err != nil {
 		items.Fail(c, err)
 		return
 	}
@@ -62,6 +62,6 @@ func (ctl controller) deleteAll(c *gin.Context) {
 }
 
 func (ctl controller) reset(c *gin.Context) {
-	menu, err := ctl.Service.Reset(c.Request.Context(), ctl.Author(c), items.DefaultMenu())
+	menu, err := ctl.Service.Reset(c.Request.Context(), ctl.AuditInfo(c), items.DefaultMenu())
 	items.Respond(c, http.StatusOK, dtosOf(menu), err)
 }
