@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"math"
 	"os"
+	"slices"
 	"time"
 
 	"menu-api/items"
@@ -36,7 +37,7 @@ WHERE item_id > 0 AND at < @before AND (at, item_id, version) > (@at, @item_id, 
 ORDER BY at, item_id, version
 LIMIT @limit`)
 
-	deleteChange = statement(`DELETE FROM changes WHERE seq = @seq`)
+	deleteOldChanges = statement(`DELETE FROM changes WHERE seq IN (SELECT value FROM json_each(@seqs))`)
 
 	// selectOldImports returns the changes of many items, unless one has the newest number.
 	selectOldImports = statement(`SELECT seq FROM changes WHERE item_id = 0 AND at < @before AND seq < (SELECT max(seq) FROM changes)`)
@@ -51,7 +52,8 @@ WHERE EXISTS (SELECT 1 FROM changes c WHERE c.item_id = k.item_id AND c.version 
 
 	selectChangesOf = statement(`SELECT seq FROM changes WHERE seq > @after AND author = @subject ORDER BY seq LIMIT @limit`)
 
-	eraseAuthor = statement(`UPDATE changes SET author = @erased, author_name = '' WHERE seq = @seq`)
+	eraseAuthor = statement(`
+UPDATE changes SET author = @erased, author_name = '' WHERE seq IN (SELECT value FROM json_each(@seqs))`)
 )
 
 // Prune implements items.Store. It also truncates the WAL.
@@ -135,14 +137,10 @@ func (s *Store) deleteChanges(ctx context.Context, seqs []int64) error {
 	}
 	defer items.Sleep(ctx, prunePause)
 	return s.writer.run(ctx, func(ctx context.Context, tx *conn) error {
-		var highest int64
-		for _, seq := range seqs {
-			highest = max(highest, seq)
-			if _, err := tx.exec(ctx, deleteChange, arg("seq", seq)); err != nil {
-				return err
-			}
+		_, err := tx.exec(ctx, deleteOldChanges, listArg("seqs", seqs))
+		if err == nil {
+			_, err = tx.exec(ctx, raisePruned, arg("pruned", slices.Max(seqs)))
 		}
-		_, err := tx.exec(ctx, raisePruned, arg("pruned", highest))
 		return err
 	})
 }
@@ -162,12 +160,8 @@ func (s *Store) Erase(ctx context.Context, subject string) (changes int64, err e
 		}
 		after = seqs[len(seqs)-1]
 		err = s.writer.run(ctx, func(ctx context.Context, tx *conn) error {
-			for _, seq := range seqs {
-				if _, err := tx.exec(ctx, eraseAuthor, arg("erased", items.Erased), arg("seq", seq)); err != nil {
-					return err
-				}
-			}
-			return nil
+			_, err := tx.exec(ctx, eraseAuthor, arg("erased", items.Erased), listArg("seqs", seqs))
+			return err
 		})
 		if err == nil {
 			changes += int64(len(seqs))

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -152,14 +151,10 @@ func index(ctx context.Context, tx *conn, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	list, err := json.Marshal(ids)
-	if err != nil {
+	if _, err := tx.exec(ctx, insertIndexed, listArg("ids", ids)); err != nil {
 		return err
 	}
-	if _, err := tx.exec(ctx, insertIndexed, arg("ids", string(list))); err != nil {
-		return err
-	}
-	_, err = tx.exec(ctx, mergeSegments, arg("pages", 8+len(ids)/2)) // as many as keep up with the new ones
+	_, err := tx.exec(ctx, mergeSegments, arg("pages", 8+len(ids)/2)) // as many as keep up with the new ones
 	return err
 }
 

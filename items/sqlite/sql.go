@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 
 	"menu-api/items"
@@ -20,6 +21,12 @@ func statement(text string) string {
 
 // arg is the value of a named parameter.
 var arg = sql.Named
+
+// listArg is a list of numbers for json_each.
+func listArg(name string, numbers []int64) sql.NamedArg {
+	list, _ := json.Marshal(numbers) // numbers cause no error
+	return arg(name, string(list))
+}
 
 // itemArgs returns the parameters of a statement that stores the item: its fields, and what lists are searched and sorted by.
 func itemArgs(item items.Item) []any {

@@ -66,7 +66,7 @@ WHERE item_id > 0 AND at < @before AND (at, item_id, version) > (@at, @item_id, 
 ORDER BY at, item_id, version
 LIMIT @limit;
 
-DELETE FROM changes WHERE seq = @seq;
+DELETE FROM changes WHERE seq IN (SELECT value FROM json_each(@seqs));
 
 SELECT seq FROM changes WHERE item_id = 0 AND at < @before AND seq < (SELECT max(seq) FROM changes);
 
@@ -78,7 +78,7 @@ WHERE EXISTS (SELECT 1 FROM changes c WHERE c.item_id = k.item_id AND c.version 
 
 SELECT seq FROM changes WHERE seq > @after AND author = @subject ORDER BY seq LIMIT @limit;
 
-UPDATE changes SET author = @erased, author_name = '' WHERE seq = @seq;
+UPDATE changes SET author = @erased, author_name = '' WHERE seq IN (SELECT value FROM json_each(@seqs));
 
 SELECT
 	(SELECT count(*) FROM (SELECT 1 FROM items WHERE indexed <> version LIMIT @enough)),
