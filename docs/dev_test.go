@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"menu-api/items/postgres/pgtest"
+	"menu-api/test/program"
 )
 
 // devServer is a running `menu-api dev`.
@@ -25,16 +26,11 @@ type devServer struct {
 // banner finds the addresses in the output of `menu-api dev`.
 var banner = regexp.MustCompile(`Dashboard +(http://localhost:\d+)/\n(?s:.*)Identity provider +(http://localhost:(\d+)/)`)
 
-// mustStartDev builds the program and starts it in an empty folder, with only the settings below.
+// mustStartDev starts the program in an empty folder, with only the settings below.
 func mustStartDev(tb testing.TB) *devServer {
 	tb.Helper()
 	dir := tb.TempDir()
-	s := &devServer{binary: filepath.Join(dir, "menu-api"), log: filepath.Join(dir, "server.log")}
-	// Without the commit: git refuses to read a working copy of another user.
-	build := exec.CommandContext(tb.Context(), "go", "build", "-buildvcs=false", "-o", s.binary, "menu-api")
-	if output, err := build.CombinedOutput(); err != nil {
-		tb.Fatalf("go build: %v\n%s", err, output)
-	}
+	s := &devServer{binary: program.MustBuild(tb), log: filepath.Join(dir, "server.log")}
 	log, err := os.Create(s.log)
 	if err != nil {
 		tb.Fatal(err)

@@ -72,11 +72,22 @@ func newGuard(tb testing.TB, issuer *authztest.Issuer, log *slog.Logger) *authz.
 // openStore returns a store on a new database, in the engine that is being tested.
 func openStore(tb testing.TB) items.Store {
 	tb.Helper()
-	url := pgtest.DatabaseURL(tb)
-	if strings.HasPrefix(url, "sqlite:") {
-		url = "sqlite:" + sqlitetest.NewFile(tb)
+	return openStoreAt(tb, newDatabase(tb))
+}
+
+// newDatabase returns the DATABASE_URL of a new database that has the schema.
+func newDatabase(tb testing.TB) string {
+	tb.Helper()
+	if !pgtest.IsPostgres(tb) {
+		return "sqlite:" + sqlitetest.NewFile(tb)
 	}
-	return openStoreAt(tb, url)
+	return pgtest.NewMigratedDatabase(tb, func(url string) error {
+		store, err := postgres.Open(context.Background(), postgres.Options{URL: url})
+		if err != nil {
+			return err
+		}
+		return store.Close()
+	})
 }
 
 // openStoreAt returns a store on the database that the URL names.

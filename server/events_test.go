@@ -298,13 +298,13 @@ func TestEventsResumeWithoutLoss(t *testing.T) {
 // eventReplicas returns two APIs over one database, for each way in which they learn of each other's changes.
 func eventReplicas(tb testing.TB) map[string][2]*api {
 	tb.Helper()
-	if !strings.HasPrefix(pgtest.DatabaseURL(tb), "postgres") {
+	if !pgtest.IsPostgres(tb) {
 		one, two := newReplicas(tb)
 		return map[string][2]*api{"one file": {one, two}}
 	}
 	pairs := map[string][2]*api{}
 	for name, notify := range map[string]bool{"with notifications": true, "polling": false} {
-		url := pgtest.DatabaseURL(tb)
+		url := newDatabase(tb)
 		one, two := newReplicasWith(tb, func() items.Store {
 			store, err := postgres.Open(context.Background(), postgres.Options{URL: url, Notify: notify})
 			if err != nil {

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"menu-api/items"
-	"menu-api/items/postgres/pgtest"
 	"menu-api/server"
 	"menu-api/server/telemetry"
 )
@@ -16,7 +15,7 @@ import (
 // newReplicas starts two APIs over one database, for tokens of one issuer.
 func newReplicas(tb testing.TB) (one, two *api) {
 	tb.Helper()
-	url := pgtest.DatabaseURL(tb)
+	url := newDatabase(tb)
 	return newReplicasWith(tb, func() items.Store { return openStoreAt(tb, url) })
 }
 
@@ -37,7 +36,7 @@ func newReplicasWith(tb testing.TB, open func() items.Store) (one, two *api) {
 }
 
 // connections are the ways to a database. PgBouncer comes with the build tag external.
-var connections = map[string]func(testing.TB) string{"directly": pgtest.DatabaseURL}
+var connections = map[string]func(testing.TB) string{"directly": newDatabase}
 
 // What one replica has answered is what the other answers, ETags and the answers to retries included.
 func TestReplicasAgree(t *testing.T) {
@@ -94,7 +93,7 @@ func TestOthersWritesAreSeen(t *testing.T) {
 	for name, feed := range map[string]bool{"with the feed": true, "without the feed": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := pgtest.DatabaseURL(t)
+			url := newDatabase(t)
 			other := openStoreAt(t, url)
 			a := newAPI(t, func(o *server.Options) {
 				o.Store = openStoreAt(t, url)

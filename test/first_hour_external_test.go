@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"menu-api/test/program"
 )
 
 // TestFirstHour runs every command of docs/first-hour.md and compares the output with the page. The commands run in a copy
@@ -17,9 +19,7 @@ func TestFirstHour(t *testing.T) {
 	t.Parallel()
 	project, err := withOrigin()
 	must(t, err)
-	program, err := binary()
-	must(t, err)
-	withField := filepath.Join(project, "menu-api")
+	running, withField := program.MustBuild(t), filepath.Join(project, "menu-api")
 
 	api, folder := mustFindAddr(t), t.TempDir()
 	_, port, _ := strings.Cut(api, ":")
@@ -37,17 +37,18 @@ func TestFirstHour(t *testing.T) {
 			if server != nil { // the second start is after the recipe for a field
 				must(t, server.Process.Signal(syscall.SIGINT))
 				<-server.ended
-				program = withField
+				running = withField
 			}
 			cmd := command(t, settings, "dev")
-			cmd.Path, cmd.Dir = program, folder
+			cmd.Path, cmd.Dir = running, folder
 			server = startProcess(t, cmd)
 			server.mustBecomeReady(t, "http://"+api+"/readyz")
 			continue
 		}
-		script := strings.NewReplacer("localhost:7000", api, "go run . token", program+" token").Replace(commands)
+		script := strings.NewReplacer("localhost:7000", api, "go run . token", running+" token").Replace(commands)
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", assignments+script)
-		cmd.Dir, cmd.Env = project, append(cmd.Environ(), settings...)
+		// They use what package program has compiled.
+		cmd.Dir, cmd.Env = project, append(append(cmd.Environ(), settings...), "CGO_ENABLED=0", "GOFLAGS=-trimpath -tags=nomsgpack,validator_novalidatefn")
 		output, _ := cmd.CombinedOutput() // the status of the test that is broken on purpose is not 0
 		for _, assignment := range regexp.MustCompile(`(?m)^[A-Z]+=.*\n`).FindAllString(script, -1) {
 			assignments += assignment

@@ -24,7 +24,8 @@ func TestImportDirection(t *testing.T) {
 		"docs":             "content",
 		"docs/docstest":    "docs",
 		"docs/nodetest":    "",
-		"items/storetest":  "items items/feed",
+		"test/program":     "",
+		"items/storetest":  "items items/feed items/transfer",
 
 		"items/sqlite/sqlitetest": "items/sqlite",
 		"items/...":               "items items/schema",

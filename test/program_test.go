@@ -22,7 +22,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +30,9 @@ import (
 	"menu-api/cli"
 	"menu-api/docs/docstest"
 	"menu-api/items/postgres/pgtest"
+	"menu-api/items/sqlite/sqlitetest"
 	"menu-api/server/telemetry/logtest"
+	"menu-api/test/program"
 )
 
 // scratch is a folder for what all tests share. It is removed at the end.
@@ -51,35 +52,10 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// binary builds the program once. Like the tests, it has the race detector and counts coverage if they do.
-var binary = sync.OnceValues(func() (string, error) {
-	file := filepath.Join(scratch, "menu-api")
-	// Without the version control's stamp, the build also works in a working copy of another user.
-	args := []string{"build", "-buildvcs=false", "-o", file}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, setting := range info.Settings {
-			if setting.Key == "-race" && setting.Value == "true" {
-				args = append(args, "-race")
-			}
-		}
-	}
-	if testing.CoverMode() != "" {
-		args = append(args, "-cover", "-coverpkg=./...")
-	}
-	output, err := exec.Command("go", append(args, ".")...).CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("go build: %w\n%s", err, output)
-	}
-	return file, err
-})
-
 // command returns a command line of the program, with an environment that has nothing but the settings.
 func command(tb testing.TB, settings []string, args ...string) *exec.Cmd {
 	tb.Helper()
-	file, err := binary()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	file := program.MustBuild(tb)
 	coverage := os.Getenv("GOCOVERDIR")
 	if coverage == "" {
 		coverage = scratch // or a program that counts coverage would complain
@@ -170,9 +146,21 @@ func mustFindAddr(tb testing.TB) string {
 // engines are the databases of tests that run once on each engine. PostgreSQL comes with the build tag external.
 var engines = map[string]func(testing.TB) string{"SQLite": newFile}
 
+// newFile returns the DATABASE_URL of a database that has the schema.
 func newFile(tb testing.TB) string {
 	tb.Helper()
-	return "sqlite:" + filepath.Join(tb.TempDir(), "menu.db")
+	file := filepath.Join(tb.TempDir(), "menu.db")
+	sqlitetest.Write(tb, file)
+	return "sqlite:" + file
+}
+
+// newDatabase returns the DATABASE_URL of a new database in the engine that the tests run on.
+func newDatabase(tb testing.TB) string {
+	tb.Helper()
+	if pgtest.IsPostgres(tb) {
+		return pgtest.NewDatabase(tb)
+	}
+	return newFile(tb)
 }
 
 // env is an environment for cli.Run.
@@ -199,7 +187,7 @@ var (
 // start runs a command that serves, on free ports, and waits until it is ready.
 func start(tb testing.TB, command string, e env) *instance {
 	tb.Helper()
-	full := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": pgtest.DatabaseURL(tb)}
+	full := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": newDatabase(tb)}
 	maps.Copy(full, e)
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &instance{tb: tb, out: &logtest.Buffer{}}

@@ -6,11 +6,11 @@ import (
 	"bufio"
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
+
+	"menu-api/test/program"
 )
 
 // maxBinary is what the stripped binary may weigh, in bytes. The container image, which holds little else, is to stay
@@ -22,21 +22,9 @@ const maxBinary = 29 << 20
 // quarter larger.
 func TestBinaryIsSmall(t *testing.T) {
 	t.Parallel()
-	makefile, err := os.ReadFile("Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tags := regexp.MustCompile(`(?m)^TAGS\s*:= (\S+)$`).FindSubmatch(makefile)
-	if tags == nil {
-		t.Fatal("the Makefile has no TAGS")
-	}
 	binary := filepath.Join(t.TempDir(), "menu-api")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", string(tags[1]), "-ldflags=-s -w -dumpdep", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	dependencies, err := build.CombinedOutput() // of each function, as "caller -> callee"
-	if err != nil {
-		t.Fatalf("go build: %v\n%s", err, last(dependencies, 2000))
-	}
+	dependencies, err := program.Build(".", binary, "-ldflags=-s -w -dumpdep") // of each function, as "caller -> callee"
+	must(t, err)
 	info, err := os.Stat(binary)
 	if err != nil {
 		t.Fatal(err)
@@ -64,5 +52,3 @@ func TestBinaryIsSmall(t *testing.T) {
 }
 
 func mb(bytes int64) float64 { return float64(bytes) / 1e6 }
-
-func last(b []byte, n int) []byte { return b[max(0, len(b)-n):] }

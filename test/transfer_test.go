@@ -152,7 +152,7 @@ func TestTransferRefuses(t *testing.T) {
 	assertFolder(t, folder, "a.db", "b.txt")
 
 	// Neither command creates a database that does not exist.
-	none := newMenu(t)
+	none := menu{t, "sqlite:" + filepath.Join(t.TempDir(), "menu.db")}
 	for _, args := range [][]string{{"export"}, {"backup", filepath.Join(folder, "none.db")}} {
 		if _, err := none.run(context.Background(), args...); err == nil || !strings.Contains(err.Error(), "no such file") {
 			t.Errorf("%q of no database: got %v, want a refusal", args, err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"menu-api/items/postgres/pgtest"
+	"menu-api/test/program"
 )
 
 // minTests is slightly below the number of tests, so that a run that skips many does not pass.
@@ -49,8 +50,11 @@ func TestBrowser(t *testing.T) {
 	if len(args) == 0 {
 		args = []string{"--project=provider", "--project=page", "--project=sqlite", "--project=postgres"}
 	}
+	if _, err := os.Stat("../../dashboard/dist/index.html"); err != nil {
+		t.Fatal("the dashboard is not built: run `make dashboard`")
+	}
 	cmd := mustPlaywright(t, append([]string{"test"}, args...)...)
-	cmd.Env = append(os.Environ(), "BROWSER_PROGRAM="+mustBuild(t), "BROWSER_DATABASES="+server.URL, "BROWSER_REPORT="+report)
+	cmd.Env = append(os.Environ(), "BROWSER_PROGRAM="+program.MustBuild(t), "BROWSER_DATABASES="+server.URL, "BROWSER_REPORT="+report)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -116,19 +120,4 @@ func mustPlaywright(tb testing.TB, args ...string) *exec.Cmd {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 15 * time.Second
 	return cmd
-}
-
-// mustBuild builds the program and returns its path.
-func mustBuild(tb testing.TB) string {
-	tb.Helper()
-	if _, err := os.Stat("../../dashboard/dist/index.html"); err != nil {
-		tb.Fatal("the dashboard is not built: run `make dashboard`")
-	}
-	binary := filepath.Join(tb.TempDir(), "menu-api")
-	// Without version control information, because the working copy may belong to another user.
-	build := exec.CommandContext(tb.Context(), "go", "build", "-buildvcs=false", "-o", binary, "menu-api")
-	if output, err := build.CombinedOutput(); err != nil {
-		tb.Fatalf("go build: %v\n%s", err, output)
-	}
-	return binary
 }

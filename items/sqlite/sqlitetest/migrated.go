@@ -29,20 +29,25 @@ var migrated = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(file) //nolint:gosec // of this function
 })
 
-// NewFile returns the name of a database that has the schema. A copy is faster than the migrations. All copies have the same
-// feed id. The name has characters that are special in URLs.
+// NewFile returns the name of a database from Write. The name has characters that are special in URLs.
 func NewFile(tb testing.TB) string {
 	tb.Helper()
-	content, err := migrated()
-	if err != nil {
-		tb.Fatal(err)
-	}
 	file := filepath.Join(tb.TempDir(), "a folder?#%", "menu.db")
 	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	if err := os.WriteFile(file, content, 0o600); err != nil {
+	Write(tb, file)
+	return file
+}
+
+// Write writes a database that has the schema. A copy is faster than the migrations. All copies have the same feed id.
+func Write(tb testing.TB, file string) {
+	tb.Helper()
+	content, err := migrated()
+	if err == nil {
+		err = os.WriteFile(file, content, 0o600)
+	}
+	if err != nil {
 		tb.Fatal(err)
 	}
-	return file
 }
