@@ -36,37 +36,86 @@ func assertOutage(tb testing.TB, err error) {
 	}
 }
 
-// storm writes until stop is closed and returns how many writes were acknowledged. Every error must be an outage.
-func storm(tb testing.TB, store items.Store, stop <-chan struct{}) (acknowledged int) {
+// writers write and read at the same time. Every error must be an outage.
+type writers struct {
+	tb      testing.TB
+	store   items.Store
+	stop    chan struct{}
+	running sync.WaitGroup
+
+	mu           sync.Mutex
+	acknowledged []int64
+	last         time.Time // when the newest acknowledged write began
+}
+
+// startWriters returns when a write is acknowledged.
+func startWriters(tb testing.TB, store items.Store) *writers {
 	tb.Helper()
-	var mu sync.Mutex
-	var wg sync.WaitGroup
+	w := &writers{tb: tb, store: store, stop: make(chan struct{})}
 	for range 4 {
-		wg.Go(func() {
+		w.running.Go(func() {
 			for {
 				select {
-				case <-stop:
+				case <-w.stop:
 					return
-				default:
-				}
-				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-				_, err := store.Create(ctx, items.AuditInfo{By: "storm", At: time.Now()}, items.Item{Name: "Soup"})
-				cancel()
-				if err == nil {
-					mu.Lock()
-					acknowledged++
-					mu.Unlock()
-				} else {
-					assertOutage(tb, err)
-				}
-				if _, err := store.Get(context.Background(), 1); err != nil && !errors.Is(err, items.ErrNotFound) {
-					assertOutage(tb, err)
+				case <-time.After(5 * time.Millisecond):
+					w.write()
 				}
 			}
 		})
 	}
-	wg.Wait()
-	return acknowledged
+	w.mustResume()
+	return w
+}
+
+func (w *writers) write() {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	item, err := w.store.Create(ctx, items.AuditInfo{By: "writer", At: began}, items.Item{Name: "Soup"})
+	if err != nil {
+		assertOutage(w.tb, err)
+	} else {
+		w.mu.Lock()
+		w.acknowledged = append(w.acknowledged, item.ID)
+		if began.After(w.last) {
+			w.last = began
+		}
+		w.mu.Unlock()
+	}
+	if _, err := w.store.Get(context.Background(), 1); err != nil && !errors.Is(err, items.ErrNotFound) {
+		assertOutage(w.tb, err)
+	}
+}
+
+// mustResume waits until a write is acknowledged that began after the call.
+func (w *writers) mustResume() {
+	w.tb.Helper()
+	now := time.Now()
+	for resumed := false; !resumed; time.Sleep(10 * time.Millisecond) {
+		w.mu.Lock()
+		resumed = w.last.After(now)
+		w.mu.Unlock()
+		if time.Since(now) > time.Minute {
+			w.tb.Fatal("writes did not resume within a minute")
+		}
+	}
+}
+
+// assertKept ends the writers, and checks that the store has every acknowledged write once.
+func (w *writers) assertKept() {
+	w.tb.Helper()
+	close(w.stop)
+	w.running.Wait()
+	ctx := context.Background()
+	for _, id := range w.acknowledged {
+		if changes, err := w.store.History(ctx, id, 0, 10); err != nil || len(changes) != 1 {
+			w.tb.Errorf("item %d: got %d changes, %v, want 1", id, len(changes), err)
+		}
+	}
+	if _, err := w.store.Create(ctx, items.AuditInfo{At: time.Now()}, items.Item{Name: "After"}); err != nil {
+		w.tb.Errorf("Create after the trouble: %v", err)
+	}
 }
 
 // A store reports every kind of outage as one, recovers without help, and has kept every acknowledged write.
@@ -82,39 +131,17 @@ func TestServerInTrouble(t *testing.T) {
 		},
 		"paused": func(t *testing.T, s *pgtest.Server) {
 			s.Pause(t)
-			time.Sleep(3 * time.Second)
+			time.Sleep(2500 * time.Millisecond) // longer than the timeout of a write
 			s.Resume(t)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := pgtest.Start(t)
-			store := mustOpen(t, server.NewDatabase(t))
-			stop := make(chan struct{})
-			count := make(chan int)
-			go func() { count <- storm(t, store, stop) }()
-			time.Sleep(200 * time.Millisecond)
+			w := startWriters(t, mustOpen(t, server.NewDatabase(t)))
 			trouble(t, server)
-			time.Sleep(300 * time.Millisecond)
-			close(stop)
-			acknowledged := <-count
-
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-			defer cancel()
-			var menu []items.Item
-			var err error
-			for menu, err = store.List(ctx, items.Query{}); err != nil && ctx.Err() == nil; menu, err = store.List(ctx, items.Query{}) {
-				time.Sleep(20 * time.Millisecond)
-			}
-			if err != nil {
-				t.Fatalf("the store did not come back: %v", err)
-			}
-			if len(menu) < acknowledged || acknowledged == 0 {
-				t.Errorf("got %d items of %d that were acknowledged", len(menu), acknowledged)
-			}
-			if _, err := store.Create(ctx, items.AuditInfo{At: time.Now()}, items.Item{Name: "After"}); err != nil {
-				t.Errorf("Create after the trouble: %v", err)
-			}
+			w.mustResume()
+			w.assertKept()
 		})
 	}
 }

@@ -17,7 +17,6 @@ import (
 
 	"menu-api/items"
 	"menu-api/items/postgres"
-	"menu-api/items/postgres/pgtest"
 	"menu-api/items/storetest"
 )
 
@@ -76,7 +75,7 @@ func busy(tb testing.TB, store items.Store) (stop func() (writes int64, longest 
 
 func TestImportDuringWrites(t *testing.T) {
 	t.Parallel()
-	const n = 5_000
+	const n = 2_000
 	for name, test := range map[string]struct {
 		replace, empty bool
 		next           func() (items.Record, error)
@@ -88,7 +87,7 @@ func TestImportDuringWrites(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			url := pgtest.NewDatabase(t)
+			url := newMigrated(t)
 			store, other := mustOpen(t, url), mustOpen(t, url)
 			ctx := context.Background()
 			var stop func() (int64, time.Duration)
@@ -130,7 +129,7 @@ func TestImportDuringWrites(t *testing.T) {
 // A running export delays an import that replaces everything, and no other read or write.
 func TestImportReplaceWaitsForAnExport(t *testing.T) {
 	t.Parallel()
-	url := pgtest.NewDatabase(t)
+	url := newMigrated(t)
 	store, other := mustOpen(t, url), mustOpen(t, url)
 	ctx := context.Background()
 	if err := store.Import(ctx, items.AuditInfo{}, false, storetest.Many(1000)); err != nil {
@@ -180,7 +179,7 @@ func TestImportReplaceWaitsForAnExport(t *testing.T) {
 // An export that begins while the tables are replaced contains all of one menu.
 func TestExportDuringImports(t *testing.T) {
 	t.Parallel()
-	url := pgtest.NewDatabase(t)
+	url := newMigrated(t)
 	store, other := mustOpen(t, url), mustOpen(t, url)
 	ctx := context.Background()
 	const n = 50
@@ -216,7 +215,7 @@ func TestExportDuringImports(t *testing.T) {
 // Another write uses the id of a record that the import has already read.
 func TestImportOfAnIDThatIsUsedMeanwhile(t *testing.T) {
 	t.Parallel()
-	url := pgtest.NewDatabase(t)
+	url := newMigrated(t)
 	store, other := mustOpen(t, url), mustOpen(t, url)
 	ctx := context.Background()
 	next := numbered(5, 1000) // which are written before the end
@@ -237,7 +236,7 @@ func TestImportOfAnIDThatIsUsedMeanwhile(t *testing.T) {
 // An error names an item of the file, whatever else is on the menu or is written at the same time.
 func TestImportNamesTheRightItem(t *testing.T) {
 	t.Parallel()
-	url := pgtest.NewDatabase(t)
+	url := newMigrated(t)
 	store, other := mustOpen(t, url), mustOpen(t, url)
 	ctx := context.Background()
 	stop := busy(t, other)
@@ -262,7 +261,7 @@ func TestImportNamesTheRightItem(t *testing.T) {
 // The tables of an import have the columns, constraints and indexes of those that they replace, under the same names.
 func TestImportReplaceKeepsTheSchema(t *testing.T) {
 	t.Parallel()
-	url := pgtest.NewDatabase(t)
+	url := newMigrated(t)
 	store := mustOpen(t, url)
 	postgres.WaitForIndex(t, store)
 	ctx := context.Background()

@@ -3,7 +3,6 @@
 package postgres_test
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"testing"
@@ -13,7 +12,7 @@ import (
 
 	"menu-api/items"
 	"menu-api/items/postgres/pgtest"
-	"menu-api/items/transfer"
+	"menu-api/items/storetest"
 )
 
 // mustRestoreVersion3 creates a database as the program wrote it before it numbered changes in one sequence (schema version
@@ -48,47 +47,13 @@ func mustExec(tb testing.TB, conn *pgx.Conn, statements string) {
 	}
 }
 
-func mustExport(tb testing.TB, store items.Store) string {
-	tb.Helper()
-	var out bytes.Buffer
-	if _, err := transfer.Export(context.Background(), store, &out, transfer.JSONL, true, nil); err != nil {
-		tb.Fatal(err)
-	}
-	return out.String()
-}
-
 // A database of version 3 keeps its items, history, versions and idempotency keys.
 func TestOpenMigratesVersion3(t *testing.T) {
 	t.Parallel()
 	url, _ := mustRestoreVersion3(t)
 	store := mustOpen(t, url)
-	want, err := os.ReadFile("testdata/version3.jsonl") // the export of the old program
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := mustExport(t, store); got != string(want) {
-		t.Errorf("got export\n%s\nwant\n%s", got, want)
-	}
-
+	storetest.TestVersion3(t, store, time.Now())
 	ctx := context.Background()
-	info := items.AuditInfo{By: "auth0|chef", At: time.Now()}
-	info.Key = &items.Key{Value: "create soup", Fingerprint: [32]byte{1}}
-	if created, err := store.Create(ctx, info, items.Item{Name: "Again"}); err != nil || created.ID != 7 || created.Version != 1 || created.Price != 450 {
-		t.Errorf("got %+v, %v for a retried create, want the item as it was created", created, err)
-	}
-	info.Key = &items.Key{Value: "restore soup", Fingerprint: [32]byte{1}}
-	if restored, err := store.Restore(ctx, info, 7); err != nil || restored.Version != 5 || restored.Price != 550 {
-		t.Errorf("got %+v, %v for a retried restore, want the item as it was restored", restored, err)
-	}
-	info.Key = nil
-	for id, name := range map[int64]string{1: "Burger", 8: "Gone", 21: "Imported and deleted"} {
-		if restored, err := store.Restore(ctx, info, id); err != nil || restored.Version != 3 || restored.Name != name {
-			t.Errorf("got %+v, %v, want the restored %s", restored, err, name)
-		}
-	}
-	if created, err := store.Create(ctx, info, items.Item{Name: "New"}); err != nil || created.ID != 23 {
-		t.Errorf("got %+v, %v, want the next id", created, err)
-	}
 	changes, err := store.Changes(ctx, 0, 100)
 	if err != nil || len(changes) != 4 {
 		t.Errorf("got changes %+v, %v, want the four new ones", changes, err)
@@ -140,13 +105,13 @@ func TestOldVersionCannotWrite(t *testing.T) {
 		}
 	}
 	store := mustOpen(t, url)
-	before := mustExport(t, store)
+	before := storetest.MustExport(t, store)
 	for name := range writes {
 		if _, err := old.Exec(ctx, name); err == nil {
 			t.Errorf("%s: got no error from a write of the old version", name)
 		}
 	}
-	if got := mustExport(t, store); got != before {
+	if got := storetest.MustExport(t, store); got != before {
 		t.Errorf("got export\n%s\nwant it unchanged\n%s", got, before)
 	}
 }

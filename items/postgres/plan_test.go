@@ -14,11 +14,19 @@ import (
 	"menu-api/items/storetest"
 )
 
-// Every page is read along an index, from where it begins: nothing is sorted, and nothing is skipped.
-func TestPagesFollowAnIndex(t *testing.T) {
+// The plans of the statements that read a large menu. The tests share the menu, which takes long to fill.
+func TestPlans(t *testing.T) {
 	t.Parallel()
 	store := mustFill(t)
-	mustAnalyze(t, store)
+	WaitForIndex(t, store)
+	checkSearchPlans(t, store, "without statistics")
+	// The server does this by itself, but not at once.
+	if _, err := store.pool.Exec(context.Background(), `ANALYZE items`); err != nil {
+		t.Fatal(err)
+	}
+	checkSearchPlans(t, store, "with statistics")
+
+	// Every page is read along an index, from where it begins: nothing is sorted, and nothing is skipped.
 	for name, query := range storetest.FirstAndLaterPages() {
 		statement, args := selectItems(query)
 		plan := planOf(t, store, statement, args)
@@ -30,34 +38,24 @@ func TestPagesFollowAnIndex(t *testing.T) {
 			t.Errorf("%s: got plan\n%s\nwant a scan of an index that begins after the last item", name, plan)
 		}
 	}
-}
 
-// A search looks up its words in the index, unless a walk along the order has filled the page.
-func TestSearchPlans(t *testing.T) {
-	t.Parallel()
-	store := mustFill(t)
-	WaitForIndex(t, store)
-	for _, statistics := range []string{"without", "with"} {
-		for name, query := range storetest.FirstAndLaterPages() {
-			query.Words = []string{"soup", "nowhere"}
-			statement, args := store.searchStatement(query)
-			plan := planOf(t, store, statement, args)
-			if !strings.Contains(plan, "Bitmap Index Scan on items_by_trigrams") || !strings.Contains(plan, "One-Time Filter") {
-				t.Errorf("%s, %s statistics: got plan\n%s\nwant the index of trigrams", name, statistics, plan)
-			}
-		}
-		mustAnalyze(t, store)
-	}
-}
-
-// Listing the categories reads each category once, from an index.
-func TestCategoriesPlan(t *testing.T) {
-	t.Parallel()
-	store := mustFill(t)
-	mustAnalyze(t, store)
+	// Listing the categories reads each category once, from an index.
 	plan := planOf(t, store, selectCategories, pgx.NamedArgs{"limit": 1000})
 	if strings.Contains(plan, "Seq Scan on items") || !strings.Contains(plan, "using items_by_category") {
 		t.Errorf("got plan\n%s\nwant every step from an index", plan)
+	}
+}
+
+// A search looks up its words in the index, unless a walk along the order has filled the page.
+func checkSearchPlans(t *testing.T, store *Store, when string) {
+	t.Helper()
+	for name, query := range storetest.FirstAndLaterPages() {
+		query.Words = []string{"soup", "nowhere"}
+		statement, args := store.searchStatement(query)
+		plan := planOf(t, store, statement, args)
+		if !strings.Contains(plan, "Bitmap Index Scan on items_by_trigrams") || !strings.Contains(plan, "One-Time Filter") {
+			t.Errorf("%s, %s: got plan\n%s\nwant the index of trigrams", name, when, plan)
+		}
 	}
 }
 
@@ -74,14 +72,6 @@ func mustFill(tb testing.TB) *Store {
 		tb.Fatal(err)
 	}
 	return store
-}
-
-// mustAnalyze does what the server does by itself, but not at once.
-func mustAnalyze(tb testing.TB, store *Store) {
-	tb.Helper()
-	if _, err := store.pool.Exec(context.Background(), `ANALYZE items`); err != nil {
-		tb.Fatal(err)
-	}
 }
 
 func planOf(tb testing.TB, store *Store, statement string, args pgx.NamedArgs) string {

@@ -25,7 +25,7 @@ var (
 
 func TestPruneManyKeys(t *testing.T) {
 	t.Parallel()
-	url := pgtest.NewDatabase(t)
+	url := newMigrated(t)
 	store, conn := mustOpen(t, url), mustConnect(t, url)
 	mustExec(t, conn, fmt.Sprintf(`
 INSERT INTO idempotency_keys (id, fingerprint, at, item_id, version)
@@ -44,7 +44,7 @@ func TestOldSnapshotSlowsNoWrites(t *testing.T) { //nolint:paralleltest // it me
 	ctx := context.Background()
 	const updated = 5_000
 	open := func() (*postgres.Store, string) {
-		url := pgtest.NewDatabase(t)
+		url := newMigrated(t)
 		store := mustOpen(t, url)
 		if err := store.Import(ctx, items.AuditInfo{}, false, numbered(1, updated)); err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func TestOldestSnapshot(t *testing.T) {
 // PostgreSQL ends a transaction that writes and then stops. Imports and exports may be idle for longer.
 func TestIdleTransactionEnds(t *testing.T) {
 	t.Parallel()
-	url := pgtest.NewDatabase(t)
+	url := newMigrated(t)
 	mustOpen(t, url)
 	conn := mustConnect(t, url)
 	timeout := func() (setting string) {

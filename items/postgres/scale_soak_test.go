@@ -2,4 +2,4 @@
 
 package postgres_test
 
-func init() { *expiredKeys, *oldUpdates = 1_000_000, 200_000 }
+func init() { *expiredKeys, *oldUpdates, pooledTests = 1_000_000, 200_000, "" }

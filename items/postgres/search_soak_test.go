@@ -32,3 +32,7 @@ func TestSearchLargeMenu(t *testing.T) {
 	t.Parallel()
 	storetest.TestSearchLargeMenu(t, indexed(t))
 }
+
+func TestSearchEndsWithItsContextBehindPgBouncer(t *testing.T) { //nolint:paralleltest // it measures time
+	storetest.TestSearchEndsWithItsContext(t, pooled())
+}

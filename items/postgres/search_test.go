@@ -22,10 +22,6 @@ func TestSearchEndsWithItsContext(t *testing.T) { //nolint:paralleltest // it me
 	storetest.TestSearchEndsWithItsContext(t, engine(true))
 }
 
-func TestSearchEndsWithItsContextBehindPgBouncer(t *testing.T) { //nolint:paralleltest // it measures time
-	storetest.TestSearchEndsWithItsContext(t, pooled())
-}
-
 func mustSearch(tb testing.TB, store items.Store, words ...string) (ids []int64) {
 	tb.Helper()
 	menu, err := store.List(context.Background(), items.Query{Words: words, Limit: 100})
@@ -123,13 +119,9 @@ UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_by_trigrams'::r
 // Items that an older version of the program wrote get new search keys in the background. Their versions and the history stay.
 func TestKeysOfAnOlderVersionAreUpdated(t *testing.T) {
 	t.Parallel()
-	ctx, url := context.Background(), pgtest.NewDatabase(t)
+	ctx, url := context.Background(), newMigrated(t)
 	store := mustOpen(t, url)
-	for range 250 { // several steps
-		if _, err := store.Create(ctx, items.AuditInfo{}, items.Item{Name: "Soup", Category: "Chef’s"}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	storetest.MustImport(t, store, 250, items.Item{Name: "Soup", Category: "Chef’s"}) // several steps
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		t.Fatal(err)

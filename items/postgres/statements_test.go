@@ -2,16 +2,14 @@ package postgres
 
 import (
 	"flag"
-	"os"
-	"strings"
 	"testing"
 
 	"menu-api/items"
+	"menu-api/items/storetest"
 )
 
 var update = flag.Bool("update", false, "write the golden file")
 
-// The golden file shows the statements with the columns inserted.
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	statements := []string{
@@ -36,21 +34,5 @@ func TestStatements(t *testing.T) {
 		})
 		statements = append(statements, statement)
 	}
-	const golden = "testdata/statements.golden.sql"
-	var got strings.Builder
-	for _, statement := range statements {
-		got.WriteString(strings.TrimSpace(statement) + ";\n\n")
-	}
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.String() != string(want) {
-		t.Errorf("got statements\n%s\nwant those of %s; after an intended change run the test with -update", got.String(), golden)
-	}
+	storetest.CheckGolden(t, *update, "testdata/statements.golden.sql", statements)
 }

@@ -85,10 +85,11 @@ func TestUnsuitableDatabases(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			database := pgtest.NewDatabase(t)
+			newDatabase := pgtest.NewDatabase
 			if test.migrated {
-				_ = mustOpen(t, database).Close()
+				newDatabase = newMigrated
 			}
+			database := newDatabase(t)
 			admin := mustConnect(t, database)
 			role := mustMakeRole(t, admin, database)
 			mustExec(t, admin, strings.ReplaceAll(test.prepare, "{role}", role))
@@ -160,8 +161,7 @@ func TestLostPrivileges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			database := pgtest.NewDatabase(t)
-			_ = mustOpen(t, database).Close()
+			database := newMigrated(t)
 			admin := mustConnect(t, database)
 			role := mustMakeRole(t, admin, database)
 			mustExec(t, admin, strings.ReplaceAll(`GRANT USAGE ON SCHEMA public TO {role}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role};
@@ -206,7 +206,7 @@ var searchIndex = regexp.MustCompile(`(?m)^.*pg_trgm.*\n`)
 // TestStalePlans changes the type of a column while connections have cached plans of the statements.
 func TestStalePlans(t *testing.T) {
 	t.Parallel()
-	database := pgtest.NewDatabase(t)
+	database := newMigrated(t)
 	store := mustOpen(t, database)
 	postgres.WaitForIndex(t, store) // or ALTER TABLE and the build of the search index may wait for each other
 	info := items.AuditInfo{By: "test", At: time.Now()}

@@ -18,6 +18,7 @@ import (
 	"menu-api/items"
 	"menu-api/items/schema"
 	"menu-api/items/sqlite"
+	"menu-api/items/storetest"
 )
 
 // asTenant is the variable that makes the test binary run one test, in a process with its own mounts and limits.
@@ -76,7 +77,7 @@ func fillUp(t *testing.T, store items.Store) (kept []items.Item) {
 	for range 4 {
 		writers.Go(func() {
 			for failed := 0; failed < 3; {
-				created, err := store.Create(context.Background(), items.AuditInfo{By: "a", At: time.Now()}, items.Item{Name: "Soup", Description: strings.Repeat("x", 5000)})
+				created, err := store.Create(context.Background(), items.AuditInfo{By: "a", At: time.Now()}, items.Item{Name: "Soup", Description: strings.Repeat("x", 20_000)})
 				mu.Lock()
 				switch {
 				case err == nil:
@@ -252,7 +253,7 @@ func TestReadOnlyFile(t *testing.T) {
 	if err := store.Backup(context.Background(), backup); err != nil {
 		t.Errorf("Backup: %v", err)
 	}
-	if got, want := mustExport(t, mustOpen(t, backup)), mustExport(t, store); got != want || got == "" {
+	if got, want := storetest.MustExport(t, mustOpen(t, backup)), storetest.MustExport(t, store); got != want || got == "" {
 		t.Errorf("got a backup with %s, want %s", got, want)
 	}
 	if err := store.Close(); err != nil {

@@ -14,7 +14,7 @@ import (
 	"menu-api/items/storetest"
 )
 
-var expiredKeys = flag.Int("keys", 20_000, "how many expired keys TestPruneManyKeys deletes")
+var expiredKeys = flag.Int("keys", 5_000, "how many expired keys TestPruneManyKeys deletes")
 
 func TestPruneManyKeys(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,7 @@ import (
 
 	"menu-api/items/schema"
 	"menu-api/items/sqlite"
+	"menu-api/items/storetest"
 )
 
 // olderSchema makes the schema of the file older, as far as a program can tell.
@@ -61,7 +62,7 @@ ALTER TABLE items ADD COLUMN later TEXT NOT NULL DEFAULT 'kept'`)
 		if err != nil {
 			t.Fatalf("use %d: %v", use, err)
 		}
-		mustExport(t, store)
+		storetest.MustExport(t, store)
 		if use != schema.Read {
 			mustCreate(t, store, "Of an older program")
 		}

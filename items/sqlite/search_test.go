@@ -8,6 +8,7 @@ import (
 
 	"menu-api/items"
 	"menu-api/items/sqlite"
+	"menu-api/items/sqlite/sqlitetest"
 	"menu-api/items/storetest"
 )
 
@@ -56,6 +57,7 @@ func TestSearchAfterAnotherProgramWrote(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := t.TempDir() + "/menu.db"
+			sqlitetest.Write(t, file)
 			store := mustOpen(t, file)
 			if err := store.Seed(context.Background(), items.AuditInfo{}, items.DefaultMenu()); err != nil {
 				t.Fatal(err)
@@ -81,7 +83,7 @@ func TestSearchAfterAnotherProgramWrote(t *testing.T) {
 func TestIndexIsBuiltInSteps(t *testing.T) {
 	t.Parallel()
 	file := t.TempDir() + "/menu.db"
-	const n = 5000
+	const n = 2000 // ten steps
 	store := mustOpen(t, file)
 	if err := store.Import(context.Background(), items.AuditInfo{}, false, storetest.Many(n)); err != nil {
 		t.Fatal(err)
@@ -110,11 +112,7 @@ func TestKeysOfAnOlderVersionAreUpdated(t *testing.T) {
 	file := t.TempDir() + "/menu.db"
 	store, ctx := mustOpen(t, file), context.Background()
 	const n = 450 // several steps
-	for range n {
-		if _, err := store.Create(ctx, items.AuditInfo{}, items.Item{Name: "Soup", Category: "Chef’s"}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	storetest.MustImport(t, store, n, items.Item{Name: "Soup", Category: "Chef’s"})
 	before, err := store.Feed(ctx)
 	if err != nil {
 		t.Fatal(err)

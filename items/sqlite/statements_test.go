@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,11 +13,12 @@ import (
 	"menu-api/items/storetest"
 )
 
-// Every page is read along an index, from where it begins: nothing is sorted, and nothing is skipped.
-func TestPagesFollowAnIndex(t *testing.T) {
+// The plans of the statements that read a large menu. The tests share the menu, which takes long to fill.
+func TestPlans(t *testing.T) {
 	t.Parallel()
 	store := mustFill(t)
 	for name, query := range storetest.FirstAndLaterPages() {
+		// Every page is read along an index, from where it begins: nothing is sorted, and nothing is skipped.
 		text, args := listStatement(query)
 		plan := planOf(t, store, text, args)
 		// SCAN is right where the page is the first of the whole menu, since the limit ends it.
@@ -29,14 +29,8 @@ func TestPagesFollowAnIndex(t *testing.T) {
 		if query.After != nil && !strings.Contains(plan, ">") {
 			t.Errorf("%s: got plan %q, want one that begins after the last item", name, plan)
 		}
-	}
-}
 
-// A search reads its candidates by id, and walks along an index of the order.
-func TestSearchPlans(t *testing.T) {
-	t.Parallel()
-	store := mustFill(t)
-	for name, query := range storetest.FirstAndLaterPages() {
+		// A search reads its candidates by id, and walks along an index of the order.
 		query.Words = []string{"soup", "onion"}
 		for source, test := range map[string]struct{ want, not string }{
 			fromCandidates: {"SEARCH items USING INTEGER PRIMARY KEY (rowid=?)", "items USING INDEX items_by"},
@@ -56,12 +50,8 @@ func TestSearchPlans(t *testing.T) {
 	if !strings.Contains(countPlan, "items_not_indexed") {
 		t.Errorf("got plan\n%s\nwant the items that are not indexed from their index", countPlan)
 	}
-}
 
-// Listing the categories reads each category once, from an index.
-func TestCategoriesPlan(t *testing.T) {
-	t.Parallel()
-	store := mustFill(t)
+	// Listing the categories reads each category once, from an index.
 	plan := planOf(t, store, selectCategories, []any{arg("limit", 1000)})
 	for step := range strings.SplitSeq(plan, "\n") {
 		if strings.Contains(step, " items") && !strings.Contains(step, "items_by_category") && !strings.Contains(step, "items_in_category") {
@@ -100,7 +90,6 @@ func planOf(tb testing.TB, store *Store, text string, args []any) string {
 
 var update = flag.Bool("update", false, "write the golden file")
 
-// The golden file shows the statements with the columns inserted.
 func TestStatements(t *testing.T) {
 	t.Parallel()
 	list := slices.Clone(statements)
@@ -115,21 +104,5 @@ func TestStatements(t *testing.T) {
 		}, source)
 		list = append(list, text)
 	}
-	const golden = "testdata/statements.golden.sql"
-	var got strings.Builder
-	for _, text := range list {
-		got.WriteString(strings.TrimSpace(text) + ";\n\n")
-	}
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.String() != string(want) {
-		t.Errorf("got statements\n%s\nwant those of %s; after an intended change run the test with -update", got.String(), golden)
-	}
+	storetest.CheckGolden(t, *update, "testdata/statements.golden.sql", list)
 }

@@ -222,15 +222,12 @@ func mustWrite(tb testing.TB, file, content string) {
 // fill makes a database of more than ten pages and closes it.
 func fill(tb testing.TB, file string) {
 	tb.Helper()
+	sqlitetest.Write(tb, file)
 	store, err := sqlite.Open(context.Background(), file)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for range 40 {
-		if _, err := store.Create(context.Background(), items.AuditInfo{}, items.Item{Name: "Soup", Description: strings.Repeat("x", 2000)}); err != nil {
-			tb.Fatal(err)
-		}
-	}
+	storetest.MustImport(tb, store, 40, items.Item{Name: "Soup", Description: strings.Repeat("x", 2000)})
 	if err := store.Close(); err != nil {
 		tb.Fatal(err)
 	}

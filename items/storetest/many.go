@@ -181,11 +181,11 @@ func testUpdateManyConcurrent(t *testing.T, engine Engine) {
 	}
 }
 
-// A write of thousands of items takes a moment, not minutes.
+// A write of very many items takes a moment, not minutes.
 func testUpdateManyLarge(t *testing.T, engine Engine) {
 	store, ctx := mustOpen(t, engine), context.Background()
-	const n = 2_000
-	if err := store.Import(ctx, info, false, Many(n)); err != nil {
+	n := int64(size.updated)
+	if err := store.Import(ctx, info, false, Many(size.updated)); err != nil {
 		t.Fatal(err)
 	}
 	ids := make([]int64, n)
@@ -195,7 +195,7 @@ func testUpdateManyLarge(t *testing.T, engine Engine) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	changed, err := store.UpdateMany(ctx, bulk("b"), ids, nil, raise)
-	if err != nil || len(changed) != n {
+	if err != nil || len(changed) != size.updated {
 		t.Fatalf("got %d items, %v, want %d", len(changed), err, n)
 	}
 	assertEqual(t, mustGet(t, store, n), changed[n-1])

@@ -21,8 +21,8 @@ func TestSearchEndsWithItsContext(t *testing.T, engine Engine) {
 	store := mustOpen(t, engine)
 	// The index cannot serve words of two letters. Every item contains these, which makes the search slow.
 	const words = "wh at th ma ar rk ke et ha ad is mo or rn ni"
-	for range 10 { // until a search takes long enough to be interrupted
-		if err := store.Import(context.Background(), info, false, Many(5_000)); err != nil {
+	for range 25 { // until a search takes long enough to be interrupted
+		if err := store.Import(context.Background(), info, false, Many(2_000)); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
@@ -182,7 +182,7 @@ func testSearchMatchesScan(t *testing.T, engine Engine) {
 		return menu
 	}
 	importAll := func(replace bool) {
-		menu := many(100)
+		menu := many(size.written)
 		err := store.Import(ctx, info, replace, func() (items.Record, error) {
 			if len(menu) == 0 {
 				return items.Record{}, io.EOF
@@ -201,13 +201,13 @@ func testSearchMatchesScan(t *testing.T, engine Engine) {
 	}{
 		{"seed", func() { assertIs(t, store.Seed(ctx, info, many(20)), nil) }},
 		{"create", func() {
-			for _, item := range many(100) {
+			for _, item := range many(size.written) {
 				mustCreate(t, store, item)
 			}
 		}},
 		{"import", func() { importAll(false) }},
 		{"update, delete and restore", func() {
-			for _, item := range mustList(t, store)[:60] { //nolint:contextcheck // the test has one context
+			for _, item := range mustList(t, store)[:size.written/2] { //nolint:contextcheck // the test has one context
 				_, err := store.Update(ctx, info, item.ID, func(items.Item) (items.Item, error) { return randomItem(random), nil })
 				assertIs(t, err, nil)
 				if item.ID%3 == 0 {
@@ -229,7 +229,7 @@ func testSearchMatchesScan(t *testing.T, engine Engine) {
 	}
 	for _, step := range steps {
 		step.do()
-		if t.Run(step.name, func(t *testing.T) { assertSearches(t, store, random, 50, 20) }); t.Failed() {
+		if t.Run(step.name, func(t *testing.T) { assertSearches(t, store, random, size.searches, 20) }); t.Failed() {
 			return
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"menu-api/items"
@@ -31,6 +32,14 @@ func from(records []items.Record) func() (items.Record, error) {
 		first := records[0]
 		records = records[1:]
 		return first, nil
+	}
+}
+
+// MustImport imports n copies of the item, which get new ids.
+func MustImport(tb testing.TB, store items.Store, n int, item items.Item) {
+	tb.Helper()
+	if err := store.Import(context.Background(), info, false, from(itemRecords(slices.Repeat([]items.Item{item}, n)...))); err != nil {
+		tb.Fatal(err)
 	}
 }
 
