@@ -19,6 +19,9 @@ BUILD := CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '-s -w'
 # overrides GOFLAGS, so it repeats this tag.
 export GOFLAGS := $(GOFLAGS) -tags=nomsgpack
 
+# Without this, each program with the race detector sleeps for a second before it exits.
+export GORACE := atexit_sleep_ms=10
+
 # The packages that need a test coverage of COVER_MIN percent.
 COVERED   := items items/sqlite authz authz/devidp config server
 COVER_MIN := 85
@@ -60,7 +63,6 @@ check: ## Check the format, vet, and run the tests that need only Go, in under a
 
 test: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run every test with the race detector, in a few minutes; CI runs this
 	cd dashboard && npm test --silent
-	go vet -tags nomsgpack,external,soak ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags nomsgpack,external ./...
 	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags nomsgpack,external -run '^($(subst $(space),|,$(strip $(ENGINE_TESTS))))$$' ./test ./server
 

@@ -1,4 +1,4 @@
-//go:build external
+//go:build soak
 
 package auth0_test
 
