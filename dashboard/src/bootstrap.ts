@@ -23,7 +23,11 @@ export interface Overview extends Page {
   categories: string[]
 }
 
-const empty: Bootstrap = { settings: { name: 'Menu', currency: 'USD', issuer: '', clientId: '', audience: '' }, menu: null, item: null }
+export const emptyBootstrap: Bootstrap = {
+  settings: { name: 'Menu', currency: 'USD', issuer: '', clientId: '', audience: '' },
+  menu: null,
+  item: null,
+}
 
 /** The data that the page starts with. */
-export const bootstrap = (JSON.parse(document.getElementById('bootstrap')?.textContent || 'null') as Bootstrap | null) ?? empty
+export const bootstrap = (JSON.parse(document.getElementById('bootstrap')?.textContent || 'null') as Bootstrap | null) ?? emptyBootstrap

@@ -74,10 +74,7 @@ export const text = {
     image: 'Enter a link that starts with https://, or leave this empty',
   },
 
-  footer: {
-    json: 'The menu as JSON',
-    docs: 'API reference',
-  },
+  footer: { json: 'The menu as JSON', docs: 'API reference' },
 
   form: {
     add: 'Add to the menu',

@@ -20,14 +20,15 @@ interface Options extends Pick<RequestInit, 'cache'> {
 
 /** The requests of this page. They throw a Problem, Unreachable, or the reason of an aborted signal. */
 export function createAPI(token: TokenSource, onWait?: (seconds: number) => void) {
-  async function send(method: string, path: string, { query = {}, headers = {}, body, signal, cache }: Options = {}): Promise<Response> {
+  async function send(
+    method: string,
+    path: string,
+    { query = {}, headers = {}, body, signal, cache = 'default' }: Options = {},
+  ): Promise<Response> {
     const url = new URL(path, window.location.origin)
     for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, String(value))
-    const init: RequestInit = { method, headers }
-    if (body) Object.assign(init, { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', ...headers } })
-    if (signal) init.signal = signal
-    if (cache) init.cache = cache
-    const response = await fetchWithRetry(new Request(url, init), onWait)
+    const json = body ? { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', ...headers } } : { headers }
+    const response = await fetchWithRetry(new Request(url, { method, signal: signal ?? null, cache, ...json }), onWait)
     if (!response.ok && response.status !== 304) throw await problemOf(response)
     return response
   }

@@ -117,10 +117,9 @@ const pageOf = ({ name }: Route) => (['activity', 'profile', 'callback', 'unknow
 /** Sets the title of the tab and of the browser's history. */
 function useTitle(route: Route) {
   const { store } = useMenu()
-  const item = route.name === 'item' ? store.get(route.id)?.name : undefined
-  const title = [item ?? (route.name === 'profile' || route.name === 'activity' ? text[route.name].title : ''), bootstrap.settings.name]
-    .filter(Boolean)
-    .join(' · ')
+  const item = route.name === 'item' && store.get(route.id)?.name
+  const page = (route.name === 'profile' || route.name === 'activity') && text[route.name].title
+  const title = [item, page, bootstrap.settings.name].filter(Boolean).join(' · ')
   useEffect(() => void (document.title = title), [title])
 }
 

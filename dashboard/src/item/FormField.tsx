@@ -3,6 +3,7 @@ import { useId } from 'react'
 import { formatField, type Field } from '../menu/fields'
 import { text } from '../text'
 import { formatAmount, formatPrice } from '../ui/format'
+import { Suggestions } from '../ui/Select'
 import { parse } from './values'
 
 /** What is wrong with a field. If the user can mean several prices, they choose one. */
@@ -62,11 +63,7 @@ export function FormField({ field, value, onChange, problem, theirs, onChoose, s
         data-autofocus={first || undefined}
         onChange={(event) => onChange(event.target.value)}
       />
-      <datalist id={`${id}-list`}>
-        {suggestions.map((suggestion) => (
-          <option key={suggestion} value={suggestion} />
-        ))}
-      </datalist>
+      <Suggestions id={`${id}-list`} values={suggestions} />
       {problem && (
         <p className="field-error" id={`${id}-error`}>
           {problem.message}

@@ -11,7 +11,7 @@ import { readPrice } from '../ui/readPrice'
 import { keepDraft, type Draft } from './draft'
 import { FormField, type FieldProblem } from './FormField'
 import { useSave } from './useSave'
-import { differing, empty, merge, parse, valuesOf, type Conflicts, type Values } from './values'
+import { differing, empty, merge, parse, valuesOf, type Values } from './values'
 
 const inForm = fields.filter(({ hidden }) => !hidden)
 
@@ -38,7 +38,7 @@ export function ItemForm({ id, start, item, deleted, onClose, onDiscard }: Props
   const { save, busy } = useSave(id)
   const [base, setBase] = useState(start.base)
   const [values, setValues] = useState(start.values)
-  const [conflicts, setConflicts] = useState<Conflicts>({})
+  const [conflicts, setConflicts] = useState<Partial<Values>>({})
   const [updated, setUpdated] = useState<readonly Field[]>([])
   const [problems, setProblems] = useState<Problems>({})
   const [message, setMessage] = useState('')
@@ -96,12 +96,12 @@ export function ItemForm({ id, start, item, deleted, onClose, onDiscard }: Props
   function change(name: FieldName, value: string) {
     setValues((values) => ({ ...values, [name]: value }))
     setProblems((problems) => without(problems, name))
+    setMessage('')
   }
 
   function choose(name: FieldName, value: string) {
     change(name, value)
     setConflicts((conflicts) => without(conflicts, name))
-    setMessage('')
     form.current?.querySelector<HTMLElement>(`[name="${name}"]`)?.focus()
   }
 

@@ -51,18 +51,15 @@ export function previewOf(id: number, values: Values): Item | null {
   return { ...input, id, image: /^https?:\/\//i.test(input.image) ? input.image : '' } as Item
 }
 
-/** What another user has entered in fields that this user changed too. */
-export type Conflicts = Partial<Values>
-
 /**
- * Merges the changes that two users made to the same version. The result contains both, and a conflict for each field that
- * they changed differently. `updated` are the fields that only the other user changed.
+ * Merges the changes that two users made to the same version. The result contains both, and in `conflicts`
+ * their value of each field that both changed differently. `updated` are the fields that only the other user changed.
  */
-export function merge(base: Values, mine: Values, theirs: Values): { values: Values; conflicts: Conflicts; updated: Field[] } {
+export function merge(base: Values, mine: Values, theirs: Values): { values: Values; conflicts: Partial<Values>; updated: Field[] } {
   const changedByMe = differing(base, mine)
   const changedByThem = differing(base, theirs)
   const values = { ...theirs }
-  const conflicts: Conflicts = {}
+  const conflicts: Partial<Values> = {}
   for (const field of changedByMe) {
     const { name } = field
     values[name] = mine[name]

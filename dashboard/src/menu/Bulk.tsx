@@ -7,7 +7,7 @@ import { text } from '../text'
 import { Dialog } from '../ui/Dialog'
 import { decimals, formatAmount, formatPrice } from '../ui/format'
 import { readPrice } from '../ui/readPrice'
-import { Select } from '../ui/Select'
+import { Select, Suggestions } from '../ui/Select'
 import { Loading } from '../ui/Waiting'
 import { useView, useWholeMenu } from './MenuProvider'
 import { positionsFor } from './order'
@@ -83,13 +83,7 @@ export function Bulk() {
               />
             </label>
           )}
-          {operation === 'category' && (
-            <datalist id="bulk-categories">
-              {categories.map((category) => (
-                <option key={category} value={category} />
-              ))}
-            </datalist>
-          )}
+          <Suggestions id="bulk-categories" values={isPrice ? [] : categories} />
           {isPrice && (
             <label className="field field-price">
               {text.bulk.round}

@@ -135,7 +135,6 @@ export function MenuPage() {
           ))}
         </div>
       )}
-      {items.length === 0 && status === 'loading' && <Skeletons />}
       {items.length === 0 && status === 'ready' && <Nothing searching={query.q !== '' || query.category !== ''} />}
       {unseen && status !== 'failed' && <More busy={status === 'loadingMore'} shown={shown} onMore={showMore} />}
       {(idle || route.name === 'print') && (
@@ -190,18 +189,5 @@ function Nothing({ searching }: { searching: boolean }) {
         </button>
       )}
     </div>
-  )
-}
-
-function Skeletons() {
-  return (
-    <ul className="cards" aria-hidden="true">
-      {Array.from({ length: 6 }, (_, index) => (
-        <li key={index} className="card skeleton">
-          <div className="picture" />
-          <div className="card-text" />
-        </li>
-      ))}
-    </ul>
   )
 }

@@ -2,7 +2,7 @@ import { render } from '@testing-library/react'
 import type { ReactNode } from 'react'
 
 import { SessionContext, type Session } from '../auth/session'
-import type { Bootstrap } from '../bootstrap'
+import { emptyBootstrap } from '../bootstrap'
 import { MenuProvider } from '../menu/MenuProvider'
 import type { Item } from '../api/types'
 
@@ -16,7 +16,12 @@ class SilentEventSource extends EventTarget {
 /** Renders a part of the page with this menu for a user with these permissions. */
 export function renderPage(
   children: ReactNode,
-  { items = [], permissions, signIn = () => {} }: { items?: Item[]; permissions?: string[]; signIn?: () => void },
+  {
+    items = [],
+    after = '',
+    permissions,
+    signIn = () => {},
+  }: { items?: Item[]; after?: string; permissions?: string[]; signIn?: () => void },
 ) {
   Object.assign(globalThis, { EventSource: SilentEventSource })
   const session: Session = {
@@ -30,11 +35,7 @@ export function renderPage(
     refresh() {},
     token: async () => 'token',
   }
-  const bootstrap: Bootstrap = {
-    settings: { name: 'Menu', currency: 'USD', issuer: '', clientId: '', audience: '' },
-    menu: { items, after: '', etag: '', categories: [] },
-    item: null,
-  }
+  const bootstrap = { ...emptyBootstrap, menu: { items, after, etag: '', categories: [] } }
   return render(
     <SessionContext value={session}>
       <MenuProvider bootstrap={bootstrap}>{children}</MenuProvider>

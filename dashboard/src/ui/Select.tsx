@@ -16,3 +16,12 @@ export function Select<T extends string | number>({ value, options, onChange }: 
     </select>
   )
 }
+
+/** What a text field suggests, by its attribute `list`. */
+export const Suggestions = ({ id, values }: { id: string; values: readonly string[] }) => (
+  <datalist id={id}>
+    {values.map((value) => (
+      <option key={value} value={value} />
+    ))}
+  </datalist>
+)
