@@ -82,7 +82,7 @@ func openMenu(
 	if remote, ok := opened.(*postgres.Store); ok {
 		watchPostgres(metrics, remote) //nolint:contextcheck // a scrape has no context
 	}
-	metrics.GaugeFunc("store_last_backup_timestamp_seconds", "When menu-api backup last succeeded, in seconds since 1970. 0 without a backup.", func() float64 {
+	metrics.GaugeFunc("store_last_backup_timestamp_seconds", "When menu-api backup last succeeded, in seconds since 1970. 0 without a backup.", func() float64 { //nolint:contextcheck // a scrape has no context
 		ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 		defer cancel()
 		at, err := opened.LastBackup(ctx)
