@@ -254,9 +254,9 @@ func (ctl Controller) recent(c *gin.Context) {
 
 // AuditInfo returns what the history records about a write of the request at this moment.
 func (ctl Controller) AuditInfo(c *gin.Context) AuditInfo {
-	storable := strings.NewReplacer("\x00", "\uFFFD") // PostgreSQL cannot store U+0000 in a text
+	storable := func(text string) string { return strings.ReplaceAll(text, "\x00", "\uFFFD") } // PostgreSQL cannot store U+0000
 	subject, name := ctl.access.Caller(c)
-	return AuditInfo{By: storable.Replace(subject), Name: storable.Replace(name), At: time.Now()}
+	return AuditInfo{By: storable(subject), Name: storable(name), At: time.Now()}
 }
 
 // auditInfoWithKey is AuditInfo for a request that may have an idempotency key.
