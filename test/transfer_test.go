@@ -135,7 +135,7 @@ func TestTransferRefuses(t *testing.T) {
 		"restore --replace " + m.file():          m.file() + " is the database itself, or a part of it; name another file",
 		"restore " + saved:                       "the database " + m.url + " contains 2 items; restore --replace removes them first",
 		"restore --replace " + text:              text + ": it is not an SQLite database",
-		"restore --replace " + folder + "/no.db": folder + "/no.db: no such file or directory",
+		"restore --replace " + folder + "/no.db": folder + "/no.db cannot be read: no such file or directory",
 		"backup " + folder + "/no/a.db":          folder + "/no/a.db cannot be written: no such file or directory",
 		"import " + folder + "/no.csv":           folder + "/no.csv cannot be read: no such file or directory",
 		"import --format=jsonl " + text:          text + " line 1: the line is not valid JSON: invalid character 'e' in literal true (expecting 'r') at byte 2",
