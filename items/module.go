@@ -18,8 +18,8 @@ type Access struct {
 	Caller func(*gin.Context) (subject, name string)
 	// Has reports whether the caller has the permission.
 	Has func(c *gin.Context, permission string) bool
-	// BeginRead waits until the caller may read the store. CountRead counts a public read that reaches the store. An error is
-	// the response to the request.
+	// BeginRead waits until the caller may read the store. CountRead admits a read that reaches the store, without waiting. An
+	// error is the response to the request.
 	BeginRead, CountRead func(*gin.Context) error
 }
 

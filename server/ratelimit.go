@@ -157,19 +157,22 @@ func (l *readLimits) begin(c *gin.Context) (end func(), err error) {
 	return func() { turns.Release(1) }, nil
 }
 
-// beginUntilResponse is begin for a read that ends when the request frees its slot. It takes the slot last, so that the reads
-// that wait for their turn do not use up the slots of other clients.
+// beginUntilResponse is begin for a read that ends when the request frees its slot.
 func (l *readLimits) beginUntilResponse(c *gin.Context) error {
 	end, err := l.begin(c)
-	if err != nil {
-		return err
+	if err == nil {
+		c.Writer.(*limitedWriter).endRead = end //nolint:forcetypeassert // limitResponses has set it
 	}
-	w := c.Writer.(*limitedWriter) //nolint:forcetypeassert // limitResponses has set it
-	w.endRead = end
-	if !w.takeSlot() {
+	return err
+}
+
+// start takes the slot of a read and counts it. Reads that wait for their turn, or for the response to another read, do not use
+// up the slots of other clients. start returns errBusy if there is no slot, or a *rateLimitError.
+func (l *readLimits) start(c *gin.Context) error {
+	if !c.Writer.(*limitedWriter).takeSlot() { //nolint:forcetypeassert // limitResponses has set it
 		return errBusy
 	}
-	return nil
+	return l.count(c)
 }
 
 // count counts a read. It returns a *rateLimitError if there are too many.

@@ -65,7 +65,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 		Caller:    caller,
 		Has:       o.Guard.Allows,
 		BeginRead: reads.beginUntilResponse,
-		CountRead: reads.count,
+		CountRead: reads.start,
 	})
 	s.menu.Mount(public, guarded)
 	whatabyte.Mount(s.menu, public, guarded)
