@@ -53,7 +53,7 @@ func TestEventBurstAtScale(t *testing.T) {
 		for range sample {
 			conn, err := net.Dial("tcp", x.addr)
 			must(t, err)
-			defer func() { _ = conn.Close() }()
+			t.Cleanup(func() { _ = conn.Close() })
 			_, err = io.WriteString(conn, getRequest("/items/events"))
 			must(t, err)
 			mustReadUntil(t, conn, "event: ready")

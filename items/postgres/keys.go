@@ -30,7 +30,8 @@ const (
 // older replica can continue to write. Each step is a transaction, so it resumes after a restart. Neither the version of an
 // item nor its history changes.
 func (s *Store) updateKeys(ctx context.Context) {
-	after, pause := int64(0), keysPause
+	var after int64
+	var pause time.Duration
 	for ; ctx.Err() == nil; items.Sleep(ctx, pause) {
 		list, err := read(ctx, s, pgx.RowToStructByName[items.Item], selectOldKeys, pgx.NamedArgs{"after": after, "limit": keysStep})
 		if err == nil && len(list) > 0 {

@@ -46,8 +46,8 @@ func Build(project, file string, flags ...string) (output []byte, err error) {
 	}
 	// Without the version control's stamp, the build also works in a working copy of another user.
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", string(tags[1]), "-ldflags=-s -w", "-o", file}, flags...)
-	cmd := exec.Command("go", append(args, ".")...) //nolint:gosec,noctx // of this project
-	cmd.Dir, cmd.Env = project, append(os.Environ(), "CGO_ENABLED=0")
+	cmd := exec.Command("go", append(args, ".")...)                   //nolint:gosec,noctx // of this project
+	cmd.Dir, cmd.Env = project, append(os.Environ(), "CGO_ENABLED=0") //nolint:forbidigo // of the tests
 	if output, err = cmd.CombinedOutput(); err != nil {
 		err = fmt.Errorf("go build: %w\n%s", err, output[max(0, len(output)-2000):])
 	}

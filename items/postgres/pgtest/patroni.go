@@ -98,7 +98,7 @@ func (m *member) settle(tb testing.TB, program string, args ...string) {
 	tb.Helper()
 	as, err := account()
 	must(tb, err)
-	m.folder, err = os.MkdirTemp("", "menu-"+m.name+"-")
+	m.folder, err = os.MkdirTemp("", "menu-"+m.name+"-") //nolint:usetesting // another account enters it
 	must(tb, err)
 	if as != nil {
 		must(tb, os.Chown(m.folder, int(as.Uid), int(as.Gid)))
