@@ -73,15 +73,26 @@ func readBody(c *gin.Context, limit int64, accepts ...string) ([]byte, error) {
 	return asUTF8(body)
 }
 
-// asUTF8 returns the body without a byte order mark. The error is a *ValidationError if the body is in another encoding, although
-// JSON must be UTF-8 (RFC 8259 section 8.1). The first two characters of an object are ASCII, so they have a zero byte in
-// UTF-16 and UTF-32, even without a byte order mark.
+// asUTF8 returns the body without a byte order mark. The error is a *ValidationError that names the encoding if it is not
+// UTF-8, which JSON must be (RFC 8259 section 8.1). The first two characters of an object are ASCII, so zero bytes show UTF-16
+// and UTF-32, even without a byte order mark (RFC 4627 section 3).
 func asUTF8(body []byte) ([]byte, error) {
-	start := body[:min(len(body), 2)]
-	if bytes.ContainsRune(start, 0) || bytes.HasPrefix(start, []byte("\xff\xfe")) || bytes.HasPrefix(start, []byte("\xfe\xff")) {
-		return nil, &ValidationError{Detail: "The request body is encoded as UTF-16 or UTF-32. JSON must be UTF-8."}
+	start := [4]byte{'.', '.', '.', '.'} // for a shorter body
+	copy(start[:], body)
+	var encoding string
+	switch a, b, c, d := start[0], start[1], start[2], start[3]; {
+	case a == 0xff && b == 0xfe && c == 0 && d == 0, a != 0 && b == 0 && c == 0 && d == 0:
+		encoding = "UTF-32LE"
+	case a == 0 && b == 0 && c == 0xfe && d == 0xff, a == 0 && b == 0 && c == 0 && d != 0:
+		encoding = "UTF-32BE"
+	case a == 0xff && b == 0xfe, a != 0 && b == 0:
+		encoding = "UTF-16LE"
+	case a == 0xfe && b == 0xff, a == 0 && b != 0:
+		encoding = "UTF-16BE"
+	default:
+		return bytes.TrimPrefix(body, []byte("\ufeff")), nil
 	}
-	return bytes.TrimPrefix(body, []byte("\ufeff")), nil
+	return nil, &ValidationError{Detail: "The request body is encoded as " + encoding + ". JSON must be UTF-8."}
 }
 
 func checkMediaType(r *http.Request, accepts []string) error {

@@ -111,7 +111,14 @@ func positive(value jsontext.Value) (n int64, problem string) {
 	return 0, "must be a positive integer"
 }
 
-// change reads a change without the state before it, which is the state after the previous change.
+// snapshots says which states of an item the change of each action has. Other actions do not change a single item.
+var snapshots = map[Action]struct{ before, after bool }{
+	Created:  {after: true},
+	Updated:  {before: true, after: true},
+	Deleted:  {before: true},
+	Restored: {after: true},
+}
+
 func (r *recordReader) change(value jsontext.Value) (c Change) {
 	if value.Kind() != jsontext.KindBeginObject {
 		r.reject("change", "must be an object")
@@ -124,31 +131,15 @@ func (r *recordReader) change(value jsontext.Value) (c Change) {
 	c.By = required(r, members, "by", decodeText)
 	c.At = required(r, members, "at", decodeTime)
 	c.ByName, c.Batch = r.optionalText(members, "byName"), r.optionalText(members, "batch")
-	if after, _ := members.Get("after"); c.Action != "" {
-		c.After = r.after(after, c)
+	if has, known := snapshots[c.Action]; known {
+		before, sent := members.Get("before")
+		if pruned := c.Action == Updated && sent && before.Kind() == jsontext.KindNull; !pruned {
+			c.Before = r.snapshot(members, "before", c, has.before, c.Version-1)
+		}
+		c.After = r.snapshot(members, "after", c, has.after, c.Version)
 	}
 	r.only(members, "change.", "a change", "id", "version", "action", "by", "byName", "at", "batch", "before", "after")
 	return c
-}
-
-// after reads the state of the item after the change.
-func (r *recordReader) after(value jsontext.Value, c Change) *Item {
-	kind := value.Kind()
-	switch {
-	case c.Action != Deleted && kind != jsontext.KindBeginObject:
-		r.reject("change.after", "must be an item where the action is "+string(c.Action))
-	case c.Action == Deleted && len(value) > 0 && kind != jsontext.KindNull:
-		r.reject("change.after", "must be null where the action is delete")
-	case c.Action != Deleted:
-		known := len(r.invalid)
-		item := r.item(membersOf(value), "change.after.", false)
-		if len(r.invalid) == known && c.ItemID != 0 && item.ID != c.ItemID {
-			r.reject("change.after.id", "must be "+strconv.FormatInt(c.ItemID, 10)+", the id of the change")
-		}
-		item.Version = c.Version
-		return &item
-	}
-	return nil
 }
 
 // required decodes a member of a change that must be present. It returns the zero value if the member is missing or wrong.
@@ -172,12 +163,11 @@ func (r *recordReader) optionalText(change Object, name string) string {
 }
 
 func decodeAction(value jsontext.Value) (Action, string) {
-	text, _ := decodeText(value)
-	action := Action(text)
-	if !slices.Contains([]Action{Created, Updated, Deleted, Restored}, action) {
-		return "", "must be create, update, delete or restore"
+	text, problem := decodeText(value)
+	if _, known := snapshots[Action(text)]; !known && problem == "" {
+		problem = "must be create, update, delete or restore"
 	}
-	return action, ""
+	return Action(text), problem
 }
 
 func decodeTime(value jsontext.Value) (at time.Time, problem string) {
@@ -187,4 +177,27 @@ func decodeTime(value jsontext.Value) (at time.Time, problem string) {
 		problem = "must be a time in UTC such as 2026-02-28T22:59:59.123Z"
 	}
 	return at, problem
+}
+
+// snapshot reads the state of the item before or after a change, which must be present if wanted, and null otherwise.
+func (r *recordReader) snapshot(change Object, name string, c Change, wanted bool, version int64) *Item {
+	value, sent := change.Get(name)
+	field := "change." + name
+	switch {
+	case wanted && value.Kind() != jsontext.KindBeginObject:
+		r.reject(field, "must be an item where the action is "+string(c.Action))
+		return nil
+	case !wanted:
+		if sent && value.Kind() != jsontext.KindNull {
+			r.reject(field, "must be null where the action is "+string(c.Action))
+		}
+		return nil
+	}
+	before := len(r.invalid)
+	item := r.item(membersOf(value), field+".", false)
+	if len(r.invalid) == before && c.ItemID != 0 && item.ID != c.ItemID {
+		r.reject(field+".id", "must be "+strconv.FormatInt(c.ItemID, 10)+", the id of the change")
+	}
+	item.Version = version
+	return &item
 }

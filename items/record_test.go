@@ -19,7 +19,7 @@ func TestParseRecordReadsEveryTime(t *testing.T) {
 		"2026-02-28T22:59:59Z": 0, "2026-02-28T22:59:59.1Z": 100, "2026-02-28T22:59:59.12Z": 120, "2026-02-28T22:59:59.123Z": 123,
 	} {
 		rec, err := items.ParseRecord(line(at))
-		if err != nil || !rec.Change.At.Equal(time.Date(2026, 2, 28, 22, 59, 59, want*1e6, time.UTC)) || rec.Change.Version != 2 {
+		if err != nil || !rec.Change.At.Equal(time.Date(2026, 2, 28, 22, 59, 59, want*1e6, time.UTC)) || rec.Change.Before.Version != 1 {
 			t.Errorf("%s: got %+v, %v", at, rec.Change, err)
 		}
 	}

@@ -56,7 +56,8 @@ func check(export string, ledgers []*ledger, shared *sharedItem) (verdict, error
 	return v, lines.Err()
 }
 
-// checkHistory compares each item with its history: there are no gaps, and the item is as the last change left it.
+// checkHistory compares each item with its history: there are no gaps, each change begins where the previous one ended, and
+// the item is as the last change left it.
 func (v *verdict) checkHistory(menu map[int64]items.Item, history map[int64][]items.Change) {
 	for id, item := range menu {
 		if len(history[id]) == 0 {
@@ -66,7 +67,7 @@ func (v *verdict) checkHistory(menu map[int64]items.Item, history map[int64][]it
 	for id, changes := range history {
 		var current *items.Item
 		for i, change := range changes {
-			if change.Version != int64(i+1) {
+			if change.Version != int64(i+1) || change.Action != items.Restored && !reflect.DeepEqual(change.Before, current) {
 				v.note(&v.half, "change %d of item %d does not follow from the one before: %+v", i+1, id, change)
 			}
 			current = change.After
@@ -90,12 +91,12 @@ func (v *verdict) checkLedger(l *ledger, changes []items.Change) {
 	}
 }
 
-// change is the item that a change left, empty if it removed the item.
-func change(c items.Change) (left items.Item) {
-	if c.After != nil {
-		left = *c.After
+// change is the item that a change left, or removed.
+func change(c items.Change) items.Item {
+	if c.After == nil {
+		return *c.Before
 	}
-	return left
+	return *c.After
 }
 
 // checkShared looks for every acknowledged change of the shared item, in any order.
