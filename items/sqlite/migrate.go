@@ -8,6 +8,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"menu-api/items"
 	"menu-api/items/schema"
 )
 
@@ -39,6 +40,41 @@ func applyOnce(ctx context.Context, tx *sql.Tx, m schema.Migration) error {
 	if err != nil || applied {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, m.SQL)
-	return err
+	if _, err = tx.ExecContext(ctx, m.SQL); err != nil {
+		return err
+	}
+	if m.Version == 2 {
+		return beginHistory(ctx, tx)
+	}
+	return nil
+}
+
+// beginHistory is the part of migration 2 that SQL cannot do: it adds the first change and the folded text of every item.
+func beginHistory(ctx context.Context, tx *sql.Tx) error {
+	// The columns of this version; later versions have more.
+	menu, err := all(ctx, tx, func(row *sql.Rows) (i items.Item, err error) {
+		err = row.Scan(&i.ID, &i.Name, &i.Price, &i.Description, &i.Image, &i.Tagline, &i.Category, &i.Calories, &i.Version)
+		return i, err
+	}, `SELECT id, name, price, description, image, tagline, category, calories, version FROM items`)
+	if err != nil {
+		return err
+	}
+	for _, item := range menu {
+		after, err := items.Snapshot(&item)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE items SET search = @search, name_key = @name_key, group_key = @group_key WHERE id = @id`,
+			itemArgs(item)...)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+INSERT INTO changes (item_id, version, action, author, at, after_json) VALUES (@id, @version, 'create', 'menu-api', @at, @after)`,
+			arg("id", item.ID), arg("version", item.Version), arg("at", time.Now().UnixMilli()), arg("after", after))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

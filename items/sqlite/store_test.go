@@ -177,9 +177,6 @@ func TestOpenRaisesAnOldDatabase(t *testing.T) {
 		INSERT INTO items (id, name, price, description, image) VALUES (3, 'Crème', 500, 'Old', ''), (7, 'Apple', 100, 'Older', '');`)
 
 	store := mustOpen(t, file)
-	for sqlite.IsIndexing(store) {
-		time.Sleep(time.Millisecond)
-	}
 	ctx := context.Background()
 	menu, err := store.List(ctx, items.Query{Sort: items.ByName})
 	if err != nil || len(menu) != 2 || menu[0].ID != 7 || menu[1].Version != 1 {

@@ -25,14 +25,6 @@ CREATE TABLE changes (
 ) STRICT;
 CREATE UNIQUE INDEX changes_of_item ON changes (item_id, version);
 
--- The history of an item begins with its state at this moment. The program makes the texts for searches and orders later, see
--- migration 6.
-INSERT INTO changes (item_id, version, action, author, at, after_json)
-SELECT id, version, 'create', 'menu-api', CAST(unixepoch('subsec') * 1000 AS INTEGER),
-    json_object('id', id, 'name', name, 'price', price / 100.0, 'description', description, 'image', image,
-        'tagline', tagline, 'category', category, 'calories', calories)
-FROM items;
-
 -- Which requests were made under an idempotency key, and what came of them.
 CREATE TABLE idempotency_keys (
     id          BLOB    NOT NULL PRIMARY KEY, -- digest of the subject and the key
