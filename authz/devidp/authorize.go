@@ -54,7 +54,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBodyLength)
-	u := p.userNamed(r.PostFormValue("user"))
+	u := p.userBy(func(u *user) bool { return u.Login == r.PostFormValue("user") })
 	if u == nil {
 		p.errorPage(w, http.StatusBadRequest, "There is no such user.")
 		return

@@ -3,6 +3,7 @@ package devidp
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -110,12 +111,10 @@ func developmentUsers(permissions []string) []*user {
 	}
 }
 
-// userNamed returns the user with the login name or the email address, or nil.
-func (p *Provider) userNamed(name string) *user {
-	for _, u := range p.users {
-		if name == u.Login || strings.EqualFold(name, u.Email) {
-			return u
-		}
+// userBy returns the user that matches, or nil.
+func (p *Provider) userBy(matches func(*user) bool) *user {
+	if i := slices.IndexFunc(p.users, matches); i >= 0 {
+		return p.users[i]
 	}
 	return nil
 }

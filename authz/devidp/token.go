@@ -178,11 +178,11 @@ func (p *Provider) renew(refreshToken string, params url.Values) (grant, *oauthE
 
 // exchangePassword serves the token command, curl and Postman.
 func (p *Provider) exchangePassword(params url.Values) (g grant, problem *oauthError) {
-	audience := cmp.Or(params.Get("audience"), p.options.Audiences[0])
+	audience, name := cmp.Or(params.Get("audience"), p.options.Audiences[0]), params.Get("username")
 	if !slices.Contains(p.options.Audiences, audience) {
 		return g, &oauthError{http.StatusForbidden, "access_denied", "Service not enabled within domain: " + audience}
 	}
-	u := p.userNamed(params.Get("username"))
+	u := p.userBy(func(u *user) bool { return name == u.Login || strings.EqualFold(name, u.Email) })
 	if u == nil || params.Get("password") != u.Login {
 		return g, &oauthError{http.StatusForbidden, "invalid_grant", "Wrong email or password."}
 	}
