@@ -63,6 +63,7 @@ check: ## Check the format, vet, and run the tests that need only Go, in under a
 
 test: tools dashboard $(addsuffix /node_modules/.package-lock.json,docs test/browser) ## Run every test with the race detector, in a few minutes; CI runs this
 	cd dashboard && npm test --silent
+	go vet -tags nomsgpack,external,soak ./...
 	CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags nomsgpack,external ./...
 	TEST_DATABASE=postgres CGO_ENABLED=1 go test -race -count=1 -timeout 15m -tags nomsgpack,external -run '^($(subst $(space),|,$(strip $(ENGINE_TESTS))))$$' ./test ./server
 

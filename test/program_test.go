@@ -22,6 +22,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,6 @@ import (
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/sqlite/sqlitetest"
 	"menu-api/server/telemetry/logtest"
-	"menu-api/test/program"
 )
 
 // scratch is a folder for what all tests share. It is removed at the end.
@@ -52,10 +52,35 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// binary builds the program once. Like the tests, it has the race detector and counts coverage if they do.
+var binary = sync.OnceValues(func() (string, error) {
+	file := filepath.Join(scratch, "menu-api")
+	// Without the version control's stamp, the build also works in a working copy of another user.
+	args := []string{"build", "-buildvcs=false", "-o", file}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "-race" && setting.Value == "true" {
+				args = append(args, "-race")
+			}
+		}
+	}
+	if testing.CoverMode() != "" {
+		args = append(args, "-cover", "-coverpkg=./...")
+	}
+	output, err := exec.Command("go", append(args, ".")...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("go build: %w\n%s", err, output)
+	}
+	return file, err
+})
+
 // command returns a command line of the program, with an environment that has nothing but the settings.
 func command(tb testing.TB, settings []string, args ...string) *exec.Cmd {
 	tb.Helper()
-	file := program.MustBuild(tb)
+	file, err := binary()
+	if err != nil {
+		tb.Fatal(err)
+	}
 	coverage := os.Getenv("GOCOVERDIR")
 	if coverage == "" {
 		coverage = scratch // or a program that counts coverage would complain

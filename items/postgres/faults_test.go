@@ -102,20 +102,36 @@ func (w *writers) mustResume() {
 	}
 }
 
-// assertKept ends the writers, and checks that the store has every acknowledged write once.
-func (w *writers) assertKept() {
+// assertKept ends the writers, and checks that the menu has every acknowledged write, and each item once in the history. It
+// returns how many acknowledged writes are lost.
+func (w *writers) assertKept() (lost int) {
 	w.tb.Helper()
 	close(w.stop)
 	w.running.Wait()
 	ctx := context.Background()
-	for _, id := range w.acknowledged {
-		if changes, err := w.store.History(ctx, id, 0, 10); err != nil || len(changes) != 1 {
-			w.tb.Errorf("item %d: got %d changes, %v, want 1", id, len(changes), err)
+	menu, err := w.store.List(ctx, items.Query{})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	stored := map[int64]bool{}
+	for _, item := range menu {
+		stored[item.ID] = true
+		if changes, err := w.store.History(ctx, item.ID, 0, 10); err != nil || len(changes) != 1 {
+			w.tb.Errorf("item %d: got %d changes, %v, want 1", item.ID, len(changes), err)
 		}
+	}
+	for _, id := range w.acknowledged {
+		if !stored[id] {
+			lost++
+		}
+	}
+	if lost > 0 {
+		w.tb.Errorf("%d of %d acknowledged writes are lost", lost, len(w.acknowledged))
 	}
 	if _, err := w.store.Create(ctx, items.AuditInfo{At: time.Now()}, items.Item{Name: "After"}); err != nil {
 		w.tb.Errorf("Create after the trouble: %v", err)
 	}
+	return lost
 }
 
 // A store reports every kind of outage as one, recovers without help, and has kept every acknowledged write.

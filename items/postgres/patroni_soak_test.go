@@ -27,9 +27,9 @@ func TestFailoverUnderPatroni(t *testing.T) { //nolint:paralleltest // it measur
 		failovers[i] = time.Since(killed)
 		cluster.Start(t, leader)
 	}
-	w.assertKept()
+	lost := w.assertKept()
 	slices.Sort(failovers)
 	//nolint:forbidigo // the report of make soak
-	fmt.Printf("| Patroni with a TTL of %d s | %d failovers | %d acknowledged, none lost | median %.1f s | max %.1f s |\n",
-		pgtest.TTL, rounds, len(w.acknowledged), failovers[rounds/2].Seconds(), failovers[rounds-1].Seconds())
+	fmt.Printf("| Patroni with a TTL of %d s | %d failovers | %d acknowledged | %d lost | median %.1f s | max %.1f s |\n",
+		pgtest.TTL, rounds, len(w.acknowledged), lost, failovers[rounds/2].Seconds(), failovers[rounds-1].Seconds())
 }

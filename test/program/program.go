@@ -34,7 +34,7 @@ var build = sync.OnceValues(func() (string, error) {
 })
 
 // Build builds the project in the folder as `make build` does. With -trimpath, it uses what was compiled in other folders.
-// It has no race detector: the tests that run the program in their own process have it. It returns what the compiler printed.
+// It has no race detector. It returns what the compiler printed.
 func Build(project, file string, flags ...string) (output []byte, err error) {
 	makefile, err := os.ReadFile(filepath.Join(project, "Makefile")) //nolint:gosec // of this project
 	if err != nil {
