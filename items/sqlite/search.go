@@ -18,10 +18,13 @@ import (
 // write brings the index up to date for its items, and an import leaves that to the background. See docs/adr/0024-search-index.md.
 
 const (
-	// maxFetched is how many candidates a search fetches and sorts. It takes about as long as a walk of maxWalked items.
-	maxFetched = 3000
-	// maxWalked is how many items a search with more candidates looks through in the order of the list.
-	maxWalked = 5000
+	// maxFetched is how many candidates a search fetches and sorts at once, because that takes milliseconds.
+	maxFetched = 3_000
+	// maxListed is how many candidates a search lists in memory, to recognize them in the order of the list. With more of them,
+	// it is faster to read the items in the order of the list and to compare their text.
+	maxListed = 8_000
+	// maxWalked is how many items a search looks through in the order of the list.
+	maxWalked = 10_000
 	// maxTrigrams is how many trigrams a search looks up. A few find about the same candidates as all.
 	maxTrigrams = 24
 )
@@ -34,22 +37,26 @@ SELECT
 
 	countWalked = `SELECT count(*) FROM (SELECT 1 FROM items {where} ORDER BY {order} LIMIT @walked)`
 
-	// The three ways to search. NOT INDEXED makes SQLite look up the candidates by id.
-	fromCandidates = `items NOT INDEXED {where} AND id IN (
-		SELECT rowid FROM search_index WHERE search_index MATCH @trigrams
-		UNION ALL SELECT id FROM items WHERE indexed <> version
-	) AND {words}`
-	fromWalk = `(SELECT * FROM items {where} ORDER BY {order} LIMIT @walked) WHERE {words}`
-	fromScan = `items {where} AND {words}`
+	candidates = `
+	SELECT rowid FROM search_index WHERE search_index MATCH @trigrams
+	UNION ALL
+	SELECT id FROM items WHERE indexed <> version`
+
+	// The four ways to search. NOT INDEXED makes SQLite look up the candidates by id. The walk of candidates reads the index of
+	// the order, and of the items only the candidates.
+	fromCandidates = `items NOT INDEXED {where} AND id IN (` + candidates + `) AND {words}`
+	walkCandidates = `(SELECT id AS walked FROM items {where} ORDER BY {order} LIMIT @walked) CROSS JOIN items ON id = walked
+	WHERE walked IN (` + candidates + `) AND {words}`
+	walkItems = `(SELECT * FROM items {where} ORDER BY {order} LIMIT @walked) WHERE {words}`
+	fromScan  = `items {where} AND {words}`
 
 	// The driver stops a statement only before its first row. This one finds all rows of the page before it returns one.
 	searchItems = statement(`
 WITH page AS MATERIALIZED (
-	SELECT id, version, {columns}, name_key, price_down, menu_key
-	FROM {source}
+	SELECT id FROM {source}
 	ORDER BY {order} LIMIT @limit
 )
-SELECT id, version, {columns} FROM page ORDER BY {order}`)
+SELECT id, version, {columns} FROM items WHERE id IN page ORDER BY {order}`)
 )
 
 // search lists the items that contain all words of the query. The result is that of a scan; only the cost differs.
@@ -71,7 +78,7 @@ func (s *Store) search(ctx context.Context, query items.Query) ([]items.Item, er
 	n, err := one(ctx, tx, func(row *sql.Rows) (n counts, err error) {
 		err = row.Scan(&n.behind, &n.found)
 		return n, err
-	}, countCandidates, arg("trigrams", trigrams), arg("enough", maxFetched+1))
+	}, countCandidates, arg("trigrams", trigrams), arg("enough", maxListed+1))
 	switch {
 	case err != nil:
 		return nil, err
@@ -81,7 +88,11 @@ func (s *Store) search(ctx context.Context, query items.Query) ([]items.Item, er
 		return find(fromCandidates)
 	}
 	// If there are many candidates, the first ones are usually near the beginning of the order.
-	page, err := find(fromWalk)
+	walk := walkItems
+	if n.behind+n.found <= maxListed {
+		walk = walkCandidates
+	}
+	page, err := find(walk)
 	if err != nil || query.Limit > 0 && len(page) == query.Limit {
 		return page, err
 	}

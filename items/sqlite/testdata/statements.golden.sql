@@ -85,11 +85,10 @@ SELECT
 	(SELECT count(*) FROM (SELECT 1 FROM search_index WHERE search_index MATCH @trigrams LIMIT @enough));
 
 WITH page AS MATERIALIZED (
-	SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key
-	FROM {source}
+	SELECT id FROM {source}
 	ORDER BY {order} LIMIT @limit
 )
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY {order};
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id IN page ORDER BY {order};
 
 INSERT OR REPLACE INTO search_index (rowid, search)
 SELECT id, search FROM items WHERE id IN (SELECT value FROM json_each(@ids));
@@ -175,28 +174,35 @@ SELECT id, version, name, price, description, image, tagline, category, calories
 SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE true AND group_key = @category AND group_key <> '' AND (menu_key, id) > (@after_menu, @after_id) ORDER BY menu_key, id LIMIT @limit;
 
 WITH page AS MATERIALIZED (
-	SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key
-	FROM items NOT INDEXED WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) AND id IN (
-		SELECT rowid FROM search_index WHERE search_index MATCH @trigrams
-		UNION ALL SELECT id FROM items WHERE indexed <> version
-	) AND instr(search, @word0) > 0 AND instr(search, @word1) > 0
+	SELECT id FROM items NOT INDEXED WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) AND id IN (
+	SELECT rowid FROM search_index WHERE search_index MATCH @trigrams
+	UNION ALL
+	SELECT id FROM items WHERE indexed <> version) AND instr(search, @word0) > 0 AND instr(search, @word1) > 0
 	ORDER BY name_key, id LIMIT @limit
 )
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY name_key, id;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id IN page ORDER BY name_key, id;
 
 WITH page AS MATERIALIZED (
-	SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key
-	FROM (SELECT * FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @walked) WHERE instr(search, @word0) > 0 AND instr(search, @word1) > 0
+	SELECT id FROM (SELECT id AS walked FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @walked) CROSS JOIN items ON id = walked
+	WHERE walked IN (
+	SELECT rowid FROM search_index WHERE search_index MATCH @trigrams
+	UNION ALL
+	SELECT id FROM items WHERE indexed <> version) AND instr(search, @word0) > 0 AND instr(search, @word1) > 0
 	ORDER BY name_key, id LIMIT @limit
 )
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY name_key, id;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id IN page ORDER BY name_key, id;
+
+WITH page AS MATERIALIZED (
+	SELECT id FROM (SELECT * FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @walked) WHERE instr(search, @word0) > 0 AND instr(search, @word1) > 0
+	ORDER BY name_key, id LIMIT @limit
+)
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id IN page ORDER BY name_key, id;
 
 SELECT count(*) FROM (SELECT 1 FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) ORDER BY name_key, id LIMIT @walked);
 
 WITH page AS MATERIALIZED (
-	SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position, name_key, price_down, menu_key
-	FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) AND instr(search, @word0) > 0 AND instr(search, @word1) > 0
+	SELECT id FROM items WHERE true AND group_key = @category AND group_key <> '' AND (name_key, id) > (@after_name, @after_id) AND instr(search, @word0) > 0 AND instr(search, @word1) > 0
 	ORDER BY name_key, id LIMIT @limit
 )
-SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM page ORDER BY name_key, id;
+SELECT id, version, name, price, description, image, tagline, category, calories, sold_out, position FROM items WHERE id IN page ORDER BY name_key, id;
 
