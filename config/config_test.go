@@ -300,6 +300,18 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	}
 }
 
+// A misspelled key can be the reason why a required one is missing.
+func TestProblemsAndWarnings(t *testing.T) {
+	t.Parallel()
+	file := mustWrite(t, "AUTH0_AUDIENCE=menu\nAUTH0_DOMAN=secret.example.com\n")
+	_, err := config.Load(config.Serve, file, env{}.get)
+	want := "configuration: AUTH0_ISSUER_URL is required (see .env.example); `menu-api dev` needs no tenant\n  " +
+		file + ": AUTH0_DOMAN is not a setting; did you mean AUTH0_DOMAIN?"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
 func TestDevProblems(t *testing.T) {
 	t.Parallel()
 	for key, value := range (env{"AUTH0_AUDIENCE": ",", "DEV_IDP_PORT": "7000"}) {

@@ -111,6 +111,7 @@ func TestWarnings(t *testing.T) {
 		"a typing error":               {"AUTH0_AUDIANCE=S3", nil, "AUTH0_AUDIANCE is not a setting; did you mean AUTH0_AUDIENCE?"},
 		"a key in lower case":          {"port=7100", nil, "port is not a setting; did you mean PORT?"},
 		"a part of a key":              {"AUTH0_ISSUER=S3", nil, "AUTH0_ISSUER is not a setting; did you mean AUTH0_ISSUER_URL?"},
+		"a typing error in an alias":   {"AUTH0_DOMAN=S3", nil, "AUTH0_DOMAN is not a setting; did you mean AUTH0_DOMAIN?"},
 		"a key like no other":          {"NODE_ENV=S3", nil, "NODE_ENV is not a setting"},
 		"keys of Compose":              {"COMPOSE_PROJECT_NAME=S3\nPOSTGRES_PASSWORD=S3\nSITE=S3\nDOCKER_HOST=S3", nil, ""},
 		"an alias":                     {"AUTH0_DOMAIN=tenant.eu.auth0.com", nil, ""},

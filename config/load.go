@@ -32,14 +32,18 @@ type Problem struct {
 }
 
 // Error holds every invalid setting, so that the user can correct all of them at once.
-type Error struct{ Problems []Problem }
+type Error struct {
+	Problems []Problem
+	Warnings []string // such as a misspelled key, which can be the reason for a problem
+}
 
-// Error returns one line for each invalid setting.
+// Error returns one line for each invalid setting, and for each warning.
 func (e *Error) Error() string {
-	lines := make([]string, len(e.Problems))
-	for i, p := range e.Problems {
-		lines[i] = p.Key + " " + p.Message
+	var lines []string
+	for _, p := range e.Problems {
+		lines = append(lines, p.Key+" "+p.Message)
 	}
+	lines = append(lines, e.Warnings...)
 	return "configuration: " + strings.Join(lines, "\n  ")
 }
 
@@ -56,14 +60,14 @@ func Load(mode Mode, envFile string, getenv func(string) string) (Config, error)
 		case errors.Is(err, fs.ErrNotExist) && envFile == DefaultEnvFile:
 			c.EnvFile = ""
 		case err != nil:
-			return Config{}, &Error{[]Problem{{envFile, err.Error()}}}
+			return Config{}, &Error{Problems: []Problem{{envFile, err.Error()}}}
 		}
 	}
 	settings := c.settings(mode)
 	c.Warnings = removeUnknown(envFile, file, settings)
 	values := viper.New()
 	if err := values.MergeConfigMap(file); err != nil {
-		return Config{}, &Error{[]Problem{{envFile, err.Error()}}}
+		return Config{}, &Error{Problems: []Problem{{envFile, err.Error()}}}
 	}
 	var problems []Problem
 	for _, s := range settings {
@@ -99,7 +103,7 @@ func Load(mode Mode, envFile string, getenv func(string) string) (Config, error)
 		c.JWKSURL = jwksURL(c.Issuer)
 	}
 	if len(problems) > 0 {
-		return Config{}, &Error{problems}
+		return Config{}, &Error{problems, c.Warnings}
 	}
 	return c, nil
 }
@@ -130,16 +134,19 @@ func lookup(values *viper.Viper, getenv func(string) string, key string) (name, 
 // removeUnknown removes the keys of the settings file that are not settings. It returns a warning for each, except for those
 // of Docker Compose, which reads the same file.
 func removeUnknown(envFile string, file map[string]any, settings []setting) (warnings []string) {
+	known := slices.Collect(maps.Values(aliases))
+	for _, s := range settings {
+		known = append(known, s.key)
+	}
 	for _, key := range slices.Sorted(maps.Keys(file)) {
-		isKnown := slices.ContainsFunc(settings, func(s setting) bool { return s.key == key || aliases[s.key] == key })
-		if isKnown {
+		if slices.Contains(known, key) {
 			continue
 		}
 		delete(file, key)
 		if composeKey.MatchString(key) {
 			continue
 		}
-		likely := slices.MinFunc(settings, func(a, b setting) int { return distance(key, a.key) - distance(key, b.key) }).key
+		likely := slices.MinFunc(known, func(a, b string) int { return distance(key, a) - distance(key, b) })
 		warning := fmt.Sprintf("%s: %s is not a setting", envFile, key)
 		if distance(key, likely) <= len(key)/2 {
 			warning += fmt.Sprintf("; did you mean %s?", likely)

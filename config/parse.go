@@ -58,7 +58,7 @@ func number(bits int) func(string) (int, error) {
 var (
 	boolean   = must("true or false", strconv.ParseBool)
 	port      = must("a port number from 0 to 65535", number(16))
-	count     = must("a whole number, or 0 for no limit", number(31))
+	count     = must("a positive whole number, or 0 for no limit", number(31))
 	host      = must("an IP address or a host name without a port", hostName)
 	address   = must("host:port, such as 127.0.0.1:9090", hostAndPort)
 	logFormat = must("text, json or empty", func(text string) (format string, err error) {
