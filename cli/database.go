@@ -147,7 +147,7 @@ func quietLogger(cfg config.Config, stderr io.Writer) *slog.Logger {
 func mustExist(cfg config.Config) error {
 	if file, ok := cfg.Database.SQLiteFile(); ok {
 		if _, err := os.Stat(file); err != nil {
-			return fmt.Errorf("database %s: %w", file, cause(err))
+			return fmt.Errorf("database %s: %w; check DATABASE_URL and the working folder", file, cause(err))
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ import (
 
 func (a *app) devCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "dev", Args: cobra.NoArgs,
+		Use: "dev", Args: noArgs,
 		Short: "Serve the API with a development identity provider; no account is needed",
 		RunE: a.with(config.Dev, func(c *cobra.Command, cfg config.Config, _ []string) error {
 			a.tuneGC()

@@ -15,7 +15,7 @@ import (
 
 func (a *app) healthcheckCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "healthcheck", Args: cobra.NoArgs,
+		Use: "healthcheck", Args: noArgs,
 		Short: "Check whether the local server is ready: the exit status is 0 if it is, otherwise 1",
 		RunE: func(c *cobra.Command, args []string) error {
 			err := a.with(config.Client, healthcheck)(c, args)

@@ -17,19 +17,19 @@ import (
 
 func (a *app) migrateCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "migrate", Args: cobra.NoArgs,
+		Use: "migrate", Args: noArgs,
 		Short: "Show or apply the migrations of the database schema",
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() }, // so that an unknown command is an error
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "status", Args: cobra.NoArgs,
+		Use: "status", Args: noArgs,
 		Short: "Print the version of the schema and the migrations to do; change nothing",
 		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, _ []string) error {
 			_, err := planMigrations(c.Context(), cfg, c.OutOrStdout())
 			return err
 		}),
 	}, &cobra.Command{
-		Use: "up", Args: cobra.NoArgs,
+		Use: "up", Args: noArgs,
 		Short: "Apply the migrations to do; the server may be running",
 		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, _ []string) error {
 			err := migrateUp(c.Context(), cfg, c.OutOrStdout(), c.ErrOrStderr())

@@ -4,6 +4,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -36,7 +37,7 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	a := &app{getenv: getenv}
 	serve := a.serveCommand() //nolint:contextcheck // cobra passes the context
 	root := &cobra.Command{
-		Use: "menu-api", Args: cobra.NoArgs,
+		Use: "menu-api", Args: noArgs,
 		Short:         "A restaurant menu as a secure REST API",
 		Long:          "A restaurant menu as a secure REST API. Without a command it serves the API (see serve).",
 		RunE:          serve.RunE,
@@ -50,9 +51,18 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	)
 	root.PersistentFlags().StringVar(&a.envFile, "env-file", config.DefaultEnvFile, "file with settings; environment variables override it")
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return fmt.Errorf("%w; see %s --help", err, c.CommandPath()) })
 	root.SetOut(stdout)
 	root.SetArgs(args)
 	return root.ExecuteContext(ctx)
+}
+
+// noArgs rejects arguments, and with them unknown commands. Unlike cobra.NoArgs, it says where to look.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unknown command or argument %q; see %s --help", args[0], c.CommandPath())
+	}
+	return nil
 }
 
 // ExitStatus returns 2 for an invalid configuration, and 1 for any other error.

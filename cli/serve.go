@@ -24,7 +24,7 @@ import (
 
 func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "serve", Args: cobra.NoArgs,
+		Use: "serve", Args: noArgs,
 		Short: "Serve the API, with tokens from Auth0 or another OpenID provider (the default command)",
 		RunE: a.with(config.Serve, func(c *cobra.Command, cfg config.Config, _ []string) error {
 			a.tuneGC()

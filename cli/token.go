@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,7 +65,7 @@ func developmentToken(ctx context.Context, cfg config.Config, user string) (stri
 	}
 	err = json.NewDecoder(io.LimitReader(response.Body, 1<<20)).Decode(&body)
 	if err != nil || body.AccessToken == "" {
-		return "", fmt.Errorf("%s issued no token (%s): %s", cfg.Issuer, response.Status, body.Description)
+		return "", fmt.Errorf("%s issued no token (%s): %s", cfg.Issuer, response.Status, cmp.Or(body.Description, "check DEV_IDP_PORT"))
 	}
 	return body.AccessToken, nil
 }
