@@ -202,7 +202,9 @@ func (k *Keys) keepFresh() {
 		wait := freshFor
 		if err != nil {
 			wait, pause = max(minPause, pause-time.Since(began)), min(2*pause, maxPause)
-			k.log.Warn("signing keys: fetch failed", "url", k.url, "error", err, "retry_in", wait.Round(time.Millisecond).String())
+			if k.ctx.Err() == nil { // otherwise the program stops, and does not retry
+				k.log.Warn("signing keys: fetch failed", "url", k.url, "error", err, "retry_in", wait.Round(time.Millisecond).String())
+			}
 		} else {
 			pause = minPause
 			k.log.Debug("signing keys: fetched", "url", k.url, "keys", len(set.keys))
@@ -259,7 +261,7 @@ func (k *Keys) download() (map[string]*rsa.PublicKey, []skippedKey, error) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("the issuer responded %s", response.Status)
+		return nil, nil, fmt.Errorf("the issuer responded with %s", response.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxKeySet+1))
 	if err != nil {
@@ -352,7 +354,7 @@ func usableKey(raw []byte) (*rsa.PublicKey, error) {
 	case k.Type.value != "RSA":
 		return nil, errors.New("kty is not RSA")
 	case k.Private.value != "":
-		return nil, errors.New("it is a private key, which its owner has lost by publishing it")
+		return nil, errors.New("it is a private key, which is no longer secret once it is published")
 	case k.Use.value != "" && k.Use.value != "sig":
 		return nil, errors.New("use is not sig")
 	case k.Operations.value != nil && !slices.Contains(k.Operations.value, "verify"):

@@ -34,15 +34,18 @@ var ErrBody = errors.New("the request body could not be read")
 
 // MediaTypeError says that a body has a format or an encoding that the route does not accept.
 type MediaTypeError struct {
-	Got     string
+	Got     string // the Content-Type
+	Coding  string // the Content-Encoding, if that is the problem
 	Accepts []string
 }
 
-// Error says what was sent and what to send.
+// Error says what was sent and what to send. A header may contain any bytes; a response is text.
 func (e *MediaTypeError) Error() string {
+	if e.Coding != "" {
+		return "the request body came with Content-Encoding: " + shorten(strings.ToValidUTF8(e.Coding, "?")) + "; send it uncompressed, without this header"
+	}
 	got := "without a Content-Type"
 	if e.Got != "" {
-		// A header may contain any bytes; a response is text.
 		got = "as " + shorten(strings.ToValidUTF8(e.Got, "?"))
 	}
 	return fmt.Sprintf("the request body came %s; send it with Content-Type: %s", got, strings.Join(e.Accepts, " or "))
@@ -98,7 +101,7 @@ func asUTF8(body []byte) ([]byte, error) {
 func checkMediaType(r *http.Request, accepts []string) error {
 	// Joined as in RFC 9110 section 5.3, so that a second header of the same name counts.
 	if coding := strings.Join(r.Header.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
-		return &MediaTypeError{Got: "Content-Encoding " + coding, Accepts: accepts}
+		return &MediaTypeError{Coding: coding}
 	}
 	sent := strings.Join(r.Header.Values("Content-Type"), ", ")
 	if sent == "" && r.ContentLength == 0 {

@@ -353,7 +353,9 @@ func TestMediaTypes(t *testing.T) {
 		}
 	}
 	r := a.do("POST", "/items", "\x1f\x8b", append(a.admin(), "Content-Encoding", "gzip")...)
-	r.assertStatus(t, 415)
+	if detail := r.mustProblem(t).Detail; r.status != 415 || !strings.Contains(detail, "gzip; send it uncompressed") {
+		t.Errorf("compressed: got %d %s, want 415 with what to send", r.status, detail)
+	}
 	// The media type is checked before the id in the path, and every line of a header counts.
 	a.do("PUT", "/items/abc", body, append(a.admin(), "Content-Type", "text/plain")...).assertStatus(t, 415)
 	for _, lines := range []string{

@@ -107,7 +107,11 @@ func explain(err error) error {
 			return errors.New("the server rejects the login; check the user name and password in DATABASE_URL, and pg_hba.conf on the server")
 		}
 		if codeOf(err) == "" {
-			return fmt.Errorf("it cannot be reached; check DATABASE_URL, and that the server is running: %s", strings.Join(strings.Fields(err.Error()), " "))
+			var attempts []string // one line for each address, with TLS and without, most of them the same
+			for line := range strings.Lines(err.Error()) {
+				attempts = append(attempts, strings.TrimSpace(line))
+			}
+			return fmt.Errorf("it cannot be reached; check DATABASE_URL, and that the server is running: %s", strings.Join(slices.Compact(attempts), "; "))
 		}
 	}
 	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {

@@ -100,7 +100,7 @@ func (c *otlpClient) post(ctx context.Context, spans []*tracepb.ResourceSpans) e
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // lets the connection be reused
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the collector answered %s", response.Status)
+		return fmt.Errorf("the collector responded with %s", response.Status)
 	}
 	return nil
 }
