@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func (a *app) backupCommand() *cobra.Command {
 }
 
 func backup(c *cobra.Command, cfg config.Config, name string, force bool) error {
-	if err := errors.Join(notTheDatabase(cfg, name), mayWrite(name, force)); err != nil {
+	if err := cmp.Or(notTheDatabase(cfg, name), mayWrite(name, force)); err != nil {
 		return err
 	}
 	ctx, stderr := c.Context(), c.ErrOrStderr()

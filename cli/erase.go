@@ -23,7 +23,7 @@ func (a *app) eraseCommand() *cobra.Command {
 			err := withStore(c, cfg, toWrite(cfg), func(store database) error {
 				changes, err := store.Erase(c.Context(), args[0])
 				if err == nil {
-					_, err = fmt.Fprintf(c.ErrOrStderr(), "replaced the subject in %d changes\n", changes)
+					_, err = fmt.Fprintf(c.ErrOrStderr(), "changes in which the subject was replaced: %d\n", changes)
 				}
 				return err
 			})

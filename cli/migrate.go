@@ -83,7 +83,7 @@ func migrateUp(ctx context.Context, cfg config.Config, stdout, stderr io.Writer)
 		err = store.Close()
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(stdout, "applied %d migrations in %v\n", applied, time.Since(began).Round(time.Millisecond))
+		_, err = fmt.Fprintf(stdout, "migrations applied: %d, in %v\n", applied, time.Since(began).Round(time.Millisecond))
 	}
 	return err
 }

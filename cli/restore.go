@@ -48,7 +48,11 @@ func restore(c *cobra.Command, cfg config.Config, name string, replace bool) (er
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-		if saved, err = sqlite.OpenBackup(ctx, name, folder); err != nil {
+		saved, err = sqlite.OpenBackup(ctx, name, folder)
+		switch {
+		case err != nil && transfer.FormatOf(name) != "":
+			return fmt.Errorf("%w; for JSON Lines and CSV, use menu-api import", err)
+		case err != nil:
 			return err
 		}
 		defer func() { err = errors.Join(err, saved.Close()) }()

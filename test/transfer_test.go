@@ -120,10 +120,10 @@ func TestTransferRefuses(t *testing.T) {
 	t.Parallel()
 	m, folder := newMenu(t), t.TempDir()
 	m.fill()
-	saved, text := filepath.Join(folder, "a.db"), filepath.Join(folder, "b.txt")
+	saved, text, csv := filepath.Join(folder, "a.db"), filepath.Join(folder, "b.txt"), filepath.Join(folder, "c.csv")
 	m.must("backup", saved)
-	if err := os.WriteFile(text, []byte(strings.Repeat("text ", 2000)), 0o600); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{text, csv} {
+		must(t, os.WriteFile(file, []byte(strings.Repeat("text ", 2000)), 0o600))
 	}
 	want := m.must("export")
 	for args, message := range map[string]string{
@@ -139,6 +139,7 @@ func TestTransferRefuses(t *testing.T) {
 		"backup " + folder + "/no/a.db":          folder + "/no/a.db cannot be written: no such file or directory",
 		"import " + folder + "/no.csv":           folder + "/no.csv cannot be read: no such file or directory",
 		"import --format=jsonl " + text:          text + " line 1: the line is not valid JSON: invalid character 'e' in literal true (expecting 'r') at byte 2",
+		"restore --replace " + csv:               csv + ": it is not an SQLite database; for JSON Lines and CSV, use menu-api import",
 		"import --format=xml " + text:            `--format must be one of [jsonl csv], not "xml"`,
 		"import":                                 "name one file: import FILE",
 	} {
@@ -149,7 +150,7 @@ func TestTransferRefuses(t *testing.T) {
 	if got := m.must("export"); got != want {
 		t.Errorf("got\n%s\nwant the menu as it was:\n%s", got, want)
 	}
-	assertFolder(t, folder, "a.db", "b.txt")
+	assertFolder(t, folder, "a.db", "b.txt", "c.csv")
 
 	// Neither command creates a database that does not exist.
 	none := menu{t, "sqlite:" + filepath.Join(t.TempDir(), "menu.db")}

@@ -64,7 +64,7 @@ func TestUpgradeAndRollBackUnderLoad(t *testing.T) {
 
 			underLoad(t, old, func() {
 				got := mustMigrate(t, next)
-				if want := fmt.Sprintf("applied %d migrations", pending); !strings.Contains(got, "_origin in ") || !strings.Contains(got, want) {
+				if want := fmt.Sprintf("migrations applied: %d", pending); !strings.Contains(got, "_origin in ") || !strings.Contains(got, want) {
 					t.Errorf("migrate up: got\n%s\nwant what was applied and how long it took", got)
 				}
 			})
