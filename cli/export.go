@@ -47,8 +47,8 @@ func (a *app) exportCommand() *cobra.Command {
 			return orStopped(c.Context(), err, "no file was written")
 		}),
 	}
-	c.Flags().StringVar(&format, "format", "", "jsonl, csv, or spreadsheet, which is csv in which no text is a formula; by default, the name of the file decides, otherwise jsonl")
-	c.Flags().BoolVar(&history, "history", true, "include the history of the items; CSV cannot")
+	c.Flags().StringVar(&format, "format", "", "jsonl, csv, or spreadsheet (csv without formulas); the default follows the name of the file, else it is jsonl")
+	c.Flags().BoolVar(&history, "history", true, "include the history of the items, in jsonl")
 	c.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	return c
 }

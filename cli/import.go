@@ -32,7 +32,7 @@ func (a *app) importCommand() *cobra.Command {
 			return orStopped(c.Context(), importFile(c, cfg, source, replace), "nothing was changed")
 		}),
 	}
-	c.Flags().StringVar(&format, "format", "", "jsonl or csv; by default, the name of the file decides, otherwise its content")
+	c.Flags().StringVar(&format, "format", "", "jsonl or csv; the default follows the name of the file, else its content")
 	c.Flags().StringVar(&charset, "encoding", "", "encoding of a file that is not UTF-8, such as windows-1252")
 	c.Flags().BoolVar(&replace, "replace", false, "remove the current menu and its history first")
 	return c
