@@ -143,12 +143,11 @@ manifests: ## Render the Kubernetes manifests into bin/kubernetes and validate t
 image: ## Build the container image menu-api with Docker
 	docker build -t menu-api .
 
-screenshots: dashboard test/browser/node_modules/.package-lock.json ## Take pictures of the dashboard, two of them for the README
+screenshots: dashboard test/browser/node_modules/.package-lock.json ## Take pictures of the dashboard, one of them for the README
 	@$(need-chromium)
 	rm -rf test/browser/screenshots
 	go test -count=1 -timeout 15m -tags nomsgpack,external ./test/browser -args -- --project=screenshots
 	cp test/browser/screenshots/menu-admin-1280-light.png docs/images/dashboard.png
-	cp test/browser/screenshots/item-admin-360-dark.png docs/images/dashboard-phone.png
 	@echo "The others are in test/browser/screenshots"
 
 # The web page that the binary serves. Its API types are generated from the OpenAPI document.

@@ -175,7 +175,7 @@ func (f *ChangeFeed) check(ctx context.Context) error {
 		f.moveTo(now)
 		close(f.started)
 	case now.ID != f.position.ID || now.Newest < f.position.Newest || now.Pruned > f.position.Newest:
-		f.log.Warn("the change feed starts again: the database was replaced or restored, or changes were pruned before they were read")
+		f.log.Warn("the change feed restarts: the database was replaced or restored, or changes were pruned before they were read")
 		f.resets++
 		f.moveTo(now)
 	case f.subscribers == 0 && now.Newest > f.position.Newest:
