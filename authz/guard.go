@@ -11,6 +11,7 @@ import (
 
 	"github.com/auth0/go-jwt-middleware/v2/validator"
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 	"gopkg.in/go-jose/go-jose.v2/jwt"
 )
 
@@ -50,8 +51,8 @@ func NewGuard(o Options) (*Guard, error) {
 
 type keyContextKey struct{}
 
-// KeyStats returns the state of the guard's keys.
-func (g *Guard) KeyStats() KeyStats { return g.keys.Stats() }
+// Metrics returns the metrics of the guard's keys.
+func (g *Guard) Metrics() []prometheus.Collector { return g.keys.Metrics() }
 
 // Authenticate aborts a request unless it carries a valid access token. Later handlers get its claims from PrincipalOf.
 func (g *Guard) Authenticate(c *gin.Context) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 )
@@ -55,6 +56,7 @@ type Keys struct {
 	waiting       chan struct{} // one element for each request that waits for a fetch
 	refetch       singleflight.Group
 	refetchBudget *rate.Limiter // does not count background fetches
+	fetches       *prometheus.CounterVec
 
 	mu      sync.Mutex
 	set     *keySet
@@ -62,7 +64,6 @@ type Keys struct {
 	next    time.Time     // of the next background fetch
 	failure error         // of the last background fetch
 	skipped []skippedKey  // of the last set
-	stats   KeyStats      // the counters only
 }
 
 type keySet struct {
@@ -77,8 +78,12 @@ func NewKeys(ctx context.Context, url string, transport http.RoundTripper, log *
 		url: url, log: log, ctx: ctx,
 		waiting:       make(chan struct{}, maxWaiting),
 		refetchBudget: rate.NewLimiter(rate.Every(refetchPause), refetchBurst),
-		attempt:       make(chan struct{}),
-		failure:       errors.New("they have not been fetched yet"),
+		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jwks_fetches_total",
+			Help: "Fetches of the signing keys, in the background or for an unknown_kid: ok, failed, or refused if unknown key ids used up the limit.",
+		}, []string{"cause", "outcome"}),
+		attempt: make(chan struct{}),
+		failure: errors.New("they have not been fetched yet"),
 		client: &http.Client{
 			Transport: transport,
 			Timeout:   fetchTimeout,
@@ -86,8 +91,44 @@ func NewKeys(ctx context.Context, url string, transport http.RoundTripper, log *
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
+	for _, outcome := range []string{"ok", "failed"} { // a counter that is missing until the first failure raises no alert
+		k.fetches.WithLabelValues(background, outcome)
+		k.fetches.WithLabelValues(unknownKid, outcome)
+	}
+	k.fetches.WithLabelValues(unknownKid, "refused")
 	go k.keepFresh()
 	return k
+}
+
+// The causes of a fetch, in the metrics.
+const (
+	background = "background"
+	unknownKid = "unknown_kid"
+)
+
+// Metrics returns how fresh the keys are, and the counters of the fetches.
+func (k *Keys) Metrics() []prometheus.Collector {
+	return []prometheus.Collector{
+		k.fetches,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "jwks_keys",
+			Help: "Usable signing keys of the issuer.",
+		}, func() float64 {
+			if set, _, err := k.current(); err == nil {
+				return float64(len(set.keys))
+			}
+			return 0
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "jwks_age_seconds",
+			Help: "Time since the last successful fetch of the signing keys: at most about 600 while the issuer responds, +Inf without keys.",
+		}, func() float64 {
+			if set, _, err := k.current(); err == nil {
+				return time.Since(set.asked).Seconds()
+			}
+			return math.Inf(1)
+		}),
+	}
 }
 
 // The causes of a KeysUnavailableError other than a failed fetch.
@@ -163,12 +204,10 @@ func (k *Keys) refetchSet(ctx context.Context) (*keySet, error) {
 		reservation := k.refetchBudget.Reserve()
 		if wait := reservation.Delay(); wait > 0 {
 			reservation.Cancel()
-			k.mu.Lock()
-			k.stats.UnknownKid.Refused++
-			k.mu.Unlock()
+			k.fetches.WithLabelValues(unknownKid, "refused").Inc()
 			return nil, &KeysUnavailableError{RetryAfter: max(minPause, wait), Cause: errBudget}
 		}
-		set, err := k.fetch(&k.stats.UnknownKid)
+		set, err := k.fetch(unknownKid)
 		if err != nil {
 			k.log.Warn("signing keys: fetch for an unknown kid failed", "url", k.url, "error", err)
 			return nil, &KeysUnavailableError{RetryAfter: minPause, Cause: err}
@@ -198,7 +237,7 @@ func (k *Keys) keepFresh() {
 	pause := minPause
 	for k.ctx.Err() == nil {
 		began := time.Now()
-		set, err := k.fetch(&k.stats.Background)
+		set, err := k.fetch(background)
 		wait := freshFor
 		if err != nil {
 			wait, pause = max(minPause, pause-time.Since(began)), min(2*pause, maxPause)
@@ -227,7 +266,7 @@ func (k *Keys) keepFresh() {
 }
 
 // fetch downloads the keys, makes them the current set and counts the result. A failure leaves the set as it is.
-func (k *Keys) fetch(count *FetchStats) (*keySet, error) {
+func (k *Keys) fetch(cause string) (*keySet, error) {
 	asked := time.Now()
 	keys, skipped, err := k.download()
 	k.mu.Lock()
@@ -239,10 +278,10 @@ func (k *Keys) fetch(count *FetchStats) (*keySet, error) {
 		}
 	}
 	if err != nil {
-		count.Failed++
+		k.fetches.WithLabelValues(cause, "failed").Inc()
 		return nil, err
 	}
-	count.OK++
+	k.fetches.WithLabelValues(cause, "ok").Inc()
 	if k.set == nil || k.set.asked.Before(asked) { // a slow response does not replace a newer set
 		k.set = &keySet{keys: keys, asked: asked}
 	}
@@ -378,31 +417,4 @@ func usableKey(raw []byte) (*rsa.PublicKey, error) {
 		return nil, fmt.Errorf("its exponent is not an odd number from 3 to %d", math.MaxInt32)
 	}
 	return &rsa.PublicKey{N: modulus, E: int(e.Int64())}, nil
-}
-
-// KeyStats describe how fresh the issuer's keys are and count the fetches.
-type KeyStats struct {
-	Keys       int           // current keys: 0 before the first fetch, and if the keys are too old
-	Age        time.Duration // since they were requested. It means nothing without keys.
-	Background FetchStats    // at the start and when the set is no longer fresh
-	UnknownKid FetchStats    // for tokens with an unknown kid
-}
-
-// FetchStats count fetches by result.
-type FetchStats struct {
-	OK      uint64
-	Failed  uint64
-	Refused uint64 // not made, because of the limit
-}
-
-// Stats returns the state of the keys at this moment.
-func (k *Keys) Stats() KeyStats {
-	set, _, err := k.current()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	stats := k.stats
-	if err == nil {
-		stats.Keys, stats.Age = len(set.keys), time.Since(set.asked)
-	}
-	return stats
 }

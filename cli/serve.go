@@ -83,7 +83,6 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	defer func() { stopBackground(); running.Wait() }()
 	memory := newMemoryWatch(memoryLimit())
 	running.Go(func() { memory.run(background) })
-	server.WatchKeys(metrics, guard.KeyStats)
 	api, err := server.New(server.Options{
 		Store: store, Cache: cache, Feed: changes, Guard: guard, Logger: log, Metrics: metrics, Tracing: tracing,
 		Docs: docs.Settings{Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audiences[0]},
@@ -98,7 +97,6 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	if err != nil {
 		return err
 	}
-	metrics.GaugeFunc("event_clients", "Open event streams.", func() float64 { return float64(api.EventClients()) })
 	if cfg.MetricsAddr != "" {
 		stop, err := serveMetrics(ctx, cfg.MetricsAddr, metrics, log)
 		if err != nil {

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -232,31 +230,4 @@ func authOutcome(c *gin.Context) string {
 		return "ok"
 	}
 	return ""
-}
-
-// WatchKeys adds metrics of the issuer's signing keys.
-func WatchKeys(metrics *telemetry.Metrics, stats func() authz.KeyStats) {
-	metrics.GaugeFunc("jwks_keys", "Usable signing keys of the issuer.", func() float64 { return float64(stats().Keys) })
-	metrics.GaugeFunc("jwks_age_seconds", "Time since the last successful fetch of the signing keys: at most about 600 while the issuer responds, +Inf without keys.", func() float64 {
-		if s := stats(); s.Keys > 0 {
-			return s.Age.Seconds()
-		}
-		return math.Inf(1)
-	})
-	for _, fetches := range []struct {
-		cause, outcome string
-		count          func(authz.KeyStats) uint64
-	}{
-		{"background", "ok", func(s authz.KeyStats) uint64 { return s.Background.OK }},
-		{"background", "failed", func(s authz.KeyStats) uint64 { return s.Background.Failed }},
-		{"unknown_kid", "ok", func(s authz.KeyStats) uint64 { return s.UnknownKid.OK }},
-		{"unknown_kid", "failed", func(s authz.KeyStats) uint64 { return s.UnknownKid.Failed }},
-		{"unknown_kid", "refused", func(s authz.KeyStats) uint64 { return s.UnknownKid.Refused }},
-	} {
-		metrics.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name:        "jwks_fetches_total",
-			Help:        "Fetches of the signing keys, in the background or for an unknown_kid: ok, failed, or refused if unknown key ids used up the limit.",
-			ConstLabels: prometheus.Labels{"cause": fetches.cause, "outcome": fetches.outcome},
-		}, func() float64 { return float64(fetches.count(stats())) }))
-	}
 }

@@ -28,7 +28,6 @@ func observed(tb testing.TB, change func(*server.Options)) (*api, *telemetry.Met
 		if change != nil {
 			change(o)
 		}
-		server.WatchKeys(metrics, o.Guard.KeyStats)
 	}), metrics
 }
 

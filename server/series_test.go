@@ -17,7 +17,6 @@ func TestSeriesAreBounded(t *testing.T) {
 	t.Parallel()
 	a, options := newParts(t)
 	metrics := telemetry.NewMetrics()
-	server.WatchKeys(metrics, options.Guard.KeyStats)
 	options.Metrics, options.Store = metrics, items.Instrument(options.Store, nil, server.ObserveStore(metrics, nil))
 	options.TrustedProxies, options.AuthFailuresPerMinute = []string{"192.0.2.1"}, 100 // httptest's own address
 	s, err := server.New(options)

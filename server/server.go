@@ -24,7 +24,7 @@ type Options struct {
 	Feed      *feed.ChangeFeed     // of the store. It must run as long as the server. If it is nil, there are no events.
 	Guard     *authz.Guard
 	Logger    *slog.Logger
-	Metrics   *telemetry.Metrics // of the requests. Another listener serves them, see Metrics.Handler.
+	Metrics   *telemetry.Metrics // of this server alone. Another listener serves them, see Metrics.Handler.
 	Tracing   *telemetry.Tracing // of the requests; may be nil
 	Docs      docs.Settings
 	Dashboard dashboard.Settings
@@ -75,6 +75,8 @@ func New(o Options) (*Server, error) {
 	if s.connections, err = newConnections(o.MaxConnectionsPerAddress, o.MaxEventClients, o.TrustedProxies); err != nil {
 		return nil, err
 	}
+	o.Metrics.Register(o.Guard.Metrics()...)
+	o.Metrics.GaugeFunc("event_clients", "Open event streams.", func() float64 { return float64(s.events.Clients()) })
 	// Without these limits, a slow client could hold the memory of its connection for any length of time.
 	s.http = &http.Server{
 		Handler:           s.closeConnections(withoutTrailingSlash(engine)),
@@ -90,9 +92,6 @@ func New(o Options) (*Server, error) {
 	}
 	return s, nil
 }
-
-// EventClients returns how many clients follow the menu.
-func (s *Server) EventClients() int64 { return s.events.Clients() }
 
 // Serve serves the listeners until the context ends. Then it stops without cutting off a request (see shutdown). It returns nil
 // if every request was completed.
