@@ -71,7 +71,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	defer stopBackground()
 	guard, err := authz.NewGuard(authz.Options{
 		Issuer: cfg.Issuer, Audiences: cfg.Audiences, ClockSkew: cfg.ClockSkew, RequirePermissions: cfg.RequirePermissions,
-		Keys: authz.NewKeys(background, cfg.JWKSURL, tracing.Transport(nil), log),
+		Keys: authz.NewKeys(background, cfg.JWKSURL, tracing.Transport(), log),
 	})
 	if err != nil {
 		return err
@@ -111,21 +111,17 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	announce(listeners[0].Addr())
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	unusable := make(chan error, 1)
+	var unusable error // set if the database may give wrong answers, or lose what is written to it
 	running.Go(func() {
-		if err := watch(background); err != nil {
-			unusable <- err
-			end() // the database may give wrong answers, or lose what is written to it
+		if unusable = watch(background); unusable != nil {
+			end()
 		}
 	})
 	err = api.Serve(ctx, listeners...)
 	log.Info("stopped")
-	select {
-	case found := <-unusable:
-		return errors.Join(found, err)
-	default:
-		return err
-	}
+	stopBackground()
+	running.Wait()
+	return errors.Join(unusable, err)
 }
 
 // listenError names the setting to change: the port if another program uses it, otherwise the host.

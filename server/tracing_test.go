@@ -223,7 +223,7 @@ func TestTracesGoOut(t *testing.T) {
 	var traceparent string
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { traceparent = r.Header.Get("Traceparent") }))
 	defer other.Close()
-	client := http.Client{Transport: tracing.Transport(nil)}
+	client := http.Client{Transport: tracing.Transport()}
 	request, err := http.NewRequest(http.MethodGet, other.URL+"/keys", http.NoBody)
 	if err != nil {
 		t.Fatal(err)

@@ -102,21 +102,15 @@ func TraceID(ctx context.Context) string {
 	return ""
 }
 
-// Transport wraps a transport: each request gets a span and a traceparent header. Nil means http.DefaultTransport.
-func (t *Tracing) Transport(base http.RoundTripper) http.RoundTripper {
-	if base == nil {
-		base = http.DefaultTransport
-	}
+// Transport returns http.DefaultTransport, but each request gets a span and a traceparent header.
+func (t *Tracing) Transport() http.RoundTripper {
 	if t == nil {
-		return base
+		return http.DefaultTransport
 	}
-	return tracedTransport{base, t.tracer}
+	return tracedTransport{t.tracer}
 }
 
-type tracedTransport struct {
-	base   http.RoundTripper
-	tracer trace.Tracer
-}
+type tracedTransport struct{ tracer trace.Tracer }
 
 // RoundTrip implements http.RoundTripper. The span ends with the header of the response.
 func (t tracedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -128,7 +122,7 @@ func (t tracedTransport) RoundTrip(request *http.Request) (*http.Response, error
 	defer span.End()
 	request = request.Clone(ctx) // a RoundTripper must not change the request
 	traceContext.Inject(ctx, propagation.HeaderCarrier(request.Header))
-	response, err := t.base.RoundTrip(request)
+	response, err := http.DefaultTransport.RoundTrip(request)
 	switch {
 	case err != nil:
 		span.SetStatus(codes.Error, err.Error())
