@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +54,6 @@ type Server struct {
 	draining    chan struct{} // closed when the shutdown begins
 	closing     atomic.Bool   // each connection closes after its next response
 	connections *connections
-	silent      sync.Map // the connections that have not sent a request yet
 	menu        *items.Module
 	events      *feed.Module
 }
@@ -85,7 +83,7 @@ func New(o Options) (*Server, error) {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ConnState:         s.trackConnection,
+		ConnState:         s.connections.track,
 		// The routes respond to OPTIONS * as well.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),

@@ -43,10 +43,7 @@ func (s *Server) shutdown(listeners []*drainingListener, ended <-chan error) err
 	s.waitForClients(ctx, delay)
 
 	// A browser opens connections in advance. Shutdown would wait five seconds for their first request.
-	s.silent.Range(func(conn, _ any) bool {
-		_ = conn.(net.Conn).Close() //nolint:forcetypeassert // the only type in it
-		return true
-	})
+	s.connections.closeSilent()
 	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close()
 		return fmt.Errorf("requests still in progress after SHUTDOWN_GRACE (%s) were cut off", s.grace)
@@ -66,22 +63,6 @@ func (s *Server) waitForClients(ctx context.Context, delay time.Duration) {
 		case <-ctx.Done():
 			return
 		}
-	}
-}
-
-// trackConnection is the ConnState hook of http.Server.
-func (s *Server) trackConnection(conn net.Conn, state http.ConnState) {
-	switch state { //nolint:exhaustive // an idle connection stays open
-	case http.StateNew:
-		s.silent.Store(conn, nil)
-		if !s.connections.add(peerOf(conn)) {
-			_ = conn.Close()
-		}
-	case http.StateActive:
-		s.silent.Delete(conn)
-	case http.StateClosed, http.StateHijacked:
-		s.connections.remove(peerOf(conn))
-		s.silent.Delete(conn)
 	}
 }
 
