@@ -79,12 +79,6 @@ func pageHeaders(c *gin.Context) {
 	c.Header("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// overTLS reports whether the client's connection is encrypted, directly or according to a trusted proxy. The two addresses
-// differ only if Gin trusts the proxy.
-func overTLS(c *gin.Context) bool {
-	return c.Request.TLS != nil || c.GetHeader("X-Forwarded-Proto") == "https" && c.ClientIP() != c.RemoteIP()
-}
-
 // requestTimeout is how long the handlers of one request may wait for the store or the keys.
 const requestTimeout = items.ReadTimeout
 

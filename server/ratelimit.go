@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -60,7 +58,7 @@ func (e *rateLimitError) Unwrap() error { return errRateLimited }
 // rateLimiter has a token bucket for each key. A bucket holds perMinute tokens and is refilled over a minute.
 type rateLimiter struct {
 	policy    string // the name of the limit in the RateLimit fields
-	perMinute int
+	perMinute int    // 0 means no limit
 	detail    string // for a client that exceeds the limit
 	buckets   tracked[rate.Limiter]
 }
@@ -74,6 +72,9 @@ func newRateLimiter(policy string, perMinute int, detail string) *rateLimiter {
 // take takes one token from the key's bucket and sets the RateLimit fields (draft-ietf-httpapi-ratelimit-headers). It
 // returns a *rateLimitError if the bucket is empty.
 func (l *rateLimiter) take(c *gin.Context, key string) error {
+	if l.perMinute == 0 {
+		return nil
+	}
 	bucket := l.buckets.get(key)
 	now := time.Now()
 	perSecond := float64(bucket.Limit())
@@ -91,11 +92,8 @@ func (l *rateLimiter) take(c *gin.Context, key string) error {
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// limitWrites limits the writes of one subject, regardless of the address. 0 means no limit.
+// limitWrites limits the writes of one subject, regardless of the address.
 func limitWrites(perMinute int) gin.HandlerFunc {
-	if perMinute == 0 {
-		return func(*gin.Context) {}
-	}
 	limiter := newRateLimiter("writes", perMinute, fmt.Sprintf("You may write %d times a minute. See Retry-After.", perMinute))
 	return func(c *gin.Context) {
 		if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
@@ -113,23 +111,23 @@ func limitWrites(perMinute int) gin.HandlerFunc {
 // Further reads of an address wait for their turn, so that they delay only each other: with hundreds of reads in progress, the
 // reads of everyone else would wait behind them for a connection of the database or a processor.
 type readLimits struct {
+	limiter      *rateLimiter
 	turns        tracked[semaphore.Weighted]
-	limiter      *rateLimiter // nil without limits
 	memoryScarce func() bool
 }
 
-// newReadLimits returns the limits. 0 means no limit. memoryScarce may be nil.
+// newReadLimits returns the limits. perMinute 0 means no limit, neither on the rate nor on the reads in progress. memoryScarce
+// may be nil.
 func newReadLimits(perMinute int, memoryScarce func() bool) *readLimits {
-	l := &readLimits{memoryScarce: memoryScarce}
-	if l.memoryScarce == nil {
-		l.memoryScarce = func() bool { return false }
+	if memoryScarce == nil {
+		memoryScarce = func() bool { return false }
 	}
-	if perMinute > 0 {
-		most := int64(max(2, runtime.GOMAXPROCS(0)))
-		l.turns = newTracked(func() *semaphore.Weighted { return semaphore.NewWeighted(most) })
-		l.limiter = newRateLimiter("reads", perMinute, "This address sends too many different reads. See Retry-After.")
+	most := int64(max(2, runtime.GOMAXPROCS(0)))
+	return &readLimits{
+		limiter:      newRateLimiter("reads", perMinute, "This address sends too many different reads. See Retry-After."),
+		turns:        newTracked(func() *semaphore.Weighted { return semaphore.NewWeighted(most) }),
+		memoryScarce: memoryScarce,
 	}
-	return l
 }
 
 // requireMemory aborts the requests that take memory for a long time while there is little left.
@@ -145,7 +143,7 @@ func (l *readLimits) begin(c *gin.Context) (end func(), err error) {
 	if l.memoryScarce() {
 		return nil, errBusy
 	}
-	if l.limiter == nil {
+	if l.limiter.perMinute == 0 {
 		return func() {}, nil
 	}
 	ctx, cancel := context.WithTimeoutCause(c.Request.Context(), items.ReadTimeout, errBusy)
@@ -177,9 +175,6 @@ func (l *readLimits) start(c *gin.Context) error {
 
 // count counts a read. It returns a *rateLimitError if there are too many.
 func (l *readLimits) count(c *gin.Context) error {
-	if l.limiter == nil {
-		return nil
-	}
 	return l.limiter.take(c, network(c.ClientIP()))
 }
 
@@ -192,11 +187,8 @@ func (l *readLimits) beginCounted(c *gin.Context) (end func(), err error) {
 }
 
 // limitAuthFailures limits the invalid tokens from one client address. A valid token from the same address is still accepted,
-// because only failures count. 0 means no limit.
+// because only failures count.
 func limitAuthFailures(perMinute int, authenticate gin.HandlerFunc) gin.HandlerFunc {
-	if perMinute == 0 {
-		return authenticate
-	}
 	limiter := newRateLimiter("auth-failures", perMinute, "Too many access tokens from this address were not valid. See Retry-After.")
 	return func(c *gin.Context) {
 		authenticate(c)
@@ -212,41 +204,4 @@ func limitAuthFailures(perMinute int, authenticate gin.HandlerFunc) gin.HandlerF
 
 func isBadToken(err error) bool {
 	return errors.Is(err, authz.ErrMalformed) || errors.Is(err, authz.ErrInvalid) || errors.Is(err, authz.ErrExpired)
-}
-
-// network returns the address range of one client: an IPv4 address, or an IPv6 /64, because a client can choose any address in
-// its /64. It treats an IPv4-mapped IPv6 address as the IPv4 address.
-func network(client string) string {
-	addr, err := netip.ParseAddr(client)
-	if err != nil {
-		return client
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is4() {
-		return addr.String()
-	}
-	return netip.PrefixFrom(addr, 64).Masked().String()
-}
-
-// normalizeForwardedFor writes each address in X-Forwarded-For in the form that Gin understands: without a port, and an
-// IPv4-mapped address as IPv4. Several header lines are one list (RFC 9110 section 5.3). Gin would read only the first line,
-// which the client may have sent.
-func normalizeForwardedFor(c *gin.Context) {
-	const name = "X-Forwarded-For"
-	lines := c.Request.Header.Values(name)
-	if len(lines) == 0 {
-		return
-	}
-	addresses := strings.Split(strings.Join(lines, ","), ",")
-	for i, text := range addresses {
-		text = strings.TrimSpace(text)
-		if withPort, err := netip.ParseAddrPort(text); err == nil {
-			text = withPort.Addr().String()
-		}
-		if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-			text = addr.Unmap().WithZone("").String()
-		}
-		addresses[i] = text
-	}
-	c.Request.Header.Set(name, strings.Join(addresses, ", "))
 }
