@@ -27,18 +27,29 @@ type Content struct {
 	// Status is the status of the response, 200 if it is 0.
 	Status int
 
-	mediaType string
-	etag      string
-	codings   []string                 // that are offered, best first
-	bodies    map[string]func() []byte // by content coding, "" for the body itself
+	mediaType    string
+	etag         string
+	cacheControl string
+	codings      []string                 // that are offered, best first
+	bodies       map[string]func() []byte // by content coding, "" for the body itself
 }
+
+const (
+	// revalidate lets a cache keep a response. The cache asks again before each use.
+	revalidate = "no-cache"
+	// neverChanges is for a file whose name contains a hash of its content.
+	neverChanges = "public, max-age=31536000, immutable"
+)
 
 // New returns a body with an ETag that depends only on its bytes.
 func New(mediaType string, body []byte) *Content { return NewTagged(mediaType, Tag(body), body) }
 
 // NewTagged returns a body with a strong ETag.
 func NewTagged(mediaType, etag string, body []byte) *Content {
-	c := &Content{mediaType: mediaType, etag: etag, bodies: map[string]func() []byte{"": func() []byte { return body }}}
+	c := &Content{
+		mediaType: mediaType, etag: etag, cacheControl: revalidate,
+		bodies: map[string]func() []byte{"": func() []byte { return body }},
+	}
 	if len(body) >= minSize && len(body) <= MaxSize {
 		c.codings = []string{"zstd", "gzip"}
 		c.bodies["zstd"] = sync.OnceValue(func() []byte { return bytes.Clone(zstdEncoder().EncodeAll(body, nil)) })
@@ -50,7 +61,10 @@ func NewTagged(mediaType, etag string, body []byte) *Content {
 // NewBuilt returns a file that the build has compressed: name.br and name.gz are next to it. The name contains a hash of the
 // content, so it serves as the ETag. Each copy is read when a client first asks for it.
 func NewBuilt(mediaType string, files fs.FS, name string) (*Content, error) {
-	c := &Content{mediaType: mediaType, etag: `"` + path.Base(name) + `"`, codings: []string{"br", "gzip"}, bodies: map[string]func() []byte{}}
+	c := &Content{
+		mediaType: mediaType, etag: `"` + path.Base(name) + `"`, cacheControl: neverChanges,
+		codings: []string{"br", "gzip"}, bodies: map[string]func() []byte{},
+	}
 	for coding, extension := range map[string]string{"": "", "br": ".br", "gzip": ".gz"} {
 		if _, err := fs.Stat(files, name+extension); err != nil {
 			return nil, err
@@ -85,6 +99,7 @@ func (s *Content) Serve(c *gin.Context) {
 		etag = etag[:len(etag)-1] + "-" + coding + `"`
 	}
 	c.Header("ETag", etag)
+	c.Header("Cache-Control", s.cacheControl)
 	if unchanged, _ := MatchTag(c.Request.Header.Values("If-None-Match"), s.etag); unchanged && status == http.StatusOK {
 		c.Status(http.StatusNotModified)
 		return

@@ -96,14 +96,15 @@ func newDashboard(built fs.FS, options Options) (*Dashboard, error) {
 
 // Mount adds the routes. Each asset has its own route, so any other path is unknown to the router.
 func (d *Dashboard) Mount(router gin.IRouter) {
+	pages := router.Group("/", d.headers)
 	for _, method := range []string{"GET", "HEAD"} {
-		router.Handle(method, "/", d.headers, d.serveMenu)
-		router.Handle(method, "/menu/:id", d.headers, d.serveItem)
-		router.Handle(method, "/profile", d.headers, d.serveMenu)
-		router.Handle(method, "/activity", d.headers, d.serveMenu)
-		router.Handle(method, "/callback", d.headers, d.serveCallback)
+		pages.Handle(method, "/", d.serveMenu)
+		pages.Handle(method, "/menu/:id", d.serveItem)
+		pages.Handle(method, "/profile", d.serveMenu)
+		pages.Handle(method, "/activity", d.serveMenu)
+		pages.Handle(method, "/callback", d.empty.Serve) // it shows another page at once, so it has no menu
 		for name, asset := range d.assets {
-			router.Handle(method, "/"+name, d.headers, neverChanges, asset.Serve)
+			pages.Handle(method, "/"+name, asset.Serve)
 		}
 	}
 }
@@ -131,9 +132,6 @@ func readAssets(built fs.FS) (map[string]*content.Content, error) {
 	}
 	return assets, err
 }
-
-// neverChanges lets caches keep an asset: its name contains a hash of its content.
-func neverChanges(c *gin.Context) { c.Header("Cache-Control", "public, max-age=31536000, immutable") }
 
 // headers replaces an API's security headers with those of a page. Assets get them too, because a worker runs under the
 // policy of its own script.

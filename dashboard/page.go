@@ -131,12 +131,6 @@ func (d *Dashboard) serveItem(c *gin.Context) {
 	})
 }
 
-// serveCallback serves the page to which the identity provider redirects. It shows another page at once, so it has no menu.
-func (d *Dashboard) serveCallback(c *gin.Context) {
-	c.Header("Cache-Control", "no-cache")
-	d.empty.Serve(c)
-}
-
 // AcceptsPage reports whether a request for an unknown path comes from a browser that shows a page, and not from a client of
 // the API.
 func AcceptsPage(c *gin.Context) bool {
@@ -148,7 +142,6 @@ func AcceptsPage(c *gin.Context) bool {
 // ServeUnknown serves the page for a path that does not exist, with status 404. It reads nothing from the store.
 func (d *Dashboard) ServeUnknown(c *gin.Context) {
 	d.headers(c)
-	c.Header("Cache-Control", "no-cache")
 	c.Writer.Header().Add("Vary", "Accept")
 	d.unknown.Serve(c)
 }
@@ -163,6 +156,5 @@ func (d *Dashboard) serve(c *gin.Context, key string, render func(context.Contex
 		_ = c.Error(err) // for the log
 		page = d.empty
 	}
-	c.Header("Cache-Control", "no-cache") // browsers keep the page but revalidate it before each use
 	page.Serve(c)
 }

@@ -45,18 +45,12 @@ func NewModule(settings Settings) *Module {
 // Mount adds the routes. They need no token.
 func (m *Module) Mount(public gin.IRouter) {
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		public.Handle(method, "/openapi.yaml", func(c *gin.Context) { serve(c, m.provider.document(c.Request.Context()).yaml()) })
-		public.Handle(method, "/openapi.json", func(c *gin.Context) { serve(c, m.provider.document(c.Request.Context()).json()) })
+		public.Handle(method, "/openapi.yaml", func(c *gin.Context) { m.provider.document(c.Request.Context()).yaml().Serve(c) })
+		public.Handle(method, "/openapi.json", func(c *gin.Context) { m.provider.document(c.Request.Context()).json().Serve(c) })
 		public.Handle(method, "/docs", m.serveIndex)
 		public.Handle(method, "/docs/callback", m.serveCallback)
 		for name, serve := range m.assets {
 			public.Handle(method, "/docs/assets/"+name, serve)
 		}
 	}
-}
-
-// serve responds with a part of the documentation. Caches may store it, but must revalidate it before each use.
-func serve(c *gin.Context, part *content.Content) {
-	c.Header("Cache-Control", "no-cache")
-	part.Serve(c)
 }

@@ -36,13 +36,13 @@ func (m *Module) serveIndex(c *gin.Context) {
 	token := originOf(m.provider.document(c.Request.Context()).endpoints.Token)
 	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "+
 		"connect-src 'self' "+token+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	serve(c, m.index)
+	m.index.Serve(c)
 }
 
 // serveCallback responds with the page to which the identity provider redirects the window that the index page opened.
 func (m *Module) serveCallback(c *gin.Context) {
 	c.Header("Content-Security-Policy", "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	serve(c, m.callback)
+	m.callback.Serve(c)
 }
 
 // newAssets returns the handlers of the page's files. A file is read at the first request and then kept, so that no later
@@ -57,7 +57,7 @@ func newAssets() map[string]gin.HandlerFunc {
 			}
 			return content.New(mediaType, body)
 		})
-		return func(c *gin.Context) { serve(c, file()) }
+		return func(c *gin.Context) { file().Serve(c) }
 	}
 	return map[string]gin.HandlerFunc{
 		"init.js":              asset(page, "page/init.js", script),

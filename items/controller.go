@@ -114,7 +114,6 @@ func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Conte
 	if found.link != "" {
 		c.Header("Link", found.link)
 	}
-	c.Header("Cache-Control", "no-cache") // a cache may keep the response, and asks again before each use
 	found.Serve(c)
 }
 
