@@ -34,6 +34,7 @@ func (a *app) backupCommand() *cobra.Command {
 	return c
 }
 
+// backup checks the file name first, so that no database is read in vain.
 func backup(c *cobra.Command, cfg config.Config, name string, force bool) error {
 	if err := cmp.Or(notTheDatabase(cfg, name), mayWrite(name, force)); err != nil {
 		return err
@@ -43,6 +44,7 @@ func backup(c *cobra.Command, cfg config.Config, name string, force bool) error 
 		var p *progress
 		err := writeAtomically(name, force, func(file *os.File) error {
 			if local, ok := store.(*sqlite.Store); ok {
+				// SQLite writes the copy itself. Nothing but the size of the file shows how far it is.
 				p = byBytes(stderr, "backup", unknown)
 				defer p.end()
 				defer p.watch(file)()
@@ -55,7 +57,8 @@ func backup(c *cobra.Command, cfg config.Config, name string, force bool) error 
 		if err != nil {
 			return err
 		}
-		_ = store.RecordBackup(ctx, time.Now()) // it is only for a metric, and the database may be read-only
+		// Only after the file is complete. The time is for a metric, so a read-only database is not an error.
+		_ = store.RecordBackup(ctx, time.Now())
 		size := ""
 		if info, err := os.Stat(name); err == nil {
 			size = fmt.Sprintf(" (%s)", humanize.Bytes(uint64(info.Size()))) //nolint:gosec // a size is not negative
@@ -65,7 +68,8 @@ func backup(c *cobra.Command, cfg config.Config, name string, force bool) error 
 	})
 }
 
-// exportBackup writes the menu and its history as a compressed export. The checksum in it detects damage.
+// exportBackup writes the menu and its history as a compressed export. The checksum in it detects damage. An empty menu is a
+// frame too, so that restore recognises the file.
 func exportBackup(ctx context.Context, store items.Store, file *os.File, moved func(transfer.Count)) error {
 	compressed, err := zstd.NewWriter(file, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithZeroFrames(true))
 	if err != nil {

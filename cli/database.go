@@ -73,7 +73,7 @@ func openMenu(
 		if err != nil {
 			return nil, nil, err
 		}
-		metrics.WatchFiles(file, file+"-wal")
+		metrics.WatchFiles(file, file+"-wal") // a WAL that only grows is the first sign of a reader that does not end
 		opened = local
 		observe, watch = watchFile(file, local, observe)
 	} else if opened, err = openStore(ctx, cfg, toWrite(cfg), log); err != nil {
@@ -92,6 +92,7 @@ func openMenu(
 		return float64(at.Unix())
 	})
 	store = items.Instrument(opened, cache, observe)
+	// Seed is called in any case: it marks the database as old, so that a later start with SEED_MENU=true leaves it as it is.
 	var menu []items.Item
 	if cfg.SeedMenu {
 		menu = items.DefaultMenu()

@@ -37,6 +37,7 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	if err != nil {
 		return listenError("DEV_IDP_HOST", "DEV_IDP_PORT", err)
 	}
+	// With DEV_IDP_PORT=0, the issuer's URL is known only now. The guard compares it with each token.
 	cfg = cfg.WithDevIDPPort(server.PortOf(listeners))
 	provider, err := devidp.New(devidp.Options{
 		Issuer:      cfg.Issuer,
@@ -63,7 +64,7 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 const imageBinary = "/menu-api"
 
 // programCommand returns the command that runs this program again: from its source, in the same container, or as a binary.
-// Docker uses the container's id as its host name.
+// The banner shows it, so that people can paste it into another terminal. Docker uses the container's id as its host name.
 func programCommand(executable, arg, hostname string) string {
 	switch {
 	case executable == imageBinary, arg == imageBinary: // without /proc, there is no name of the executable

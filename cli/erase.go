@@ -17,6 +17,7 @@ func (a *app) eraseCommand() *cobra.Command {
 			"person's tokens, such as auth0|5f7c8ec7c33c6c004bbafe82. The server may be running. Backups keep the subject, and " +
 			"later changes by the person are recorded under it again.",
 		RunE: a.with(config.Client, func(c *cobra.Command, cfg config.Config, args []string) error {
+			// Opening to write would create the file, and then report success.
 			if err := mustExist(cfg); err != nil {
 				return err
 			}

@@ -26,6 +26,7 @@ func (a *app) exportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			// The progress goes to standard error, because standard output may be the export.
 			write := func(to io.Writer) error {
 				return withStore(c, cfg, schema.Read, func(store database) error {
 					p := byRecords(c.ErrOrStderr(), "export")
@@ -40,6 +41,7 @@ func (a *app) exportCommand() *cobra.Command {
 			if name == standard {
 				return orStopped(c.Context(), write(c.OutOrStdout()), "the output is not complete")
 			}
+			// --force must not replace the database with its own export.
 			if err := notTheDatabase(cfg, name); err != nil {
 				return err
 			}

@@ -32,6 +32,7 @@ func (a *app) healthcheckCommand() *cobra.Command {
 func healthcheck(c *cobra.Command, cfg config.Config, _ []string) error {
 	ctx, cancel := context.WithTimeout(c.Context(), 3*time.Second)
 	defer cancel()
+	// A server that listens on all interfaces also listens on loopback.
 	host := cfg.Host
 	if ip := net.ParseIP(host); host == "" || ip.IsUnspecified() {
 		host = "127.0.0.1"

@@ -38,6 +38,7 @@ func (a *app) importCommand() *cobra.Command {
 	return c
 }
 
+// importFile opens the file before the database: a typing error in its name must not create a database.
 func importFile(c *cobra.Command, cfg config.Config, source transfer.File, replace bool) error {
 	size := int64(unknown)
 	if source.Name == standard {
@@ -49,6 +50,7 @@ func importFile(c *cobra.Command, cfg config.Config, source transfer.File, repla
 		}
 		defer func() { _ = file.Close() }()
 		source.Reader = file
+		// Only a regular file has a size. For a pipe, the progress shows what was read, but no percentage.
 		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
 			size = info.Size()
 		}

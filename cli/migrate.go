@@ -59,11 +59,14 @@ func planMigrations(ctx context.Context, cfg config.Config, to io.Writer) (state
 	return state, nil
 }
 
+// migrateUp opens the database, which applies the migrations, and closes it again. It prints each migration as soon as it is
+// applied, because one of them can take long on a large menu.
 func migrateUp(ctx context.Context, cfg config.Config, stdout, stderr io.Writer) error {
 	state, err := planMigrations(ctx, cfg, stdout)
 	if err != nil {
 		return err
 	}
+	// The engines report version numbers, and people know the migrations by name.
 	names := map[int64]string{}
 	for _, m := range state.Pending() {
 		names[m.Version] = m.Name

@@ -25,6 +25,7 @@ func prune(ctx context.Context, store items.Store, retention time.Duration, log 
 		if now.After(history) {
 			keep, history = retention, now.Add(historyInterval)
 		}
+		// The next attempt follows soon, so a failure is not worth a warning.
 		if err := store.Prune(ctx, now, keep); err != nil && ctx.Err() == nil {
 			log.Debug("cannot prune the database; trying again", "error", err)
 		}

@@ -31,6 +31,8 @@ func (a *app) restoreCommand() *cobra.Command {
 	return c
 }
 
+// restore reads a backup of either kind into a database of either engine. It checks the backup before it opens the database,
+// so a file that is not a backup changes nothing.
 func restore(c *cobra.Command, cfg config.Config, name string, replace bool) (err error) {
 	if err := notTheDatabase(cfg, name); err != nil {
 		return err
@@ -43,6 +45,7 @@ func restore(c *cobra.Command, cfg config.Config, name string, replace bool) (er
 	ctx, stderr := c.Context(), c.ErrOrStderr()
 	var saved *sqlite.Store // nil if the backup is a compressed export
 	if !isCompressed(file) {
+		// OpenBackup migrates an old backup in this folder, so that the file stays as it is.
 		var folder string
 		if folder, err = os.MkdirTemp("", "menu-api-restore-*"); err != nil {
 			return err
@@ -58,6 +61,7 @@ func restore(c *cobra.Command, cfg config.Config, name string, replace bool) (er
 		defer func() { err = errors.Join(err, saved.Close()) }()
 	}
 	return withStore(c, cfg, toWrite(cfg), func(store database) error {
+		// The items keep their ids, so there must be no others. A new database is empty: only a server adds the default menu.
 		if !replace {
 			if err := mustBeEmpty(ctx, cfg, store); err != nil {
 				return err
@@ -103,7 +107,7 @@ func importBackup(ctx context.Context, to items.Store, file *os.File, replace bo
 // mustBeEmpty returns an error if the database contains an item, or the history of one.
 func mustBeEmpty(ctx context.Context, cfg config.Config, store items.Store) error {
 	var found transfer.Count
-	errFound := errors.New("found a change")
+	errFound := errors.New("found a change") // ends the export early; items come before changes
 	err := store.Export(ctx, true, func(rec items.Record) error {
 		if rec.Change != nil {
 			found.Changes++

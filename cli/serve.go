@@ -22,6 +22,7 @@ import (
 	"menu-api/server/telemetry"
 )
 
+// serveCommand serves the API of one tenant. Everything that differs between tenants is a setting, so it has no flags.
 func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Args: noArgs,
@@ -47,7 +48,8 @@ func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	})
 }
 
-// serveAPI builds the API from its parts, announces its address, and serves it until the context ends.
+// serveAPI builds the API from its parts, announces its address, and serves it until the context ends. The parts end in the
+// reverse order: first the server, then the work in the background, then the database, and the traces of all of them last.
 func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *telemetry.LogWriter, announce func(net.Addr)) (err error) {
 	metrics := telemetry.NewMetrics()
 	metrics.CounterFunc("log_lines_lost_total", "Log lines that could not be written.", func() float64 { return float64(out.Lost()) })
@@ -56,6 +58,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 		return err
 	}
 	defer tracing.Shutdown(ctx) // after everything else has ended; it has its own time limit
+	// The store invalidates the cache with every write, so both are made together.
 	cache := items.NewResponseCache()
 	store, watch, err := openMenu(ctx, cfg, cache, metrics, tracing, log)
 	switch {
@@ -81,6 +84,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	running.Go(func() { changes.Run(background) })
 	running.Go(func() { prune(background, store, cfg.HistoryRetention, log) })
 	defer func() { stopBackground(); running.Wait() }()
+	// Reads get 503 while memory is scarce, before the kernel ends the process.
 	memory := newMemoryWatch(memoryLimit())
 	running.Go(func() { memory.run(background) })
 	api, err := server.New(server.Options{
@@ -104,6 +108,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 		}
 		defer stop()
 	}
+	// From here on clients can connect, so everything that can fail comes before.
 	listeners, err := server.Listen(ctx, cfg.Host, cfg.Port)
 	if err != nil {
 		return listenError("HOST", "PORT", err)
@@ -112,6 +117,7 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	var unusable error // set if the database may give wrong answers, or lose what is written to it
+	// The watch first reads the whole file, which a start must not wait for.
 	running.Go(func() {
 		if unusable = watch(background); unusable != nil {
 			end()

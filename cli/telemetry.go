@@ -80,7 +80,7 @@ func rejectForeignHosts(addr string, next http.Handler) http.Handler {
 
 // serveBeside serves a listener that is not the API's until stop is called. An error there does not stop the API.
 func serveBeside(listener net.Listener, handler http.Handler, log *slog.Logger) (stop func()) {
-	// Profiles take 30 s by default. net/http ends the context of a request also when ReadTimeout is over.
+	// Without limits, a slow client would keep its connection. Profiles take 30 s by default. net/http ends the context of a request also when ReadTimeout is over.
 	const longest = 2 * time.Minute
 	srv := &http.Server{
 		Handler:           handler,

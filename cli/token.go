@@ -37,7 +37,8 @@ func (a *app) tokenCommand() *cobra.Command {
 	}
 }
 
-// developmentToken returns an access token of the user from the development identity provider.
+// developmentToken returns an access token of the user from the development identity provider. It uses the password grant,
+// which needs no browser. The password of a development user is the user name.
 func developmentToken(ctx context.Context, cfg config.Config, user string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
