@@ -71,7 +71,8 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 
 	// The keys outlive ctx: requests that are in progress when it ends still have their tokens checked.
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopBackground()
+	var running sync.WaitGroup
+	defer func() { stopBackground(); running.Wait() }()
 	guard, err := authz.NewGuard(authz.Options{
 		Issuer: cfg.Issuer, Audiences: cfg.Audiences, ClockSkew: cfg.ClockSkew, RequirePermissions: cfg.RequirePermissions,
 		Keys: authz.NewKeys(background, cfg.JWKSURL, tracing.Transport(), log),
@@ -80,10 +81,8 @@ func serveAPI(ctx context.Context, cfg config.Config, log *slog.Logger, out *tel
 		return err
 	}
 	changes := feed.New(store, log)
-	var running sync.WaitGroup
 	running.Go(func() { changes.Run(background) })
 	running.Go(func() { prune(background, store, cfg.HistoryRetention, log) })
-	defer func() { stopBackground(); running.Wait() }()
 	// Reads get 503 while memory is scarce, before the kernel ends the process.
 	memory := newMemoryWatch(memoryLimit())
 	running.Go(func() { memory.run(background) })

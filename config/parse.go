@@ -114,6 +114,7 @@ func hostName(text string) (string, error) {
 	return host, err
 }
 
+// menuName counts characters and not bytes: a limit in bytes would halve it for Greek or Cyrillic names.
 func menuName(text string) (string, error) {
 	const most = 100
 	if utf8.RuneCountInString(text) > most {
@@ -134,6 +135,7 @@ func currencyCode(text string) (string, error) {
 	return unit.String(), nil
 }
 
+// hostAndPort accepts an empty host, which means all interfaces.
 func hostAndPort(text string) (string, error) {
 	_, number, err := net.SplitHostPort(text)
 	if err == nil {
@@ -142,6 +144,7 @@ func hostAndPort(text string) (string, error) {
 	return text, err
 }
 
+// networks returns an address as the network that contains only it, so that later code handles one form.
 func networks(text string) (networks []string, err error) {
 	parts, err := list(text)
 	for _, part := range parts {
@@ -237,6 +240,7 @@ func issuer(text string) (string, error) {
 	return u.String(), nil
 }
 
+// keySet accepts the URL of the keys unchanged, because providers publish them at any path.
 func keySet(text string) (string, error) {
 	_, err := secureURL(text)
 	return text, err

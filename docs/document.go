@@ -19,7 +19,8 @@ type document struct {
 	yaml, json func() *content.Content
 }
 
-// newDocument replaces the endpoints of the development provider, which openapi.yaml contains.
+// newDocument replaces the endpoints of the development provider, which openapi.yaml contains. It replaces text, because a
+// YAML encoder would lose the comments and the order.
 func newDocument(e endpoints) *document {
 	text := []byte(strings.NewReplacer(
 		"http://localhost:7001/authorize", e.Authorization,

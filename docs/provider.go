@@ -54,11 +54,13 @@ func (p *provider) document(ctx context.Context) *document {
 		return latest
 	}
 	call := p.calls.DoChan("", func() (any, error) {
+		// Another call may have ended between the check above and this one.
 		latest := p.latest.Load()
 		if latest.isFresh() {
 			return nil, nil
 		}
 		next := *latest
+		// The call serves several requests, so it does not end with the one that started it.
 		if found, err := p.discover(context.WithoutCancel(ctx)); err == nil {
 			next = *newDocument(found)
 		} else {

@@ -20,7 +20,8 @@ import (
 	"menu-api/server/telemetry"
 )
 
-// instrument adds logs and metrics to every request.
+// instrument adds logs and metrics to every request. It comes early in the chain, so it also sees the requests that later
+// middleware aborts.
 func instrument(log *slog.Logger, metrics *telemetry.Metrics) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		started := time.Now()
@@ -64,6 +65,7 @@ func logRequest(log *slog.Logger, c *gin.Context, took time.Duration) {
 	case isProbe(c):
 		level = slog.LevelDebug // a probe every few seconds would bury the rest
 	}
+	// A line takes more time than anything else here, so do not build one that is not written.
 	if !log.Enabled(c.Request.Context(), level) {
 		return
 	}

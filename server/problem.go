@@ -50,8 +50,9 @@ var (
 	errRateLimited = errors.New("rate limited")
 )
 
-// problems maps each error to its status, the slug of its type, what to do, and when to retry. The first match counts. The
-// cause goes to the log; the client sees only this text, and what problemOf adds.
+// problems maps each error to its status, the slug of its type, what to do, and when to retry. The first match counts, so a
+// special case comes before the general one: ErrOpaque is also an ErrMalformed. The cause goes to the log; the client sees only
+// this text, and what problemOf adds.
 var problems = []struct {
 	matches    func(error) bool
 	status     int
@@ -87,6 +88,7 @@ var problems = []struct {
 	{is(items.ErrKeyReused), 422, "idempotency-key-reused", "This Idempotency-Key was used for another request. Use a new key for each request, and the same key for its retries.", 0},
 	{is(items.ErrKeyInFlight), 409, "idempotency-key-in-flight", "A request with this Idempotency-Key is still in progress. Try again to get its response.", time.Second},
 
+	// A write that may have been made must not look like one that was not, so ErrUncertain comes first.
 	{is(items.ErrUncertain), 503, "outcome-unknown", "The connection to the database was lost, so the change may or may not have been made. Check before you try again, or try again with the same Idempotency-Key.", time.Second},
 	{is(context.Canceled), statusClientClosedRequest, "client-closed-request", "The client closed the connection.", 0},
 	{is(items.ErrUnavailable), 503, "store-unavailable", "The menu is not available right now. Nothing was changed. Try again.", time.Second},

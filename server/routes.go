@@ -49,6 +49,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	)
 	engine.NoMethod(takeSlot, noMethod)
 
+	// A public route may respond from the cache. It takes a slot and sets a deadline only if it reads the store.
 	public := engine.Group("/")
 	bounded := engine.Group("/", takeSlot, limitTime)
 	// A request waits for the issuer's keys without a slot, so that an issuer that hangs does not block the other requests.
@@ -69,6 +70,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	})
 	s.menu.Mount(public, guarded)
 	whatabyte.Mount(s.menu, public, guarded)
+	// The cache must not keep what another process has changed.
 	changes := cmp.Or(o.Feed, feed.New(o.Store, o.Logger))
 	changes.OnChange(o.Cache.Changed)
 	s.events = feed.NewModule(changes, feed.Options{
@@ -85,6 +87,7 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A browser gets a page, and a client of the API a problem document.
 	engine.NoRoute(takeSlot, func(c *gin.Context) {
 		if dashboard.AcceptsPage(c) {
 			pageHeaders(c)

@@ -84,6 +84,7 @@ func simplePage(title, text string) g.Node {
 	return document(title, h.P(h.Class("lead"), g.Text(text)))
 }
 
+// home shows what an application needs to be configured for this provider.
 func (p *Provider) home(w http.ResponseWriter, _ *http.Request) {
 	term := func(name string, value ...g.Node) g.Node { return g.Group{h.Dt(g.Text(name)), h.Dd(value...)} }
 	link := func(path string) g.Node { return h.A(h.Href(path), g.Text(path)) }
@@ -104,7 +105,8 @@ func (p *Provider) home(w http.ResponseWriter, _ *http.Request) {
 	))
 }
 
-// signInPage offers the users, in a form that is posted to action.
+// signInPage offers the users, in a form that is posted to action. It names the application and the API, so that developers see
+// which settings the application uses.
 func (p *Provider) signInPage(req *authorizationRequest, action string) g.Node {
 	return document("Sign in",
 		h.P(h.Class("lead"),

@@ -92,6 +92,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		p.writeJSON(w, problem.status, problem)
 		return
 	}
+	// A client that wants a refresh token asks for this scope (OpenID Connect Core section 11).
 	if refreshToken == "" && g.has("offline_access") {
 		refreshToken = p.refresh.add(g)
 	}
@@ -182,6 +183,7 @@ func (p *Provider) exchangePassword(params url.Values) (g grant, problem *oauthE
 	if !slices.Contains(p.options.Audiences, audience) {
 		return g, &oauthError{http.StatusForbidden, "access_denied", "Service not enabled within domain: " + audience}
 	}
+	// The error is the same for an unknown name and a wrong password, as in Auth0.
 	u := p.userBy(func(u *user) bool { return name == u.Login || strings.EqualFold(name, u.Email) })
 	if u == nil || params.Get("password") != u.Login {
 		return g, &oauthError{http.StatusForbidden, "invalid_grant", "Wrong email or password."}
