@@ -31,7 +31,7 @@ func (a *app) devCommand() *cobra.Command {
 
 // dev runs the API and a development identity provider until the context ends.
 func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log, out := serverLogger(ctx, cfg, stdout)
+	log, out := serverLogger(cfg, stdout)
 	defer out.Close()
 	listeners, err := server.Listen(ctx, cfg.DevIDPHost, cfg.DevIDPPort)
 	if err != nil {
@@ -56,7 +56,6 @@ func dev(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	}
 	return serveAPI(ctx, cfg, log, out, func(addr net.Addr) {
 		printBanner(out, cfg, addr) // in order with the log lines
-		out.Flush()
 	})
 }
 

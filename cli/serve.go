@@ -36,7 +36,7 @@ func (a *app) serveCommand() *cobra.Command {
 
 // serve runs the API until the context ends.
 func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
-	log, out := serverLogger(ctx, cfg, stdout)
+	log, out := serverLogger(cfg, stdout)
 	defer out.Close()
 	return serveAPI(ctx, cfg, log, out, func(addr net.Addr) {
 		log.Info("listening", "addr", addr.String(), "issuer", cfg.Issuer, "jwks_url", cfg.JWKSURL, "database", cfg.Database,
@@ -44,7 +44,6 @@ func serve(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 		if !cfg.RequirePermissions {
 			log.Warn("AUTHZ_REQUIRE_PERMISSIONS is false: every valid access token may change the menu")
 		}
-		out.Flush() // a script that starts the server waits for these lines
 	})
 }
 

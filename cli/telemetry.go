@@ -25,9 +25,9 @@ import (
 
 // serverLogger returns the logger of a command that serves. If the reader of standard output ends, the server goes on without
 // a log: Go ends a program at SIGPIPE unless it asks for the signal. The first lines are the warnings about the settings.
-func serverLogger(ctx context.Context, cfg config.Config, stdout io.Writer) (*slog.Logger, *telemetry.LogWriter) {
+func serverLogger(cfg config.Config, stdout io.Writer) (*slog.Logger, *telemetry.LogWriter) {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	log, out := telemetry.NewServerLogger(ctx, stdout, cfg.LogFormat, cfg.LogLevel)
+	log, out := telemetry.NewServerLogger(stdout, cfg.LogFormat, cfg.LogLevel)
 	for _, warning := range cfg.Warnings {
 		log.Warn(warning) //nolint:sloglint // the text names the key
 	}

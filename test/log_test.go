@@ -140,7 +140,7 @@ func TestLogReaderThatExits(t *testing.T) {
 	must(t, writer.Close())
 	must(t, reader.Close())
 	s.mustServe(t, 10)
-	time.Sleep(200 * time.Millisecond) // lines wait for others for 100 ms
+	time.Sleep(200 * time.Millisecond) // lines wait for others for 10 ms
 	if got := s.lostLines(t); got < 10 {
 		t.Errorf("got %d lost lines, want at least 10", got)
 	}

@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"log/slog"
 	"os"
@@ -19,19 +18,11 @@ func NewLogger(out io.Writer, format string, level slog.Leveler) *slog.Logger {
 	return slog.New(newLogHandler(out, format, level, isTerminal(out)))
 }
 
-// NewServerLogger returns a logger for a server that runs until the context ends, and the writer that it uses, which the
-// caller has to close.
-func NewServerLogger(ctx context.Context, out io.Writer, format string, level slog.Leveler) (*slog.Logger, *LogWriter) {
-	terminal := isTerminal(out)
-	writer := &LogWriter{
-		to: out, delay: maxLogDelay, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
-		closing: make(chan struct{}), ended: make(chan struct{}),
-	}
-	if terminal {
-		writer.delay = 0
-	}
-	log := slog.New(flushingHandler{newLogHandler(writer, format, level, terminal), writer})
-	go writer.run(ctx, func(lost uint64) { log.Warn("log lines were lost", "lines", lost) })
+// NewServerLogger returns a logger for a server, and the writer that it uses, which the caller has to close.
+func NewServerLogger(out io.Writer, format string, level slog.Leveler) (*slog.Logger, *LogWriter) {
+	writer := &LogWriter{to: out, wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{})}
+	log := slog.New(newLogHandler(writer, format, level, isTerminal(out)))
+	go writer.run(func(lost uint64) { log.Warn("log lines were lost", "lines", lost) })
 	return log, writer
 }
 
@@ -50,9 +41,7 @@ func isTerminal(out io.Writer) bool {
 
 const (
 	// maxLogDelay is how long a line may wait for others.
-	maxLogDelay = 100 * time.Millisecond
-	// logBatch is how many bytes are written without waiting for others.
-	logBatch = 64 << 10
+	maxLogDelay = 10 * time.Millisecond
 	// maxLogWaiting is how many bytes may wait for a reader. Further lines are lost.
 	maxLogWaiting = 4 << 20
 	// logCloseTimeout is how long the end of the program waits for a reader.
@@ -68,15 +57,13 @@ const (
 // Of the libraries, zap's buffered writer blocks its callers while the reader stalls, and closing zerolog's diode waits for
 // the reader.
 type LogWriter struct {
-	to    io.Writer
-	delay time.Duration
+	to io.Writer
 
 	mu      sync.Mutex
 	waiting []byte
 	lost    atomic.Uint64 // lines, since the start
 
 	wake    chan struct{} // holds a value if lines wait
-	hurry   chan struct{} // holds a value if they must not wait for others
 	closing chan struct{}
 	ended   chan struct{} // closed when run has ended
 }
@@ -90,15 +77,12 @@ func (w *LogWriter) Write(lines []byte) (int, error) {
 		return len(lines), nil
 	}
 	w.waiting = append(w.waiting, lines...)
-	signal(w.wake)
-	if len(w.waiting) >= logBatch {
-		w.Flush()
+	select {
+	case w.wake <- struct{}{}:
+	default: // it holds a value already
 	}
 	return len(lines), nil
 }
-
-// Flush writes the waiting lines soon. It does not wait for that.
-func (w *LogWriter) Flush() { signal(w.hurry) }
 
 // Lost returns how many lines were lost since the start.
 func (w *LogWriter) Lost() uint64 { return w.lost.Load() }
@@ -112,22 +96,14 @@ func (w *LogWriter) Close() {
 	}
 }
 
-// run writes lines until Close, and without delay when the context has ended: a second signal may end the program at once.
-// It reports the lines that were lost as soon as it can write again.
-func (w *LogWriter) run(ctx context.Context, report func(lost uint64)) {
+// run writes lines until Close. It reports the lines that were lost as soon as it can write again.
+func (w *LogWriter) run(report func(lost uint64)) {
 	defer close(w.ended)
-	var written time.Time // the last time
 	var reported uint64
 	separator := "" // a newline after a write that may have ended inside a line
 	for {
 		select {
 		case <-w.wake:
-		case <-w.closing:
-		}
-		select {
-		case <-time.After(w.delay - time.Since(written)):
-		case <-w.hurry:
-		case <-ctx.Done():
 		case <-w.closing:
 		}
 		w.mu.Lock()
@@ -143,53 +119,24 @@ func (w *LogWriter) run(ctx context.Context, report func(lost uint64)) {
 			}
 		}
 		n, err := w.to.Write(append([]byte(separator), batch...))
-		written = time.Now()
-		if err != nil {
+		switch {
+		case err != nil:
 			w.lost.Add(countLines(batch[max(n-len(separator), 0):]))
 			if n > 0 {
 				separator = "\n"
 			}
-			continue
+		default:
+			separator = ""
+			if lost > reported {
+				report(lost - reported)
+				reported = lost
+			}
 		}
-		separator = ""
-		if lost > reported {
-			report(lost - reported)
-			reported = lost
+		select {
+		case <-time.After(maxLogDelay): // further lines wait for each other
+		case <-w.closing:
 		}
 	}
 }
 
 func countLines(text []byte) uint64 { return uint64(bytes.Count(text, []byte{'\n'})) } //nolint:gosec // a count is not negative
-
-// signal puts a value into a channel of capacity one, unless it holds one.
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
-// flushingHandler writes warnings and errors at once, together with the lines before them: the program may end right after.
-type flushingHandler struct {
-	slog.Handler
-	writer *LogWriter
-}
-
-// Handle implements slog.Handler.
-func (h flushingHandler) Handle(ctx context.Context, line slog.Record) error {
-	err := h.Handler.Handle(ctx, line)
-	if line.Level >= slog.LevelWarn {
-		h.writer.Flush()
-	}
-	return err
-}
-
-// WithAttrs implements slog.Handler.
-func (h flushingHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return flushingHandler{h.Handler.WithAttrs(attrs), h.writer}
-}
-
-// WithGroup implements slog.Handler.
-func (h flushingHandler) WithGroup(name string) slog.Handler {
-	return flushingHandler{h.Handler.WithGroup(name), h.writer}
-}

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,13 +12,12 @@ import (
 	"menu-api/server/telemetry/logtest"
 )
 
-// A line is written at once, unless others were written just before it: then it waits for 100 ms at the most.
+// A line is written at once, unless others were written just before it: then it waits for 10 ms at the most.
 func TestLogLinesWaitBriefly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out := &logtest.Buffer{} // the timer writes too
-		ctx, cancel := context.WithCancel(t.Context())
-		log, writer := NewServerLogger(ctx, out, "", slog.LevelInfo)
+		log, writer := NewServerLogger(out, "", slog.LevelInfo)
 		want := func(when string, lines int) {
 			t.Helper()
 			synctest.Wait()
@@ -30,44 +28,18 @@ func TestLogLinesWaitBriefly(t *testing.T) {
 		log.Info("first")
 		want("after a pause", 1)
 		log.Info("second")
-		log.Info("third")
+		log.With("of", "something").WithGroup("in").Warn("third", "text", strings.Repeat("x", 1<<20))
 		want("right after", 1)
-		time.Sleep(99 * time.Millisecond)
+		time.Sleep(9 * time.Millisecond)
 		want("in a moment", 1)
 		time.Sleep(time.Millisecond)
-		want("after 100 ms", 3)
-
+		want("after 10 ms", 3)
+		time.Sleep(10 * time.Millisecond)
 		log.Info("fourth")
-		log.With("of", "something").WithGroup("in").Log(ctx, slog.LevelWarn, "fifth")
-		want("after a warning", 5)
-		log.Info("sixth")
-		want("after an ordinary line", 5)
-		cancel() // the first signal
-		want("when told to stop", 6)
-		log.Info("seventh")
-		want("while stopping", 7)
+		want("after another pause", 4)
+		log.Info("fifth")
 		writer.Close()
-		want("at the end", 7)
-	})
-}
-
-func TestLogIsWrittenWhenMuchWaits(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		out := &logtest.Buffer{}
-		log, writer := NewServerLogger(t.Context(), out, "", slog.LevelInfo)
-		log.Info("first")
-		synctest.Wait()
-		log.Info("long", "text", strings.Repeat("x", logBatch))
-		synctest.Wait()
-		if got := strings.Count(out.String(), "\n"); got != 2 {
-			t.Errorf("got %d lines written, want 2", got)
-		}
-		log.Info("last")
-		writer.Close()
-		if got := strings.Count(out.String(), "\n"); got != 3 {
-			t.Errorf("got %d lines at the end, want 3", got)
-		}
+		want("at the end", 5)
 	})
 }
 
@@ -96,9 +68,10 @@ func TestLogOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out := &brokenOutput{room: 100}
-		log, writer := NewServerLogger(t.Context(), out, "text", slog.LevelInfo)
+		log, writer := NewServerLogger(out, "text", slog.LevelInfo)
 		for range 3 { // the first two lines fit, but the second one only in part
 			log.Warn("a line of about seventy bytes, with its time")
+			time.Sleep(maxLogDelay)
 			synctest.Wait()
 		}
 		if got := writer.Lost(); got != 2 {
@@ -119,7 +92,7 @@ func TestLogWithAStalledReader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out := &brokenOutput{room: 100 << 20, blocked: make(chan struct{})}
-		log, writer := NewServerLogger(t.Context(), out, "", slog.LevelInfo)
+		log, writer := NewServerLogger(out, "", slog.LevelInfo)
 		const lines = 20_000
 		for range lines {
 			log.Info("request", "text", strings.Repeat("x", 1000))
