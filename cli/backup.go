@@ -41,18 +41,15 @@ func backup(c *cobra.Command, cfg config.Config, name string, force bool) error 
 	}
 	ctx, stderr := c.Context(), c.ErrOrStderr()
 	return withStore(c, cfg, schema.Read, func(store database) error {
-		var p *progress
+		p := byBytes(stderr, "backup", unknown)
+		defer p.end()
 		err := writeAtomically(name, force, func(file *os.File) error {
+			// SQLite writes the copy itself. Only the size of the file shows how far it is.
+			defer p.watch(file)()
 			if local, ok := store.(*sqlite.Store); ok {
-				// SQLite writes the copy itself. Nothing but the size of the file shows how far it is.
-				p = byBytes(stderr, "backup", unknown)
-				defer p.end()
-				defer p.watch(file)()
 				return local.Backup(ctx, file.Name())
 			}
-			p = byRecords(stderr, "backup")
-			defer p.end()
-			return exportBackup(ctx, store, file, p.moved)
+			return exportBackup(ctx, store, file)
 		})
 		if err != nil {
 			return err
@@ -70,11 +67,11 @@ func backup(c *cobra.Command, cfg config.Config, name string, force bool) error 
 
 // exportBackup writes the menu and its history as a compressed export. The checksum in it detects damage. An empty menu is a
 // frame too, so that restore recognises the file.
-func exportBackup(ctx context.Context, store items.Store, file *os.File, moved func(transfer.Count)) error {
+func exportBackup(ctx context.Context, store items.Store, file *os.File) error {
 	compressed, err := zstd.NewWriter(file, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithZeroFrames(true))
 	if err != nil {
 		return err
 	}
-	_, err = transfer.Export(ctx, store, compressed, transfer.JSONL, true, moved)
+	_, err = transfer.Export(ctx, store, compressed, transfer.JSONL, true, nil)
 	return errors.Join(err, compressed.Close())
 }
