@@ -339,8 +339,8 @@ func Respond(c *gin.Context, status int, value any, err error) {
 	c.Data(status, jsonUTF8, rep.body)
 }
 
-// Fail hands an error to the error renderer of package server, and aborts the handler chain. It also sets a
-// status, so that a failure without a renderer does not look like a success.
+// Fail hands an error to renderProblems in package server, and aborts the handler chain. It also sets a status, so that a
+// failure without a renderer does not look like a success.
 func Fail(c *gin.Context, err error) {
 	c.Status(http.StatusInternalServerError)
 	_ = c.Error(err)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"menu-api/items"
 )
 
 const (
@@ -42,7 +44,7 @@ func limitResponses(mostInProgress int) gin.HandlerFunc {
 // reaches the store: however many clients get the same response, they cost the store one read.
 func takeSlot(c *gin.Context) {
 	if w, ok := c.Writer.(*limitedWriter); ok && !w.takeSlot() {
-		fail(c, errBusy)
+		items.Fail(c, errBusy)
 	}
 }
 

@@ -55,7 +55,7 @@ func recoverPanics(log *slog.Logger) gin.HandlerFunc {
 				if c.Writer.Written() {
 					panic(http.ErrAbortHandler) // a partial response must not look complete
 				}
-				fail(c, errPanic)
+				items.Fail(c, errPanic)
 			}
 		}()
 		c.Next()
@@ -147,7 +147,7 @@ func abortForeignOrigins(origins []string) gin.HandlerFunc {
 		origin, host := c.GetHeader("Origin"), c.Request.Host
 		own := origin == "" || origin == "http://"+host || origin == "https://"+host
 		if !own && !slices.Contains(origins, origin) {
-			fail(c, errOrigin)
+			items.Fail(c, errOrigin)
 		}
 	}
 }
@@ -156,12 +156,12 @@ func abortForeignOrigins(origins []string) gin.HandlerFunc {
 func (s *Server) readyz(c *gin.Context) {
 	select {
 	case <-s.draining:
-		fail(c, errDraining)
+		items.Fail(c, errDraining)
 		return
 	default:
 	}
 	if err := s.store.Ping(c.Request.Context()); err != nil {
-		fail(c, fmt.Errorf("%w: %w", items.ErrUnavailable, err))
+		items.Fail(c, fmt.Errorf("%w: %w", items.ErrUnavailable, err))
 		return
 	}
 	alive(c)

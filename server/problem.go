@@ -246,11 +246,3 @@ func (b *sentBody) Read(p []byte) (int, error) {
 
 // wholeSeconds rounds up, so that no client retries too early.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
-
-// fail hands an error to renderProblems and aborts the handler chain. It also sets a status, so that a failure cannot look
-// like a success.
-func fail(c *gin.Context, err error) {
-	c.Status(http.StatusInternalServerError)
-	_ = c.Error(err)
-	c.Abort()
-}

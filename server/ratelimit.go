@@ -101,7 +101,7 @@ func limitWrites(perMinute int) gin.HandlerFunc {
 		}
 		subject, _ := caller(c)
 		if err := limiter.take(c, subject); err != nil {
-			fail(c, err)
+			items.Fail(c, err)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func newReadLimits(perMinute int, memoryScarce func() bool) *readLimits {
 // requireMemory aborts the requests that take memory for a long time while there is little left.
 func (l *readLimits) requireMemory(c *gin.Context) {
 	if l.memoryScarce() {
-		fail(c, errBusy)
+		items.Fail(c, errBusy)
 	}
 }
 
@@ -197,7 +197,7 @@ func limitAuthFailures(perMinute int, authenticate gin.HandlerFunc) gin.HandlerF
 		}
 		if err := limiter.take(c, network(c.ClientIP())); err != nil {
 			c.Writer.Header().Del("WWW-Authenticate")
-			fail(c, err)
+			items.Fail(c, err)
 		}
 	}
 }

@@ -145,10 +145,10 @@ func withoutTrailingSlash(next http.Handler) http.Handler {
 
 func noRoute(c *gin.Context) {
 	if strings.HasPrefix(c.Request.URL.Path, "/api") {
-		fail(c, errNoAPIRoute)
+		items.Fail(c, errNoAPIRoute)
 		return
 	}
-	fail(c, errNoRoute)
+	items.Fail(c, errNoRoute)
 }
 
 // noMethod responds to a method that the path does not support. Gin has set the Allow header, which is all that OPTIONS asks
@@ -158,5 +158,5 @@ func noMethod(c *gin.Context) {
 		c.Status(http.StatusNoContent)
 		return
 	}
-	fail(c, errNoMethod)
+	items.Fail(c, errNoMethod)
 }
