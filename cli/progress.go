@@ -6,10 +6,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 
 	"menu-api/items/transfer"
+	"menu-api/server/telemetry"
 )
 
 // progress shows the progress of a command on a terminal. Elsewhere it prints only the last line.
@@ -31,9 +31,8 @@ func byBytes(to io.Writer, what string, size int64) *progress {
 }
 
 func newProgress(to io.Writer, what string, size int64, bytes bool) *progress {
-	file, isFile := to.(*os.File)
 	return &progress{to: to, began: time.Now(), bar: progressbar.NewOptions64(size,
-		progressbar.OptionSetVisibility(isFile && isatty.IsTerminal(file.Fd())),
+		progressbar.OptionSetVisibility(telemetry.IsTerminal(to)),
 		progressbar.OptionSetWriter(to),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionShowBytes(bytes),

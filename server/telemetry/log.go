@@ -15,13 +15,13 @@ import (
 // NewLogger returns a logger that writes each line at once. The format is text or json; "" means text on a terminal, and
 // json otherwise.
 func NewLogger(out io.Writer, format string, level slog.Leveler) *slog.Logger {
-	return slog.New(newLogHandler(out, format, level, isTerminal(out)))
+	return slog.New(newLogHandler(out, format, level, IsTerminal(out)))
 }
 
 // NewServerLogger returns a logger for a server, and the writer that it uses, which the caller has to close.
 func NewServerLogger(out io.Writer, format string, level slog.Leveler) (*slog.Logger, *LogWriter) {
 	writer := &LogWriter{to: out, wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{})}
-	log := slog.New(newLogHandler(writer, format, level, isTerminal(out)))
+	log := slog.New(newLogHandler(writer, format, level, IsTerminal(out)))
 	go writer.run(func(lost uint64) { log.Warn("log lines were lost", "lines", lost) })
 	return log, writer
 }
@@ -34,7 +34,8 @@ func newLogHandler(out io.Writer, format string, level slog.Leveler, terminal bo
 	return slog.NewJSONHandler(out, options)
 }
 
-func isTerminal(out io.Writer) bool {
+// IsTerminal reports whether people read the output as it appears.
+func IsTerminal(out io.Writer) bool {
 	file, isFile := out.(*os.File)
 	return isFile && isatty.IsTerminal(file.Fd())
 }
