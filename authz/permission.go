@@ -84,19 +84,34 @@ const (
 	invalidToken = realm + `, error="invalid_token", error_description=`
 )
 
-// responses lists the status and the challenge of each error. An unavailable key is not the client's fault: it gets no
-// challenge.
+// responses lists the status and the challenge of each error, and its outcome in the metrics. An unavailable key is not the
+// client's fault: it gets no challenge.
 var responses = []struct {
 	err       error
 	status    int
 	challenge string
+	outcome   string
 }{
-	{ErrMissing, http.StatusUnauthorized, realm},
-	{ErrMalformed, http.StatusUnauthorized, invalidToken + `"The access token is malformed"`},
-	{ErrInvalid, http.StatusUnauthorized, invalidToken + `"The access token is not valid for this API"`},
-	{ErrExpired, http.StatusUnauthorized, invalidToken + `"The access token expired"`},
-	{ErrForbidden, http.StatusForbidden, realm + `, error="insufficient_scope", scope=`}, // and the permission
-	{ErrKeysUnavailable, http.StatusServiceUnavailable, ""},
+	{ErrMissing, http.StatusUnauthorized, realm, "missing"},
+	{ErrMalformed, http.StatusUnauthorized, invalidToken + `"The access token is malformed"`, "malformed"},
+	{ErrInvalid, http.StatusUnauthorized, invalidToken + `"The access token is not valid for this API"`, "invalid"},
+	{ErrExpired, http.StatusUnauthorized, invalidToken + `"The access token expired"`, "expired"},
+	{ErrForbidden, http.StatusForbidden, realm + `, error="insufficient_scope", scope=`, "forbidden"}, // and the permission
+	{ErrKeysUnavailable, http.StatusServiceUnavailable, "", "keys_unavailable"},
+}
+
+type outcomeKey struct{}
+
+// Outcome returns "ok" for a request that has passed the guard, the reason if the guard has rejected it, and "" on a route that
+// is not guarded.
+func Outcome(c *gin.Context) string {
+	if reason := c.GetString(outcomeKey{}); reason != "" {
+		return reason
+	}
+	if _, ok := PrincipalOf(c); ok {
+		return "ok"
+	}
+	return ""
 }
 
 // abort stops the handler chain. It sets the status and the challenge itself and leaves the body to the error renderer, so
@@ -109,6 +124,7 @@ func abort(c *gin.Context, err error) {
 				r.challenge += fmt.Sprintf("%q", forbidden.Permission)
 			}
 			c.Status(r.status)
+			c.Set(outcomeKey{}, r.outcome)
 			c.Header("WWW-Authenticate", r.challenge) // an empty value removes the header
 			break
 		}

@@ -47,7 +47,7 @@ func countRequest(metrics *telemetry.Metrics, c *gin.Context, took time.Duration
 	if problem := problemTypeOf(c); problem != "" {
 		metrics.Problems.WithLabelValues(problem).Inc()
 	}
-	if outcome := authOutcome(c); outcome != "" {
+	if outcome := authz.Outcome(c); outcome != "" {
 		metrics.Authentication.WithLabelValues(outcome).Inc()
 	}
 	if limited, ok := errors.AsType[*rateLimitError](lastError(c)); ok {
@@ -165,10 +165,7 @@ func ObserveStore(metrics *telemetry.Metrics, tracing *telemetry.Tracing) items.
 		start := time.Now()
 		ctx, span := tracing.StartOperation(ctx, "store "+operation)
 		return ctx, func(err error) {
-			outcome := "ok"
-			if err != nil {
-				outcome = outcomeOf(err, storeOutcomes, "failed")
-			}
+			outcome := storeOutcome(err)
 			metrics.Store.WithLabelValues(operation, outcome).Observe(time.Since(start).Seconds())
 			span.SetAttributes(attribute.String("store.outcome", outcome))
 			if outcome != "ok" && outcome != "refused" {
@@ -179,25 +176,12 @@ func ObserveStore(metrics *telemetry.Metrics, tracing *telemetry.Tracing) items.
 	}
 }
 
-// outcome is a value of the label outcome, for an error.
-type outcome struct {
+// storeOutcomes are the outcomes of a store operation besides ok and failed. "refused" means that the store worked and
+// rejected the operation. The first match counts.
+var storeOutcomes = []struct {
 	err  error
 	name string
-}
-
-// outcomeOf returns the name of the first outcome in the list that the error is.
-func outcomeOf(err error, outcomes []outcome, otherwise string) string {
-	for _, o := range outcomes {
-		if errors.Is(err, o.err) {
-			return o.name
-		}
-	}
-	return otherwise
-}
-
-// storeOutcomes are the outcomes of a store operation besides ok and failed. "refused" means that the store worked and
-// rejected the operation.
-var storeOutcomes = []outcome{
+}{
 	{items.ErrUncertain, "uncertain"},
 	{context.Canceled, "canceled"},
 	{context.DeadlineExceeded, "timeout"},
@@ -210,26 +194,14 @@ var storeOutcomes = []outcome{
 	{items.ErrBadHistory, "refused"},
 }
 
-// authOutcomes are the outcomes of the guard besides ok.
-var authOutcomes = []outcome{
-	{authz.ErrMissing, "missing"},
-	{authz.ErrMalformed, "malformed"},
-	{authz.ErrExpired, "expired"},
-	{authz.ErrInvalid, "invalid"},
-	{authz.ErrForbidden, "forbidden"},
-	{authz.ErrKeysUnavailable, "keys_unavailable"},
-}
-
-// authOutcome returns the outcome of the guard, or "" on a public route. The error of the guard may not be the last one: the
-// limit on failed tokens adds another.
-func authOutcome(c *gin.Context) string {
-	for _, failure := range c.Errors {
-		if outcome := outcomeOf(failure.Err, authOutcomes, ""); outcome != "" {
-			return outcome
-		}
-	}
-	if _, ok := authz.PrincipalOf(c); ok {
+func storeOutcome(err error) string {
+	if err == nil {
 		return "ok"
 	}
-	return ""
+	for _, outcome := range storeOutcomes {
+		if errors.Is(err, outcome.err) {
+			return outcome.name
+		}
+	}
+	return "failed"
 }
