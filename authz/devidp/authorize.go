@@ -69,7 +69,6 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 
 // authorizationRequest checks the query. If it is not valid, it sends the error response and returns nil.
 func (p *Provider) authorizationRequest(w http.ResponseWriter, r *http.Request) *authorizationRequest {
-	w.Header().Set("Cache-Control", "no-store")
 	if len(r.URL.RawQuery) > maxQueryLength {
 		p.errorPage(w, http.StatusRequestURITooLong, "This authorization request is too long.")
 		return nil

@@ -66,7 +66,6 @@ func (p *Provider) idToken(g grant) string {
 // userinfo returns the profile of the user that an access token belongs to (OpenID Connect Core section 5.3). The provider
 // remembers the tokens that it issued, so it does not have to verify a signature.
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	isBearer := strings.EqualFold(scheme, "Bearer") && token != ""
 	if g, ok := p.access.get(token); isBearer && ok && g.has("openid") {

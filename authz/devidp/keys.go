@@ -65,6 +65,5 @@ func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 func (p *Provider) rotate(w http.ResponseWriter, _ *http.Request) {
 	kid := p.keys.rotate()
 	p.log.Info("signing key rotated", "kid", kid)
-	w.Header().Set("Cache-Control", "no-store")
 	p.writeJSON(w, http.StatusOK, map[string]string{"kid": kid})
 }

@@ -109,6 +109,8 @@ func (p *Provider) routes() *http.ServeMux {
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Referrer-Policy", "no-referrer")
+	// Most responses contain a token, or depend on the session (RFC 6749 section 5.1).
+	w.Header().Set("Cache-Control", "no-store")
 
 	// DNS rebinding: if a hostile site points its name to 127.0.0.1, the browser treats its pages as same-origin with the
 	// provider. Only the Host header shows the difference.

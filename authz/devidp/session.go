@@ -43,7 +43,6 @@ func (p *Provider) setCookie(w http.ResponseWriter, value string, lifetime time.
 // first allowed logout URL.
 func (p *Provider) logout(parameter string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
 		q := r.URL.Query()
 		if id := q.Get("client_id"); id != "" && id != p.options.ClientID {
 			p.errorPage(w, http.StatusBadRequest, "Unknown client. The client_id has to be "+p.options.ClientID+".")

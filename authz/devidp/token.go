@@ -67,7 +67,6 @@ type oauthError struct {
 
 // token is the token endpoint.
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "no-store") // RFC 6749 section 5.1
 	params, problem := tokenParameters(w, r)
 	var g grant
 	var refreshToken string // which the response contains: a new one, or the one that was sent
