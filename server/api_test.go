@@ -16,6 +16,7 @@ import (
 	"menu-api/authz/authztest"
 	"menu-api/docs/docstest"
 	"menu-api/items"
+	"menu-api/items/feed"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
 	"menu-api/items/sqlite"
@@ -52,6 +53,26 @@ func newParts(tb testing.TB) (*api, server.Options) {
 	return a, server.Options{
 		Store: store, Guard: newGuard(tb, a.issuer, log), Logger: log, Metrics: telemetry.NewMetrics(), ShutdownGrace: 5 * time.Second,
 	}
+}
+
+// newServer returns a server. It adds the parts that the test has not set.
+func newServer(tb testing.TB, o server.Options) *server.Server {
+	tb.Helper()
+	if o.Cache == nil {
+		o.Cache = items.NewResponseCache()
+		o.Store = items.Instrument(o.Store, o.Cache, nil)
+	}
+	if o.Feed == nil {
+		o.Feed = feed.New(o.Store, o.Logger) // does not run, so there are no events
+	}
+	if o.MemoryScarce == nil {
+		o.MemoryScarce = func() bool { return false }
+	}
+	s, err := server.New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
 }
 
 // newGuard returns a guard that asks the issuer for its keys.

@@ -293,10 +293,7 @@ func TestFloodOfAddresses(t *testing.T) {
 	quiet(&options)
 	options.AuthFailuresPerMinute = 1
 	options.TrustedProxies = []string{"192.0.2.1"} // where httptest says that its requests come from
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, options)
 	from := func(i int) int {
 		client := fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
 		if i%2 == 0 { // networks of IPv6
@@ -345,10 +342,7 @@ func TestFloodOfSubjects(t *testing.T) {
 	a, options := newParts(t)
 	quiet(&options)
 	options.WritesPerMinute = 1
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, options)
 	try := func(i int) int {
 		token := a.issuer.TokenWith(t, []string{items.CreateItems}, map[string]any{"sub": fmt.Sprint("subject-", i)})
 		// The limiter counts the request before the API finds that it has no body.

@@ -164,10 +164,7 @@ func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0
 func TestSlowClientsEnd(t *testing.T) {
 	t.Parallel()
 	a, options := newParts(t)
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, options)
 	// Fetch the keys with the real clock, because they come over a real network.
 	if r := handle(s.Handler(), "POST", "/items", "", a.admin()...); r.status != 400 {
 		t.Fatalf("got %d %s, want the keys to be there", r.status, r.body)
@@ -205,10 +202,7 @@ func TestSlowClientsEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Not parallel, because http.Server has state that only one bubble at a time can use.
-			s, err := server.New(options)
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := newServer(t, options)
 			synctest.Test(t, func(t *testing.T) {
 				listener := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 				ctx, cancel := context.WithCancel(t.Context())

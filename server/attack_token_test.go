@@ -320,10 +320,7 @@ func TestKeySetThatTrickles(t *testing.T) {
 		}
 	})
 	options.Guard = newGuard(t, a.issuer, options.Logger)
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, options)
 	ts := httptest.NewServer(s.Handler())
 	t.Cleanup(ts.Close)
 	a.url = ts.URL

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"menu-api/items/storetest"
-	"menu-api/server"
 	"menu-api/server/telemetry"
 )
 
@@ -51,10 +50,7 @@ func calls(tb testing.TB) []*call {
 	options.Logger = telemetry.NewLogger(io.Discard, "json", slog.LevelInfo) // encoding the lines is part of the cost
 	options.Feed = storetest.MustFollow(tb, options.Store)
 	options.MaxConcurrent = 1000
-	s, err := server.New(options)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	s := newServer(tb, options)
 	newCall := func(name string, want int, method, path, body string, headers ...string) *call {
 		c := &call{name: name, handler: s.Handler(), request: httptest.NewRequestWithContext(tb.Context(), method, path, http.NoBody), want: want}
 		if body != "" {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"menu-api/items"
-	"menu-api/server"
 )
 
 // BenchmarkCompression measures lists in each coding: the bytes of a body and the CPU time of a request. "first" is the first
@@ -33,10 +32,7 @@ func BenchmarkCompression(b *testing.B) {
 			b.Fatal(err)
 		}
 		options.Logger = slog.New(slog.DiscardHandler)
-		s, err := server.New(options)
-		if err != nil {
-			b.Fatal(err)
-		}
+		s := newServer(b, options)
 		for _, coding := range []string{"identity", "gzip", "zstd"} {
 			for _, request := range []string{"first", "next"} {
 				b.Run(fmt.Sprintf("items=%d/%s/%s", size, request, coding), func(b *testing.B) {

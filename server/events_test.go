@@ -448,10 +448,7 @@ func serveWith(tb testing.TB, change func(*server.Options), srv *http.Server, ad
 		change(&options)
 	}
 	options.Feed = storetest.MustFollow(tb, options.Store)
-	s, err := server.New(options)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	s := newServer(tb, options)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)

@@ -99,10 +99,7 @@ func TestWriteDeadlineDependsOnTheSize(t *testing.T) {
 			t.Parallel()
 			_, options := newParts(t)
 			options.Store = bigStore{options.Store, test.size}
-			s, err := server.New(options)
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := newServer(t, options)
 			w := &deadlineRecorder{ResponseRecorder: httptest.NewRecorder()}
 			s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/items", nil))
 			if got := time.Until(w.deadline); w.Code != 200 || got > test.want+time.Second || got < test.want-time.Second {

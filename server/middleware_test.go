@@ -322,10 +322,7 @@ func TestKeysUnavailable(t *testing.T) {
 	a, options := newParts(t)
 	a.issuer.Answer(http.NotFound)
 	options.Guard = newGuard(t, a.issuer, options.Logger)
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, options)
 	ts := httptest.NewServer(s.Handler())
 	t.Cleanup(ts.Close)
 	a.url = ts.URL

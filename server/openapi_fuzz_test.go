@@ -11,7 +11,6 @@ import (
 
 	"menu-api/docs/docstest"
 	"menu-api/items"
-	"menu-api/server"
 )
 
 // attempt is a request drawn from the document, and the owner of its token.
@@ -41,10 +40,7 @@ type documentChecker struct {
 func newDocumentChecker(tb testing.TB) *documentChecker {
 	tb.Helper()
 	a, options := newParts(tb)
-	s, err := server.New(options)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	s := newServer(tb, options)
 	return &documentChecker{s.Handler(), map[string]string{
 		"admin":   "Bearer " + a.issuer.Token(tb, items.Permissions()...),
 		"nobody":  "Bearer " + a.issuer.Token(tb),

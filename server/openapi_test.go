@@ -25,6 +25,7 @@ var beside = regexp.MustCompile(`^/($|docs($|/)|menu/:id$|activity$|profile$|cal
 func TestDocumentAndRoutesAgree(t *testing.T) {
 	t.Parallel()
 	_, options := newParts(t)
+	options.Feed = feed.New(options.Store, options.Logger)
 	routes, err := server.RoutesOf(options)
 	if err != nil {
 		t.Fatal(err)

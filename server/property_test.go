@@ -15,7 +15,6 @@ import (
 	"pgregory.net/rapid"
 
 	"menu-api/items"
-	"menu-api/server"
 )
 
 // handle calls the handlers directly, which is faster than a network.
@@ -32,10 +31,7 @@ func handle(h http.Handler, method, target, body string, headers ...string) answ
 // FuzzRead: for every path and query, a read returns the menu, a page or an item of it, or a problem document.
 func FuzzRead(f *testing.F) {
 	_, options := newParts(f)
-	s, err := server.New(options)
-	if err != nil {
-		f.Fatal(err)
-	}
+	s := newServer(f, options)
 	for _, seed := range []string{"/items", "/items/", "/items/1", "/items/%31", "/items/99", "/items/-1", "/items/1%2F", "//items", "/", "/healthz"} {
 		f.Add(seed, "")
 		f.Add(seed, "limit=1&after=%zz&q=;--")
@@ -236,10 +232,7 @@ func init() { _ = flag.Set("rapid.steps", "10") }
 func TestAgainstModel(t *testing.T) {
 	t.Parallel()
 	a, options := newParts(t)
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, options)
 	h := s.Handler()
 	admin := append(a.admin(), "Content-Type", "application/json")
 	m := &model{lastID: len(items.DefaultMenu()), items: map[int]map[string]string{1: {}, 2: {}, 3: {}}}

@@ -116,12 +116,8 @@ type readLimits struct {
 	memoryScarce func() bool
 }
 
-// newReadLimits returns the limits. perMinute 0 means no limit, neither on the rate nor on the reads in progress. memoryScarce
-// may be nil.
+// newReadLimits returns the limits. perMinute 0 means no limit, neither on the rate nor on the reads in progress.
 func newReadLimits(perMinute int, memoryScarce func() bool) *readLimits {
-	if memoryScarce == nil {
-		memoryScarce = func() bool { return false }
-	}
 	most := int64(max(2, runtime.GOMAXPROCS(0)))
 	return &readLimits{
 		limiter:      newRateLimiter("reads", perMinute, "This address sends too many different reads. See Retry-After."),

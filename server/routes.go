@@ -2,7 +2,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -71,9 +70,8 @@ func (s *Server) routes(o Options) (*gin.Engine, error) {
 	s.menu.Mount(public, guarded)
 	whatabyte.Mount(s.menu, public, guarded)
 	// The cache must not keep what another process has changed.
-	changes := cmp.Or(o.Feed, feed.New(o.Store, o.Logger))
-	changes.OnChange(o.Cache.Changed)
-	s.events = feed.NewModule(changes, feed.Options{
+	o.Feed.OnChange(o.Cache.Changed)
+	s.events = feed.NewModule(o.Feed, feed.Options{
 		MaxClients: o.MaxEventClients, Heartbeat: o.Heartbeat, BeginRead: reads.beginCounted, Closing: s.draining,
 	})
 	s.events.Mount(public.Group("/", reads.requireMemory))

@@ -19,10 +19,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	metrics := telemetry.NewMetrics()
 	options.Metrics, options.Store = metrics, items.Instrument(options.Store, nil, server.ObserveStore(metrics, nil))
 	options.TrustedProxies, options.AuthFailuresPerMinute = []string{"192.0.2.1"}, 100 // httptest's own address
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, options)
 	send := func(i int) {
 		method, path, body := "GET", "/items", ""
 		headers := []string{

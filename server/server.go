@@ -19,8 +19,8 @@ import (
 // Options are the parts of a server and its settings. A limit of 0 means no limit.
 type Options struct {
 	Store     items.Store
-	Cache     *items.ResponseCache // that the Store invalidates (see items.Instrument). If it is nil, New adds one.
-	Feed      *feed.ChangeFeed     // of the store. It must run as long as the server. If it is nil, there are no events.
+	Cache     *items.ResponseCache // that the Store invalidates (see items.Instrument)
+	Feed      *feed.ChangeFeed     // of the store. It must run as long as the server.
 	Guard     *authz.Guard
 	Logger    *slog.Logger
 	Metrics   *telemetry.Metrics // of this server alone. Another listener serves them, see Metrics.Handler.
@@ -40,7 +40,7 @@ type Options struct {
 	// addresses is ten times as many, plus one for each event stream.
 	MaxConnectionsPerAddress int
 
-	MemoryScarce     func() bool   // reports whether reads that need memory must fail; may be nil
+	MemoryScarce     func() bool   // reports whether reads that need memory must fail
 	Heartbeat        time.Duration // of the comments that keep an event stream alive; 0 means 15 seconds
 	HideErrorDetails bool          // omits the errors of single fields from responses
 	ShutdownGrace    time.Duration // for requests in progress when the shutdown begins
@@ -61,10 +61,6 @@ type Server struct {
 // New returns a server that does not listen yet. It returns an error if a trusted proxy is neither an address nor a network,
 // or if the dashboard's issuer is not a URL.
 func New(o Options) (*Server, error) {
-	if o.Cache == nil {
-		o.Cache = items.NewResponseCache()
-		o.Store = items.Instrument(o.Store, o.Cache, nil)
-	}
 	s := &Server{store: o.Store, grace: o.ShutdownGrace, draining: make(chan struct{})}
 	engine, err := s.routes(o)
 	if err != nil {

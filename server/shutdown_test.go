@@ -34,10 +34,7 @@ func serve(tb testing.TB, change func(*server.Options), silent *atomic.Int64) *r
 		change(&options)
 	}
 	options.Feed = storetest.MustFollow(tb, options.Store)
-	s, err := server.New(options)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	s := newServer(tb, options)
 	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
 	if err != nil {
 		tb.Fatal(err)
@@ -272,10 +269,7 @@ func TestListen(t *testing.T) {
 func TestBrokenListener(t *testing.T) {
 	t.Parallel()
 	_, options := newParts(t)
-	s, err := server.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, options)
 	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
 	if err != nil {
 		t.Fatal(err)
