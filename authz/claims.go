@@ -3,7 +3,6 @@ package authz
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -19,9 +18,6 @@ type Principal struct {
 	Name        string   // the name claim, for people: it may be empty, and several subjects may have the same name
 	Permissions []string // the permissions claim. Requests with the same token share it, so it must not be changed.
 }
-
-// Has reports whether the principal has exactly this permission.
-func (p Principal) Has(permission string) bool { return slices.Contains(p.Permissions, permission) }
 
 type principalKey struct{}
 

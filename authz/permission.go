@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -75,7 +76,7 @@ func (g *Guard) Allows(c *gin.Context, permission string) bool {
 }
 
 func (g *Guard) allows(principal Principal, permission string) bool {
-	return !g.requirePermissions || principal.Has(permission)
+	return !g.requirePermissions || slices.Contains(principal.Permissions, permission)
 }
 
 // The challenges in WWW-Authenticate (RFC 6750 section 3). A request without a token gets the realm alone.

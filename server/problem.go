@@ -172,11 +172,7 @@ func unknownDetail(ids []int64) string {
 type problemKey struct{}
 
 // problemTypeOf returns the slug of the problem in the response, "" without one.
-func problemTypeOf(c *gin.Context) string {
-	slug, _ := c.Get(problemKey{})
-	s, _ := slug.(string)
-	return s
-}
+func problemTypeOf(c *gin.Context) string { return c.GetString(problemKey{}) }
 
 // renderProblems responds with the problem of the last error that a handler has added.
 func renderProblems(hideDetails bool) gin.HandlerFunc {
