@@ -138,7 +138,8 @@ var (
 // only after a fetch.
 func (k *Keys) Find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	arrived := time.Now()
-	if set, _, err := k.current(); err == nil && set.keys[kid] != nil {
+	set, attempt, err := k.current()
+	if err == nil && set.keys[kid] != nil {
 		return set.keys[kid], nil
 	}
 	select {
@@ -147,7 +148,14 @@ func (k *Keys) Find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 	default:
 		return nil, &KeysUnavailableError{RetryAfter: minPause, Cause: errWaiting}
 	}
-	set, err := k.wait(ctx)
+	if err != nil && attempt != nil { // there are no keys yet, or none any more
+		select {
+		case <-attempt:
+			set, _, err = k.current()
+		case <-ctx.Done():
+			return nil, contextError(ctx)
+		}
+	}
 	for err == nil {
 		if key, ok := set.keys[kid]; ok {
 			return key, nil
@@ -158,21 +166,6 @@ func (k *Keys) Find(ctx context.Context, kid string) (*rsa.PublicKey, error) {
 		set, err = k.refetchSet(ctx)
 	}
 	return nil, err
-}
-
-// wait returns the current set. Without a set, it waits for the background fetch in progress.
-func (k *Keys) wait(ctx context.Context) (*keySet, error) {
-	set, attempt, err := k.current()
-	if set != nil || attempt == nil {
-		return set, err
-	}
-	select {
-	case <-attempt:
-		set, _, err = k.current()
-		return set, err
-	case <-ctx.Done():
-		return nil, contextError(ctx)
-	}
 }
 
 // current returns the set unless it is too old, the background fetch in progress, and the error if there is no set.
