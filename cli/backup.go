@@ -19,6 +19,7 @@ import (
 	"menu-api/items/transfer"
 )
 
+// backupCommand is for scheduled jobs: it needs the settings of the server but not the server, and it never leaves half a file.
 func (a *app) backupCommand() *cobra.Command {
 	var force bool
 	c := &cobra.Command{

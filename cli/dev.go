@@ -18,6 +18,7 @@ import (
 	"menu-api/server"
 )
 
+// devCommand needs no settings, so that a newcomer sees a guarded write at once. The guard is the same as that of serve.
 func (a *app) devCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "dev", Args: noArgs,

@@ -9,6 +9,7 @@ import (
 	"menu-api/items"
 )
 
+// eraseCommand is for requests to be forgotten (GDPR, article 17). The history stays complete without the person's subject.
 func (a *app) eraseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "erase SUBJECT", Args: one("subject"),

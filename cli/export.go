@@ -11,6 +11,7 @@ import (
 	"menu-api/items/transfer"
 )
 
+// exportCommand is for spreadsheets and other programs. backup is what restore needs.
 func (a *app) exportCommand() *cobra.Command {
 	var format string
 	var history, force bool

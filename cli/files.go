@@ -50,6 +50,7 @@ func notTheDatabase(cfg config.Config, name string) error {
 	if err != nil {
 		return nil //nolint:nilerr // a file that does not exist is another one
 	}
+	// Names can differ for the same file: a relative path, or a link.
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if part, err := os.Stat(database + suffix); err == nil && os.SameFile(part, named) {
 			return fmt.Errorf("%s is the database itself, or a part of it; name another file", name)
@@ -58,7 +59,7 @@ func notTheDatabase(cfg config.Config, name string) error {
 	return nil
 }
 
-// orStopped returns err, or what was left undone if a signal caused it.
+// orStopped returns err, or what was left undone if a signal caused it. A write whose outcome is unknown keeps its own error.
 func orStopped(ctx context.Context, err error, outcome string) error {
 	if err != nil && ctx.Err() != nil && !errors.Is(err, items.ErrUncertain) {
 		return errors.New("stopped: " + outcome)

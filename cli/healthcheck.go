@@ -13,6 +13,7 @@ import (
 	"menu-api/config"
 )
 
+// healthcheckCommand is the HEALTHCHECK of the image, which has neither a shell nor curl.
 func (a *app) healthcheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "healthcheck", Args: noArgs,
@@ -28,7 +29,7 @@ func (a *app) healthcheckCommand() *cobra.Command {
 	}
 }
 
-// healthcheck returns nil if the server on this machine is ready. Containers, which have no curl, run it.
+// healthcheck returns nil if the server on this machine is ready.
 func healthcheck(c *cobra.Command, cfg config.Config, _ []string) error {
 	ctx, cancel := context.WithTimeout(c.Context(), 3*time.Second)
 	defer cancel()

@@ -12,6 +12,7 @@ import (
 	"menu-api/items/transfer"
 )
 
+// importCommand adds a file from people or other programs, so its errors name the line. Half a menu would be worse than none.
 func (a *app) importCommand() *cobra.Command {
 	var format, charset string
 	var replace bool

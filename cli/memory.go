@@ -90,6 +90,7 @@ func (m *memoryWatch) run(ctx context.Context) {
 	}
 }
 
+// sample reads runtime/metrics, which does not stop the program as runtime.ReadMemStats does.
 func (m *memoryWatch) sample() {
 	metrics.Read(m.samples)
 	percent, live := m.samples[0].Value.Uint64(), m.samples[1].Value.Uint64()

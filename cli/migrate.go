@@ -15,6 +15,8 @@ import (
 	"menu-api/items/sqlite"
 )
 
+// migrateCommand is for operators who set MIGRATE_ON_START=false, because the server's database role may not change the schema
+// or because they choose the time of a long migration.
 func (a *app) migrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "migrate", Args: noArgs,

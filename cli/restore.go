@@ -16,6 +16,7 @@ import (
 	"menu-api/items/transfer"
 )
 
+// restoreCommand accepts a backup of either engine, so it is also the way from SQLite to PostgreSQL and back.
 func (a *app) restoreCommand() *cobra.Command {
 	var replace bool
 	c := &cobra.Command{
@@ -43,6 +44,7 @@ func restore(c *cobra.Command, cfg config.Config, name string, replace bool) (er
 	}
 	defer func() { _ = file.Close() }()
 	ctx, stderr := c.Context(), c.ErrOrStderr()
+	// The content says which kind of backup it is, because people rename files.
 	var saved *sqlite.Store // nil if the backup is a compressed export
 	if !isCompressed(file) {
 		// OpenBackup migrates an old backup in this folder, so that the file stays as it is.

@@ -17,6 +17,7 @@ import (
 	"menu-api/config"
 )
 
+// tokenCommand is for curl and scripts during development. Tokens of a tenant come from the tenant.
 func (a *app) tokenCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "token admin|customer",
