@@ -21,6 +21,7 @@ import (
 
 	"menu-api/items"
 	"menu-api/server"
+	"menu-api/server/telemetry"
 )
 
 // exchange sends bytes on a new connection. It returns every response, and whether the server closed the connection. It waits
@@ -202,6 +203,7 @@ func TestSlowClientsEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Not parallel, because http.Server has state that only one bubble at a time can use.
+			options.Metrics = telemetry.NewMetrics() // of one server
 			s := newServer(t, options)
 			synctest.Test(t, func(t *testing.T) {
 				listener := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
