@@ -47,9 +47,11 @@ MAKEFLAGS   += --no-print-directory
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# With the flags of a plain `go run`, or the first `go run . token` would compile most of the program again.
+dev: export GOFLAGS := $(filter-out -tags=nomsgpack,$(GOFLAGS))
 dev: ## Run the API, the dashboard and a development identity provider on this machine
 	@if $(has-node); then $(MAKE) dashboard; else echo "The dashboard is not built, because that needs Node.js 20.19 or newer. The API runs without it." >&2; fi
-	@echo "Compiling. The first time, this takes a minute or two." >&2
+	@echo "Compiling. The first time, this takes a few minutes." >&2
 	@go build -v ./cli 2>&1 | awk '/^[[:alnum:]._\/-]+$$/ { printf "\r  %d packages", ++n; fflush() } END { if (n) print "" }' >&2 || true
 	@go run . dev
 
