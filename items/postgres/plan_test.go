@@ -28,7 +28,7 @@ func TestPlans(t *testing.T) {
 
 	// Every page is read along an index, from where it begins: nothing is sorted, and nothing is skipped.
 	for name, query := range storetest.FirstAndLaterPages() {
-		statement, args := selectItems(query)
+		statement, args := store.listStatement(query)
 		plan := planOf(t, store, statement, args)
 		// A category with many items may also be picked out on the way along the ids, or along the places in the menu, which
 		// are in the same order here.
@@ -51,7 +51,7 @@ func checkSearchPlans(t *testing.T, store *Store, when string) {
 	t.Helper()
 	for name, query := range storetest.FirstAndLaterPages() {
 		query.Words = []string{"soup", "nowhere"}
-		statement, args := store.searchStatement(query)
+		statement, args := store.listStatement(query)
 		plan := planOf(t, store, statement, args)
 		if !strings.Contains(plan, "Bitmap Index Scan on items_by_trigrams") || !strings.Contains(plan, "One-Time Filter") {
 			t.Errorf("%s, %s: got plan\n%s\nwant the index of trigrams", name, when, plan)

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -19,19 +18,14 @@ import (
 // maxWalked is how many items a search looks through in the order of the list before it uses the index.
 const maxWalked = 2000
 
-var (
-	// searchScan looks through the menu in the order of the list.
-	searchScan = expand(`
-SELECT id, version, {columns} FROM items WHERE {list} AND {words} ORDER BY {order} LIMIT @limit`)
-
-	// searchIndex first walks along the order of the list. If there are many matches, the first ones are usually near its
-	// beginning. If the page is not full after that, and the walk has not reached the end, searchIndex fetches and sorts all
-	// items that match. OFFSET 0 makes PostgreSQL plan that for itself, so that it uses the index items_by_trigrams.
-	searchIndex = expand(`
+// searchIndex first walks along the order of the list. If there are many matches, the first ones are usually near its
+// beginning. If the page is not full after that, and the walk has not reached the end, searchIndex fetches and sorts all
+// items that match. OFFSET 0 makes PostgreSQL plan that for itself, so that it uses the index items_by_trigrams.
+var searchIndex = expand(`
 WITH walk AS MATERIALIZED (
 	SELECT * FROM items WHERE {list} ORDER BY {order} LIMIT @walked
 ), page AS MATERIALIZED (
-	SELECT * FROM walk WHERE {words} ORDER BY {order} LIMIT @limit
+	SELECT * FROM walk WHERE true{words} ORDER BY {order}{limit}
 ), done AS MATERIALIZED (
 	SELECT (SELECT count(*) FROM page) = @limit OR (SELECT count(*) FROM walk) < @walked AS yes
 )
@@ -39,36 +33,10 @@ SELECT id, version, {columns} FROM (
 	SELECT * FROM page WHERE (SELECT yes FROM done)
 	UNION ALL
 	SELECT * FROM (
-		SELECT * FROM items WHERE {list} AND {patterns} AND {words} AND NOT (SELECT yes FROM done) OFFSET 0
+		SELECT * FROM items WHERE {list}{patterns}{words} AND NOT (SELECT yes FROM done) OFFSET 0
 	) AS matches
 ) AS found
-ORDER BY {order} LIMIT @limit`)
-)
-
-// searchStatement returns the statement that lists the items which contain all words of the query.
-func (s *Store) searchStatement(query items.Query) (string, pgx.NamedArgs) {
-	list, order, args := listConditions(query)
-	args["walked"], args["limit"] = maxWalked, query.Limit
-	if query.Limit == 0 {
-		args["limit"] = nil
-	}
-	var words, patterns []string
-	for i, word := range query.Words {
-		name := strconv.Itoa(i)
-		words = append(words, "strpos(search, @word"+name+") > 0")
-		args["word"+name] = word
-		if s.hasTrigram(word) {
-			patterns = append(patterns, "search LIKE @pattern"+name)
-			args["pattern"+name] = "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
-		}
-	}
-	statement := searchScan
-	if len(patterns) > 0 && query.Limit > 0 && s.trigrams.Load() != noTrigrams {
-		statement = searchIndex
-	}
-	return strings.NewReplacer("{list}", list, "{order}", order, "{words}", strings.Join(words, " AND "),
-		"{patterns}", strings.Join(patterns, " AND ")).Replace(statement), args
-}
+ORDER BY {order}{limit}`)
 
 // The values of Store.trigrams: what the index items_by_trigrams contains.
 const (
@@ -79,9 +47,9 @@ const (
 
 // hasTrigram reports whether the index can find the word. In a database with the locale C, it has only ASCII.
 func (s *Store) hasTrigram(word string) bool {
-	run := 0
+	trigrams, run := s.trigrams.Load(), 0
 	for _, r := range word {
-		isIndexed := r <= unicode.MaxASCII || s.trigrams.Load() == unicodeTrigrams
+		isIndexed := trigrams == unicodeTrigrams || trigrams == asciiTrigrams && r <= unicode.MaxASCII
 		if run++; !isIndexed || !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 			run = 0
 		}

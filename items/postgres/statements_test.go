@@ -20,7 +20,7 @@ func TestStatements(t *testing.T) {
 		commitMerge, beginSwap, failIfFilled, clearRest, swapTables, deleteExpiredKeys, pruneChanges, pruneImports, selectSnapshotAge, eraseKeys, eraseAuthor,
 	}
 	for _, sort := range []items.Sort{items.ByID, items.ByName, items.ByPrice, items.ByPriceDown, items.ByMenu} {
-		statement, _ := selectItems(items.Query{
+		statement, _ := new(Store).listStatement(items.Query{
 			Sort: sort, Limit: 1, Category: "mains", After: &items.PageKey{ID: 1, Name: "a", Price: 1, Menu: 1},
 		})
 		statements = append(statements, statement)
@@ -29,7 +29,7 @@ func TestStatements(t *testing.T) {
 	for _, trigrams := range []int32{noTrigrams, asciiTrigrams} {
 		var store Store
 		store.trigrams.Store(trigrams)
-		statement, _ := store.searchStatement(items.Query{
+		statement, _ := store.listStatement(items.Query{
 			Sort: items.ByName, Limit: 1, Category: "mains", After: &items.PageKey{ID: 1, Name: "a"}, Words: []string{"soup", "---", "onion"},
 		})
 		statements = append(statements, statement)

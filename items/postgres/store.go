@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,8 +68,6 @@ func expand(statement string) string {
 }
 
 var (
-	listItems = expand(`SELECT id, version, {columns} FROM items`)
-
 	getItem = expand(`SELECT id, version, {columns} FROM items WHERE id = @id`)
 
 	// The state before a change is the state after the previous version. A deletion has no state after it.
@@ -93,29 +92,46 @@ LIMIT @limit`
 
 // List implements items.Store.
 func (s *Store) List(ctx context.Context, query items.Query) ([]items.Item, error) {
+	statement, args := s.listStatement(query)
 	if len(query.Words) > 0 {
-		statement, args := s.searchStatement(query)
 		return search(ctx, s, statement, args)
 	}
-	statement, args := selectItems(query)
 	return read(ctx, s, pgx.RowToStructByName[items.Item], statement, args)
+}
+
+// listItems reads items in the order of a list. With words, it looks through the list until the page is full.
+var listItems = expand(`SELECT id, version, {columns} FROM items WHERE {list}{words} ORDER BY {order}{limit}`)
+
+// listStatement returns the statement that lists the items which contain all words of the query. All values are arguments.
+func (s *Store) listStatement(query items.Query) (string, pgx.NamedArgs) {
+	list, order, args := listConditions(query)
+	var words, patterns, limit string
+	for i, word := range query.Words {
+		name := strconv.Itoa(i)
+		words += " AND strpos(search, @word" + name + ") > 0"
+		args["word"+name] = word
+		if s.hasTrigram(word) {
+			patterns += " AND search LIKE @pattern" + name
+			args["pattern"+name] = "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
+		}
+	}
+	if query.Limit > 0 {
+		limit = " LIMIT @limit"
+		args["limit"] = query.Limit
+	}
+	statement := listItems
+	if patterns != "" && limit != "" {
+		statement = searchIndex
+		args["walked"] = maxWalked
+	}
+	return strings.NewReplacer("{list}", list, "{order}", order, "{words}", words, "{patterns}", patterns, "{limit}", limit).
+		Replace(statement), args
 }
 
 // sortColumns are the columns of the orders that are not by id. The order of text differs between servers, so name_key
 // holds bytes. An index serves only one direction of (price, id), so price_down holds the negative price.
 var sortColumns = map[items.Sort]string{
 	items.ByName: "name_key", items.ByPrice: "price", items.ByPriceDown: "price_down", items.ByMenu: "menu_key",
-}
-
-// selectItems returns the statement for a query without words.
-func selectItems(q items.Query) (string, pgx.NamedArgs) {
-	list, order, args := listConditions(q)
-	statement := listItems + " WHERE " + list + " ORDER BY " + order
-	if q.Limit > 0 {
-		statement += " LIMIT @limit"
-		args["limit"] = q.Limit
-	}
-	return statement, args
 }
 
 // listConditions returns the conditions of a query, except for its words, and its order. All values are arguments.

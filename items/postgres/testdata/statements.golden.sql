@@ -304,7 +304,7 @@ SELECT id, version, name, price, description, image, tagline, category, calories
 WITH walk AS MATERIALIZED (
 	SELECT * FROM items WHERE true AND group_key = @group_key AND group_key <> '' AND (name_key, id) > (@after, @after_id) ORDER BY name_key, id LIMIT @walked
 ), page AS MATERIALIZED (
-	SELECT * FROM walk WHERE strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND strpos(search, @word2) > 0 ORDER BY name_key, id LIMIT @limit
+	SELECT * FROM walk WHERE true AND strpos(search, @word0) > 0 AND strpos(search, @word1) > 0 AND strpos(search, @word2) > 0 ORDER BY name_key, id LIMIT @limit
 ), done AS MATERIALIZED (
 	SELECT (SELECT count(*) FROM page) = @limit OR (SELECT count(*) FROM walk) < @walked AS yes
 )
