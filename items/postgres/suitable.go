@@ -22,62 +22,54 @@ const ourRelations = `'items', 'changes', 'idempotency_keys', 'seeded', 'feed', 
 // database describes the server, the database and the schema of a connection. Role, schema and owner are quoted where SQL needs
 // it.
 type database struct {
-	version                                  int // such as 170004
-	encoding, name, role, schema             string
-	isStandby, isReadOnly, mayCreate         bool
-	isOurs, isTaken, hasVersions, ownsTables bool
-	owner                                    string
+	version                          int // such as 170004
+	encoding, name, role, schema     string
+	isStandby, isReadOnly, mayCreate bool
+	// isOurs is true if the schema has the tables of this program, and isTaken if it has any table with the name of one of them.
+	isOurs, isTaken bool
+	// ownsTables is true if the role may change the tables, or there are none. owner is the role that may.
+	ownsTables bool
+	owner      string
 }
 
 // checkDatabase returns an error if the database does not suit the service. It creates nothing. If an administrator can change
 // that, the error ends with the statement to run.
 func checkDatabase(ctx context.Context, q querier) (db database, err error) {
 	err = q.QueryRowContext(ctx, `
-		SELECT current_setting('server_version_num')::int, pg_encoding_to_char(encoding), datname, quote_ident(current_user),
-			coalesce(quote_ident(current_schema()), ''), pg_is_in_recovery(), current_setting('transaction_read_only')::bool,
-			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
-		FROM pg_database WHERE datname = current_database()`).
-		Scan(&db.version, &db.encoding, &db.name, &db.role, &db.schema, &db.isStandby, &db.isReadOnly, &db.mayCreate)
-	if err != nil {
-		return db, explain(err)
-	}
-	switch {
-	case db.version < minVersion*10_000:
-		return db, fmt.Errorf("it is PostgreSQL %d; upgrade the server to PostgreSQL %d or newer", db.version/10_000, minVersion)
-	case db.encoding != "UTF8":
-		return db, fmt.Errorf("its encoding is %s, which does not have every character; create a database in UTF8 and name it in DATABASE_URL: "+
-			"CREATE DATABASE %s OWNER %s ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
-			db.encoding, pgx.Identifier{db.name + "_utf8"}.Sanitize(), db.role)
-	case db.isStandby:
-		return db, errors.New("it is a standby, which cannot be written; name the primary server in DATABASE_URL")
-	case db.isReadOnly:
-		return db, fmt.Errorf("its transactions are read-only; allow writes: "+
-			"ALTER ROLE %[1]s SET default_transaction_read_only = off", db.role)
-	case db.schema == "":
-		return db, fmt.Errorf("it has no schema that the role may use; allow it: GRANT USAGE, CREATE ON SCHEMA public TO %s", db.role)
-	}
-	err = q.QueryRowContext(ctx, `
 		WITH relations AS (
 			SELECT c.oid, c.relname, c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = current_schema()
 		)
-		SELECT
+		SELECT current_setting('server_version_num')::int, pg_encoding_to_char(encoding), datname, quote_ident(current_user),
+			coalesce(quote_ident(current_schema()), ''), pg_is_in_recovery(), current_setting('transaction_read_only')::bool,
+			coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
 			(SELECT count(*) FROM relations JOIN pg_attribute ON attrelid = oid
 				WHERE (relname, attname) IN (('items', 'name_key'), ('changes', 'after_json'), ('goose_db_version', 'version_id'))) = 3,
 			EXISTS (SELECT FROM relations WHERE relname IN (`+ourRelations+`)),
-			EXISTS (SELECT FROM relations WHERE relname = 'goose_db_version'),
 			coalesce((SELECT pg_has_role(relowner, 'USAGE') FROM relations WHERE relname = 'items'), true),
-			coalesce((SELECT quote_ident(pg_get_userbyid(relowner)) FROM relations WHERE relname = 'items'), '')`).
-		Scan(&db.isOurs, &db.isTaken, &db.hasVersions, &db.ownsTables, &db.owner)
+			coalesce((SELECT quote_ident(pg_get_userbyid(relowner)) FROM relations WHERE relname = 'items'), '')
+		FROM pg_database WHERE datname = current_database()`).
+		Scan(&db.version, &db.encoding, &db.name, &db.role, &db.schema, &db.isStandby, &db.isReadOnly, &db.mayCreate,
+			&db.isOurs, &db.isTaken, &db.ownsTables, &db.owner)
 	switch {
 	case err != nil:
-		return db, explain(err)
+		err = explain(err)
+	case db.version < minVersion*10_000:
+		err = fmt.Errorf("it is PostgreSQL %d; upgrade the server to PostgreSQL %d or newer", db.version/10_000, minVersion)
+	case db.encoding != "UTF8":
+		err = fmt.Errorf("its encoding is %s, which does not have every character; create a database in UTF8 and name it in DATABASE_URL: "+
+			"CREATE DATABASE %s OWNER %s ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+			db.encoding, pgx.Identifier{db.name + "_utf8"}.Sanitize(), db.role)
+	case db.isStandby:
+		err = errors.New("it is a standby, which cannot be written; name the primary server in DATABASE_URL")
+	case db.isReadOnly:
+		err = fmt.Errorf("its transactions are read-only; allow writes: ALTER ROLE %s SET default_transaction_read_only = off", db.role)
+	case db.schema == "":
+		err = fmt.Errorf("it has no schema that the role may use; allow it: GRANT USAGE, CREATE ON SCHEMA public TO %s", db.role)
 	case db.isTaken && !db.isOurs:
-		return db, db.foreign()
-	case !db.hasVersions:
-		return db, db.checkCreate()
+		err = db.foreign()
 	}
-	return db, nil
+	return db, err
 }
 
 // foreign is the error for a database in which another program has tables.
