@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -118,13 +117,6 @@ func explain(err error) error {
 		return errors.New(strings.TrimSpace(failure.Message))
 	}
 	return err
-}
-
-// hasParameter reports whether a connection URL sets the parameter.
-func hasParameter(connection, name string) bool {
-	_, query, _ := strings.Cut(connection, "?")
-	values, err := url.ParseQuery(query)
-	return err == nil && values.Has(name)
 }
 
 func isDuplicate(err error) bool { return codeOf(err) == codeDuplicate }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,28 +43,6 @@ type Store struct {
 }
 
 var _ items.Store = (*Store)(nil)
-
-// expand inserts the lists of the item's columns into a statement: those of items.InsertColumns, the parameters of arrays, the
-// columns with their types, and the assignments of a conflict.
-func expand(statement string) string {
-	types := map[reflect.Kind]string{reflect.String: "text", reflect.Int64: "bigint", reflect.Bool: "boolean"}
-	columns := items.Columns()
-	arrays, typed, excluded := make([]string, len(columns)), make([]string, len(columns)), make([]string, len(columns))
-	for i, value := range new(items.Item).Values() {
-		kind := reflect.TypeOf(value)
-		if kind.Kind() == reflect.Pointer {
-			kind = kind.Elem()
-		}
-		arrays[i] = "@" + columns[i] + "::" + types[kind.Kind()] + "[]"
-		typed[i] = columns[i] + " " + types[kind.Kind()]
-		excluded[i] = columns[i] + " = excluded." + columns[i]
-	}
-	return strings.NewReplacer(
-		"{arrays}", strings.Join(arrays, ", "),
-		"{typed}", strings.Join(typed, ", "),
-		"{excluded}", strings.Join(excluded, ", "),
-	).Replace(items.InsertColumns(statement))
-}
 
 var (
 	getItem = expand(`SELECT id, version, {columns} FROM items WHERE id = @id`)
@@ -236,48 +213,6 @@ func itemFrom(snapshot *string, id, version int64) (*items.Item, error) {
 		item.ID = id
 	}
 	return item, err
-}
-
-// read collects the rows of a statement that may run twice.
-func read[T any](ctx context.Context, s *Store, collect pgx.RowToFunc[T], statement string, args pgx.NamedArgs) (list []T, err error) {
-	err = s.useForRead(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		rows, _ := conn.Query(ctx, statement, args) // CollectRows returns the error
-		list, err = pgx.CollectRows(rows, collect)
-		return err
-	})
-	return list, err
-}
-
-// exec runs a statement that may run twice, and returns how many rows it affected.
-func (s *Store) exec(ctx context.Context, statement string, args pgx.NamedArgs) (n int64, err error) {
-	err = s.useForRead(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		tag, err := conn.Exec(ctx, statement, args)
-		n = tag.RowsAffected()
-		return err
-	})
-	return n, err
-}
-
-// useForRead is use for a statement that may run twice, because it changes nothing or makes the same change again. If the connection is
-// lost, it calls run once more with another connection.
-func (s *Store) useForRead(ctx context.Context, run func(context.Context, *pgx.Conn) error) error {
-	sent, err := s.use(ctx, run)
-	if err != nil && sent && isLost(err) && ctx.Err() == nil {
-		_, err = s.use(ctx, run)
-	}
-	return translate(ctx, err)
-}
-
-// readOne is read for a statement with one row. It returns ErrNotFound if there is no row.
-func readOne[T any](ctx context.Context, s *Store, collect pgx.RowToFunc[T], statement string, args pgx.NamedArgs) (one T, err error) {
-	list, err := read(ctx, s, collect, statement, args)
-	switch {
-	case err != nil:
-		return one, err
-	case len(list) == 0:
-		return one, items.ErrNotFound
-	}
-	return list[0], nil
 }
 
 // Ping implements items.Store.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,8 +35,8 @@ type database struct {
 
 // checkDatabase returns an error if the database does not suit the service. It creates nothing. If an administrator can change
 // that, the error ends with the statement to run.
-func checkDatabase(ctx context.Context, q querier) (db database, err error) {
-	err = q.QueryRowContext(ctx, `
+func checkDatabase(ctx context.Context, pool *sql.DB) (db database, err error) {
+	err = pool.QueryRowContext(ctx, `
 		WITH relations AS (
 			SELECT c.oid, c.relname, c.relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = current_schema()
