@@ -10,9 +10,11 @@ import (
 )
 
 var (
+	// selectOldKeys returns items whose keys belong to another version of the item: an older program does not set keys_of.
 	selectOldKeys = expand(`
 SELECT id, version, {columns} FROM items WHERE id > @after AND keys_of <> version ORDER BY id LIMIT @limit`)
 
+	// setKeys does nothing if the item has changed since: that write has set its keys.
 	setKeys = `
 UPDATE items SET search = @search, name_key = @name_key, group_key = @group_key, keys_of = version
 WHERE id = @id AND version = @version`

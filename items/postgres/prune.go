@@ -67,6 +67,7 @@ DELETE FROM idempotency_keys k
 WHERE EXISTS (SELECT 1 FROM changes c WHERE c.item_id = k.item_id AND c.version = k.version AND c.author = @subject)
 	OR k.batch <> '' AND EXISTS (SELECT 1 FROM changes c WHERE c.batch = k.batch AND c.batch <> '' AND c.author = @subject)`
 
+	// eraseAuthor looks at the next changes in the order of their primary key. No index finds the changes of a person.
 	eraseAuthor = `
 WITH page AS (
 	SELECT item_id, version, author FROM changes
@@ -93,6 +94,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 		return err
 	}
 	s.oldestSnapshot.Store(math.Float64bits(age))
+	// A full batch means that there may be more keys.
 	for deleted := int64(pruneBatch); deleted == pruneBatch; items.Sleep(ctx, prunePause) {
 		if deleted, err = s.exec(ctx, deleteExpiredKeys, pgx.NamedArgs{"expired": expiry(now), "limit": pruneBatch}); err != nil {
 			return err
@@ -119,7 +121,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, retention time.Duratio
 	return err
 }
 
-// Erase implements items.Store.
+// Erase implements items.Store. It erases the keys first, because the changes lead to them.
 func (s *Store) Erase(ctx context.Context, subject string) (changes int64, err error) {
 	_, err = s.exec(ctx, eraseKeys, pgx.NamedArgs{"subject": subject})
 	type page struct {

@@ -27,7 +27,8 @@ WHERE item_id > 0
 ORDER BY item_id, version`
 )
 
-// Export implements items.Store.
+// Export implements items.Store. Its transaction sees one moment and delays no writer. It has its own connection, so that a slow
+// reader does not keep one of the pool for minutes.
 func (s *Store) Export(ctx context.Context, history bool, yield func(items.Record) error) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -41,6 +42,7 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 	if _, err := tx.Exec(ctx, lockExport); err != nil {
 		return translate(ctx, err)
 	}
+	// An error of yield passes unchanged, so it must not reach translate.
 	var refused error
 	give := func(rec items.Record) error {
 		refused = yield(rec)
@@ -186,7 +188,7 @@ ALTER TABLE import_changes RENAME TO changes;`
 	swapPause = time.Second
 )
 
-// Import implements items.Store.
+// Import implements items.Store. Its own connection has a transaction from the first record to the last.
 func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, next func() (items.Record, error)) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -198,21 +200,26 @@ func (s *Store) Import(ctx context.Context, info items.AuditInfo, replace bool, 
 		return translate(ctx, err)
 	}
 	l := &loader{store: s, tx: tx, info: info, replace: replace}
-	for err = l.begin(ctx); err == nil; {
-		rec, ended := next()
-		switch {
-		case errors.Is(ended, io.EOF):
-			if err = l.finish(ctx); err == nil {
-				s.changed()
-				return nil
-			}
-		case ended != nil:
-			return ended
-		default:
-			err = l.add(ctx, rec)
+	if err := l.begin(ctx); err != nil {
+		return translate(ctx, err)
+	}
+	for {
+		rec, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := l.add(ctx, rec); err != nil {
+			return translate(ctx, err)
 		}
 	}
-	return translate(ctx, err)
+	if err := l.finish(ctx); err != nil {
+		return translate(ctx, err)
+	}
+	s.changed()
+	return nil
 }
 
 // loader adds records in batches.
@@ -230,6 +237,7 @@ type loader struct {
 	highest, raised int64
 }
 
+// maxRows is how many records one COPY writes.
 const maxRows = 5000
 
 // tryLockImports takes the lock of imports, unless another transaction has it. The simple protocol keeps no snapshot
@@ -263,6 +271,7 @@ func (l *loader) begin(ctx context.Context) error {
 	return err
 }
 
+// add collects a record. It copies the item, because complete changes it.
 func (l *loader) add(ctx context.Context, rec items.Record) error {
 	if rec.Item != nil {
 		item := *rec.Item
