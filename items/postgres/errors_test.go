@@ -9,8 +9,8 @@ import (
 	"menu-api/items"
 )
 
-// While a server crashes, attempts to connect are given up, and say so with the errors of a context. Only where the
-// caller's own has ended is it the caller who has gone.
+// While a server crashes, an attempt to connect can fail with the error of a context. That is an outage, unless the caller's
+// context has ended.
 func TestAttemptGivenUpIsAnOutage(t *testing.T) {
 	t.Parallel()
 	gone, leave := context.WithCancel(context.Background())

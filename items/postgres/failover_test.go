@@ -10,8 +10,8 @@ import (
 	"menu-api/items/postgres/pgtest"
 )
 
-// A server is lost for good, and its standby takes over. A URL that names both is all that a replica needs for it, and
-// with a standby for which commits wait, nothing that was acknowledged is lost.
+// A server is lost, and its standby becomes the primary. A replica needs only a URL that names both. With a synchronous standby, no
+// acknowledged write is lost.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.Start(t)

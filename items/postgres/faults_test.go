@@ -28,7 +28,7 @@ func mustOpen(tb testing.TB, url string) *postgres.Store {
 	return store
 }
 
-// assertOutage checks that an error tells of an outage, and not of a missing item or a bug.
+// assertOutage checks that an error reports an outage, and not a missing item or a bug.
 func assertOutage(tb testing.TB, err error) {
 	tb.Helper()
 	if !errors.Is(err, items.ErrUnavailable) && !errors.Is(err, items.ErrUncertain) && !errors.Is(err, context.DeadlineExceeded) {
@@ -184,7 +184,7 @@ func TestServerThatIsGone(t *testing.T) {
 	}
 }
 
-// More replicas than the server has connections for share what there is.
+// Two replicas together want more connections than the server has.
 func TestTooManyConnections(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, "max_connections=12")

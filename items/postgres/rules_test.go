@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Migrations run while the version before serves, so none may keep a table locked: an index is created CONCURRENTLY, outside
-// a transaction, after a possible rest of an interrupted attempt was dropped. Older migrations are exempt.
+// Migrations run while the previous version serves, so none may lock a table for long: it creates an index CONCURRENTLY, outside a
+// transaction, after it has dropped what an interrupted attempt left. Older migrations are exempt.
 func TestMigrationsCreateIndexesConcurrently(t *testing.T) {
 	t.Parallel()
 	index := regexp.MustCompile(`(?i)\b(CREATE (?:UNIQUE )?INDEX|DROP INDEX|REINDEX)\b( CONCURRENTLY)?(?: IF (?:NOT )?EXISTS)?\s+(\w+)`)

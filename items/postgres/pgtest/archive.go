@@ -36,7 +36,7 @@ func (s *Server) Recover(tb testing.TB, original *Server, to time.Time) {
 	if err := s.launchAnywhere(); err != nil {
 		tb.Fatalf("the copy does not start: %v\n%s", err, s.log())
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(50 * time.Millisecond) {
 		// The statement fails on a server that is still in recovery.
 		err := execute(s.URL(), "CREATE TEMPORARY TABLE writable ()")
 		if err == nil {

@@ -28,8 +28,8 @@ func NewPooledDatabase(tb testing.TB) string {
 	return Pooled(tb, NewDatabase(tb))
 }
 
-// Pooled returns the URL of a database of NewDatabase behind a PgBouncer that hands out connections for one transaction each, as
-// it is usual where many programs share a server. Nothing that belongs to a session works there.
+// Pooled returns the URL of a database of NewDatabase behind a PgBouncer in transaction mode: each transaction may use another
+// connection, so nothing that belongs to a session works.
 func Pooled(tb testing.TB, direct string) string {
 	tb.Helper()
 	database, err := url.Parse(direct)
@@ -76,7 +76,7 @@ func startBouncer() (*bouncer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for range 10 { // somebody else may take the port
+	for range 10 { // another program may take the port
 		port, err := freePort()
 		if err != nil {
 			return nil, err
@@ -100,8 +100,8 @@ func startBouncer() (*bouncer, error) {
 	return nil, fmt.Errorf("PgBouncer does not start: %s", log)
 }
 
-// configureBouncer has everybody in, as one user of the server. There are fewer connections than clients, so that a
-// client seldom has the one that it had before.
+// configureBouncer lets every client in, as one user of the server. It has fewer connections than clients, so a client seldom
+// gets the same connection twice.
 func configureBouncer(folder, server string, port int, as *syscall.Credential) error {
 	config, err := pgx.ParseConfig(server)
 	if err != nil {
@@ -132,10 +132,9 @@ logfile = log
 	return err
 }
 
-// listens reports whether the process takes connections at the address. If another program has taken the
-// port, the process ends by itself.
+// listens reports whether the process accepts connections at the address. If another program has taken the port, the process ends.
 func listens(address string, ended <-chan struct{}) bool {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); {
 		select {
 		case <-ended:
 			return false

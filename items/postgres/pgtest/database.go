@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package pgtest is PostgreSQL for tests: databases on one server that all tests of a process share, and servers of
-// one's own that a test may stop, crash and freeze. Nothing of them outlives the test process, however that ends.
+// Package pgtest runs PostgreSQL for tests. A test gets a database on a server that all tests of the process share, or a server
+// that it may stop, crash and freeze. All of them end with the test process, even if it is killed.
 package pgtest
 
 import (
@@ -18,11 +18,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// urlVariable names the server that NewDatabase uses in place of one that it starts.
+// urlVariable names the server that NewDatabase uses instead of starting one.
 const urlVariable = "TEST_POSTGRES_URL"
 
 // NewDatabase returns the URL of a new, empty database, which is dropped after the test. It is on the server that
-// TEST_POSTGRES_URL names, or else on one that the tests of this process share. It may be called in parallel.
+// TEST_POSTGRES_URL names, or on one that the tests of this process share. It may be called in parallel.
 func NewDatabase(tb testing.TB) string {
 	tb.Helper()
 	return newDatabase(tb, "template0") // no client can connect to it, and a template in use cannot be copied
@@ -88,8 +88,8 @@ func sharedURL() (string, error) {
 	return server.URL(), nil
 }
 
-// shared starts the server for tests that need no particular one. No test crashes it, so everything that protects data from
-// a crash is off, which saves time.
+// shared starts the server that tests share. No test crashes it, so everything that protects data from a crash is off, which
+// saves time.
 var shared = sync.OnceValues(func() (*Server, error) {
 	return newServer([]string{"fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"})
 })
@@ -98,7 +98,7 @@ var shared = sync.OnceValues(func() (*Server, error) {
 func create(server, template string) (name, database string, err error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		// Without its text, which may hold a password.
+		// The message leaves out the URL, which may contain a password.
 		return "", "", fmt.Errorf("%s must be a URL that begins with postgres://", urlVariable)
 	}
 	name = "menu_test_" + strings.ToLower(rand.Text())
@@ -110,7 +110,7 @@ func create(server, template string) (name, database string, err error) {
 }
 
 func execute(server, statement string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
@@ -120,5 +120,5 @@ func execute(server, statement string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// patience is how long the server may take for anything. It is much, for machines that are busy with other tests.
-const patience = time.Minute
+// timeout limits every wait for the server. It is long, because the machine may be busy with other tests.
+const timeout = time.Minute

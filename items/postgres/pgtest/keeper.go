@@ -9,15 +9,15 @@ import (
 	"syscall"
 )
 
-// keeper removes a server when the test is done with it, or when the test process ends without a word: it waits for
-// the end of a pipe that this process holds, and which the kernel closes for a process that is killed.
+// keeper is a process that removes a server at the end of the test, or when the test process is killed. It waits for the end of a
+// pipe that the test process holds: the kernel closes the pipe when the process ends.
 type keeper struct {
 	cmd  *exec.Cmd
 	pipe io.WriteCloser
 }
 
-// The script reads the id of the process that runs in the folder from each line, empty for none, until the end of the pipe.
-// Then it ends that process, even a frozen one, and removes the folder.
+// The script reads lines until the end of the pipe. Each line is the id of the process that runs in the folder, or empty. Then
+// the script ends that process, even if it is frozen, and removes the folder.
 //
 // A killed server leaves a segment of shared memory behind. Its number is in postmaster.pid.
 const keeperScript = `
@@ -49,16 +49,16 @@ func newKeeper(folder string, as *syscall.Credential) (*keeper, error) {
 	return &keeper{cmd, pipe}, cmd.Start()
 }
 
-// watch says which process runs now; 0 for none.
+// watch sets the process to end. 0 means none.
 func (k *keeper) watch(pid int) {
 	line := ""
 	if pid != 0 {
 		line = fmt.Sprint(pid)
 	}
-	_, _ = fmt.Fprintln(k.pipe, line) // fails when somebody has killed the keeper
+	_, _ = fmt.Fprintln(k.pipe, line) // fails if the keeper was killed
 }
 
-// finish returns when everything is removed.
+// finish removes the server and returns when that is done.
 func (k *keeper) finish() {
 	_ = k.pipe.Close()
 	_ = k.cmd.Wait()

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Cluster is PostgreSQL on three members under Patroni, which agree in etcd on who leads. A commit waits for a standby, and
-// only a standby that has it may take over.
+// Cluster is three members, each with a PostgreSQL server under Patroni. They choose the leader in etcd. A commit waits for a
+// standby, and only a standby with all commits may become the leader.
 type Cluster struct{ members []*member }
 
 // member is one Patroni with the PostgreSQL that it starts in the folder data.
@@ -29,7 +29,7 @@ type member struct {
 	process      *exec.Cmd
 }
 
-// TTL is how long the members of a Cluster wait for a leader that is silent, in seconds. Patroni's default is 30.
+// TTL is how many seconds the members wait for a leader that does not respond. Patroni's default is 30.
 const TTL = 10
 
 // patroniConfig is in the syntax of YAML. A member that was killed comes back with pg_rewind, which needs checksums.
@@ -160,7 +160,7 @@ func (c *Cluster) URL() string {
 func (c *Cluster) Leader(tb testing.TB) int {
 	tb.Helper()
 	var state string
-	for deadline := time.Now().Add(3 * patience); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * timeout); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		for _, m := range c.members {
 			var leader int
 			if leader, state = m.askLeader(); leader >= 0 {

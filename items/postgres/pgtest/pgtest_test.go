@@ -22,7 +22,7 @@ import (
 
 func mustConnect(tb testing.TB, database string) *pgx.Conn {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
@@ -41,7 +41,7 @@ func mustExecute(tb testing.TB, database, statement string) {
 
 func mustQuery(tb testing.TB, conn *pgx.Conn, query string) string {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	var got string
 	if err := conn.QueryRow(ctx, query).Scan(&got); err != nil {
@@ -209,10 +209,10 @@ func TestServerThatCannotStart(t *testing.T) {
 	}
 }
 
-// asVictim has the test binary start servers and wait to be killed.
+// asVictim makes the test binary start servers and wait until it is killed.
 const asVictim = "PGTEST_AS_VICTIM"
 
-// A frozen server is the hardest to get rid of, and one that was killed leaves shared memory behind.
+// A frozen server does not react to most signals, and one that was killed leaves shared memory behind.
 func TestNothingOutlivesTheProcess(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(asVictim) != "" {
@@ -250,7 +250,7 @@ func TestNothingOutlivesTheProcess(t *testing.T) {
 	if len(folders) != 3 {
 		t.Fatalf("got folders %q, want 3", folders)
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(50 * time.Millisecond) {
 		left := leftovers(t, folders)
 		if len(left) == 0 {
 			return
@@ -261,7 +261,7 @@ func TestNothingOutlivesTheProcess(t *testing.T) {
 	}
 }
 
-// leftovers are those of the folders that exist, and the processes that were started with them.
+// leftovers returns the folders that exist, and the processes that were started with them.
 func leftovers(tb testing.TB, folders []string) []string {
 	tb.Helper()
 	var left []string

@@ -21,18 +21,18 @@ var (
 	errDown      = errors.New("the server is down")
 )
 
-// postmaster is the process that listens, the parent of all others of a server.
+// postmaster is the main process of a server. It listens, and starts the others.
 type postmaster struct {
 	cmd  *exec.Cmd
-	gone chan struct{} // closed when it has ended, and all its children too
+	gone chan struct{} // closed when all processes of the server have ended
 }
 
 func (p *postmaster) wait() error {
 	select {
 	case <-p.gone:
 		return nil
-	case <-time.After(patience):
-		return fmt.Errorf("the server does not end within %v", patience)
+	case <-time.After(timeout):
+		return fmt.Errorf("the server does not end within %v", timeout)
 	}
 }
 
@@ -48,7 +48,7 @@ func (s *Server) up() bool {
 	}
 }
 
-// launchAnywhere starts the server on a free port. Somebody else may take that before the server has it.
+// launchAnywhere starts the server on a free port. If another program takes the port first, it tries another one.
 func (s *Server) launchAnywhere() error {
 	for try := 1; ; try++ {
 		port, err := freePort()
@@ -62,23 +62,23 @@ func (s *Server) launchAnywhere() error {
 	}
 }
 
-// launchAgain starts the server on the same port. The system may have given the port to a connection for a short time.
+// launchAgain starts the server on the same port. A connection may be using the port for a short time.
 func (s *Server) launchAgain() error {
-	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(100 * time.Millisecond) {
 		if err := s.launch(); !errors.Is(err, errPortTaken) || time.Now().After(deadline) {
 			return err
 		}
 	}
 }
 
-// launch starts the server and returns when it takes connections.
+// launch starts the server and returns when it accepts connections.
 func (s *Server) launch() error {
 	log, err := os.Create(s.logFile())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	// All processes of the server inherit this pipe, so its end means that all of them have ended.
+	// All processes of the server inherit this pipe, so it ends when all of them have ended.
 	end, held, err := os.Pipe()
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (s *Server) launch() error {
 		"-D", s.data(), "-p", strconv.Itoa(s.port),
 		"-c", "listen_addresses=127.0.0.1",
 		"-c", "unix_socket_directories=",
-		"-c", "dynamic_shared_memory_type=mmap", // among its data, where the keeper removes what a crash left
+		"-c", "dynamic_shared_memory_type=mmap", // in its folder, which the keeper removes after a crash
 	}
 	for _, setting := range s.settings {
 		args = append(args, "-c", setting)
@@ -116,7 +116,7 @@ func (s *Server) launch() error {
 func (s *Server) awaitReady() error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); {
 		select {
 		case <-s.running.gone:
 			if strings.Contains(s.log(), "could not create any TCP/IP sockets") {
@@ -129,10 +129,10 @@ func (s *Server) awaitReady() error {
 			}
 		}
 	}
-	return fmt.Errorf("it is not ready within %v", patience)
+	return fmt.Errorf("it is not ready within %v", timeout)
 }
 
-// ready reads the file that pg_ctl reads. Who answers on the port might be another server.
+// ready reads the same file as pg_ctl. A connection would prove nothing: another server may listen on the port.
 func (s *Server) ready() bool {
 	text, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
 	if err != nil {
@@ -146,7 +146,7 @@ func (s *Server) ready() bool {
 	return state == "ready" || state == "standby"
 }
 
-// freeze stops all processes of the server and returns them. The postmaster comes first, for it would start more.
+// freeze stops all processes of the server and returns them. The postmaster comes first, because it would start more.
 func (s *Server) freeze() ([]int, error) {
 	if !s.up() {
 		return nil, errDown
@@ -163,7 +163,7 @@ func (s *Server) freeze() ([]int, error) {
 	return all, nil
 }
 
-// thaw is the opposite of freeze. It does no harm to what is not frozen.
+// thaw continues all processes of the server. It does nothing to a process that is not frozen.
 func (s *Server) thaw() error {
 	if !s.up() {
 		return errDown

@@ -10,20 +10,20 @@ import (
 	"testing"
 )
 
-// Server is a PostgreSQL server of one's own, with its data, for tests of what happens when it fails. It listens on
-// 127.0.0.1 only and lets everybody in there. One goroutine at a time may call its methods.
+// Server is a PostgreSQL server for one test, which may make it fail. It listens on 127.0.0.1 and needs no password. One goroutine
+// at a time may call its methods.
 type Server struct {
 	programs programs
 	account  *syscall.Credential
-	folder   string // has the folder data and the file log
+	folder   string // contains the folder data and the file log
 	settings []string
 	port     int
 	keeper   *keeper
-	running  *postmaster // nil when it is down
+	running  *postmaster // nil if it was never started
 }
 
-// Start starts a server that is removed after the test. Settings are such as "max_connections=10". Without any, what is
-// committed survives a crash.
+// Start starts a server that is removed after the test. A setting is such as "max_connections=10". With the
+// default settings, commits survive a crash.
 func Start(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
 	s, err := newServer(settings)
@@ -99,25 +99,25 @@ func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
 func (s *Server) logFile() string { return filepath.Join(s.folder, "log") }
 
-// log is the end of what the server has written since it was started last.
+// log returns the end of the log since the last start.
 func (s *Server) log() string {
-	text, _ := os.ReadFile(s.logFile()) // empty when it did not come that far
+	text, _ := os.ReadFile(s.logFile()) // empty if there is none yet
 	return string(text[max(0, len(text)-4096):])
 }
 
-// remove removes the server and all that is its own.
+// remove ends the server and deletes its folder.
 func (s *Server) remove() {
-	_ = s.thaw() // or its children would be waited for in vain
+	_ = s.thaw() // a frozen process does not end
 	s.keeper.finish()
-	_ = os.RemoveAll(s.folder) // for a parent in which its account may remove nothing
+	_ = os.RemoveAll(s.folder) // the keeper's account may lack the right to do so
 }
 
-// URL is the address of the database postgres for the user postgres, who may do everything.
+// URL returns the address of the database postgres for the superuser postgres.
 func (s *Server) URL() string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
 }
 
-// NewDatabase returns the URL of a new, empty database, which lives as long as the server.
+// NewDatabase returns the URL of a new, empty database, which is removed with the server.
 func (s *Server) NewDatabase(tb testing.TB) string {
 	tb.Helper()
 	_, database, err := create(s.URL(), "template0")
@@ -127,7 +127,7 @@ func (s *Server) NewDatabase(tb testing.TB) string {
 	return database
 }
 
-// Start starts the server again with the data that it has, at the same address.
+// Start starts the server again with its data, at the same address.
 func (s *Server) Start(tb testing.TB) {
 	tb.Helper()
 	if s.up() {
@@ -138,11 +138,11 @@ func (s *Server) Start(tb testing.TB) {
 	}
 }
 
-// Stop shuts the server down in an orderly way, without waiting for its clients.
+// Stop shuts the server down without waiting for its clients (a fast shutdown).
 func (s *Server) Stop(tb testing.TB) {
 	tb.Helper()
 	must(tb, s.thaw())
-	must(tb, s.running.cmd.Process.Signal(syscall.SIGINT)) // it tells its children
+	must(tb, s.running.cmd.Process.Signal(syscall.SIGINT)) // the postmaster ends the others
 	must(tb, s.running.wait())
 }
 
@@ -153,10 +153,10 @@ func (s *Server) Restart(tb testing.TB) {
 	s.Start(tb)
 }
 
-// Kill ends all processes of the server at once, as a crash does, and returns when they are gone.
+// Kill ends all processes of the server at once, as a crash does, and returns when they have ended.
 func (s *Server) Kill(tb testing.TB) {
 	tb.Helper()
-	all, err := s.freeze() // so that none sees another die
+	all, err := s.freeze() // so that no process reacts to the end of another
 	must(tb, err)
 	send(syscall.SIGKILL, all)
 	must(tb, s.running.wait())

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// StartStandby starts a server that follows this one and has all that was committed here before it is answered: commits
-// wait for it. It is removed after the test.
+// StartStandby starts a synchronous standby: commits wait until it has them. It is removed after the test.
 func (s *Server) StartStandby(tb testing.TB) *Server {
 	tb.Helper()
 	standby := s.copy(tb, "--write-recovery-conf")
@@ -39,11 +38,11 @@ func (s *Server) copy(tb testing.TB, options ...string) *Server {
 	return copied
 }
 
-// Promote makes a standby a server that takes writes, as one does when the other is lost.
+// Promote makes a standby the primary server.
 func (s *Server) Promote(tb testing.TB) {
 	tb.Helper()
 	must(tb, execute(s.URL(), "SELECT pg_promote()"))
 }
 
-// Address is where the server listens, as a URL has it.
+// Address returns the host and port of the server.
 func (s *Server) Address() string { return fmt.Sprint("127.0.0.1:", s.port) }

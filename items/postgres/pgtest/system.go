@@ -20,17 +20,17 @@ import (
 
 var errNotInstalled = errors.New("PostgreSQL is not installed: apt-get install -y postgresql")
 
-// programs are the paths of what a server needs.
+// programs are the paths of the programs that a server needs.
 type programs struct{ initdb, postgres string }
 
-// findPrograms looks on the PATH and where Debian installs, the newest version first.
+// findPrograms looks on the PATH, and then for the newest version in the folder of Debian.
 func findPrograms() (programs, error) {
 	initdb, err1 := exec.LookPath("initdb")
 	postgres, err2 := exec.LookPath("postgres")
 	if err1 == nil && err2 == nil {
 		return programs{initdb, postgres}, nil
 	}
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // fails for a bad pattern only
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // fails only for a bad pattern
 	if len(found) == 0 {
 		return programs{}, errNotInstalled
 	}
@@ -42,7 +42,7 @@ func findPrograms() (programs, error) {
 	return programs{newest, filepath.Join(filepath.Dir(newest), "postgres")}, nil
 }
 
-// other returns another program of the same installation, which need not be on the PATH with these.
+// other returns another program of the same installation. It may be missing on the PATH.
 func (p programs) other(name string) (string, error) {
 	installed, err := filepath.EvalSymlinks(p.initdb)
 	if err != nil {
@@ -56,7 +56,7 @@ func (p programs) other(name string) (string, error) {
 	return "", fmt.Errorf("%s is not beside %s: apt-get install -y postgresql", name, installed)
 }
 
-// account is whom the server runs as: nil for the user of the tests, except that PostgreSQL refuses to run as root.
+// account returns the account of the server. nil means that of the tests. PostgreSQL refuses to run as root.
 func account() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -73,8 +73,8 @@ func account() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(err1, err2)
 }
 
-// command is a program that runs in the folder and as the account. It knows none of the settings that the environment
-// may have for PostgreSQL, and is not reached by a Ctrl-C, which is for the tests.
+// command returns a command that runs in the folder under the account. It ignores the environment, which may have settings of
+// PostgreSQL, and a Ctrl-C, which is for the tests.
 func command(folder string, as *syscall.Credential, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), name, args...) //nolint:gosec // only programs of this package
 	cmd.Dir = folder
@@ -92,8 +92,8 @@ func freePort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, listener.Close() //nolint:forcetypeassert // it is TCP
 }
 
-// children are the processes that the process has started. Each process of PostgreSQL leads a process group, so a
-// signal to a group would reach only one of them.
+// children returns the processes that the process has started. Each process of PostgreSQL has its own process group, so a signal
+// to a group would reach only one.
 func children(parent int) ([]int, error) {
 	list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", parent))
 	if err != nil { // this is not Linux

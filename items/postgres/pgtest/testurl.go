@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// DatabaseURL returns a DATABASE_URL for a new database in the engine that the tests run on. Tests of what is above the store
-// use it, and are run once with each engine.
+// DatabaseURL returns a DATABASE_URL for a new database in the engine that the tests run on. Tests
+// above the store use it. They run once with each engine.
 func DatabaseURL(tb testing.TB) string {
 	tb.Helper()
 	if IsPostgres(tb) {
