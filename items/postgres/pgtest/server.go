@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -39,18 +40,17 @@ func Start(tb testing.TB, settings ...string) *Server {
 	return s
 }
 
+// newServer starts a server with the data of a new installation. It copies them, because initdb takes a second or more.
 func newServer(settings []string) (_ *Server, err error) {
-	s := &Server{settings: settings}
-	if s.programs, err = findPrograms(); err != nil {
+	template, err := initialised()
+	if err != nil {
 		return nil, err
 	}
-	if s.account, err = account(); err != nil {
-		return nil, err
-	}
+	s := &Server{programs: template.programs, account: template.account, settings: settings}
 	if err := s.settle(); err != nil {
 		return nil, err
 	}
-	err = s.initdb()
+	_, err = command(s.folder, s.account, "cp", "-R", template.data(), s.data()).Output()
 	if err == nil {
 		err = s.launchAnywhere()
 	}
@@ -60,6 +60,25 @@ func newServer(settings []string) (_ *Server, err error) {
 	}
 	return s, nil
 }
+
+// initialised returns a server that was never started. It is removed with the test process.
+var initialised = sync.OnceValues(func() (_ *Server, err error) {
+	s := &Server{}
+	if s.programs, err = findPrograms(); err != nil {
+		return nil, err
+	}
+	if s.account, err = account(); err != nil {
+		return nil, err
+	}
+	if err := s.settle(); err != nil {
+		return nil, err
+	}
+	if err := s.initdb(); err != nil {
+		defer s.remove()
+		return nil, fmt.Errorf("initdb fails in %s: %w\n%s", s.folder, err, s.log())
+	}
+	return s, nil
+})
 
 // settle creates the server's folder, and a keeper that removes it.
 func (s *Server) settle() (err error) {
