@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -42,53 +43,53 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 	if _, err := tx.Exec(ctx, lockExport); err != nil {
 		return translate(ctx, err)
 	}
-	// An error of yield passes unchanged, so it must not reach translate.
-	var refused error
-	give := func(rec items.Record) error {
-		refused = yield(rec)
-		return refused
-	}
 	// A database of the release before lacks the newest columns.
 	columns := `id, version`
-	err = forEach(ctx, tx, selectColumns, pgx.RowTo[string], func(column string) error {
+	for column, err := range each(ctx, tx, selectColumns, pgx.RowTo[string]) {
+		if err != nil {
+			return translate(ctx, err)
+		}
 		if slices.Contains(items.Columns(), column) {
 			columns += `, ` + column
 		}
+	}
+	for item, err := range each(ctx, tx, `SELECT `+columns+` FROM items ORDER BY id`, pgx.RowToStructByNameLax[items.Item]) {
+		if err != nil {
+			return translate(ctx, err)
+		}
+		if err := yield(items.Record{Item: &item}); err != nil {
+			return err
+		}
+	}
+	if !history {
 		return nil
-	})
-	if err == nil {
-		err = forEach(ctx, tx, `SELECT `+columns+` FROM items ORDER BY id`, pgx.RowToStructByNameLax[items.Item], func(item items.Item) error {
-			return give(items.Record{Item: &item})
-		})
 	}
-	if err == nil && history {
-		err = forEach(ctx, tx, exportChanges, rowToChange, func(change items.Change) error {
-			return give(items.Record{Change: &change})
-		})
+	for change, err := range each(ctx, tx, exportChanges, rowToChange) {
+		if err != nil {
+			return translate(ctx, err)
+		}
+		if err := yield(items.Record{Change: &change}); err != nil {
+			return err
+		}
 	}
-	if refused != nil {
-		return refused
-	}
-	return translate(ctx, err)
+	return nil
 }
 
-// forEach calls do with one row after the other, without collecting them.
-func forEach[T any](ctx context.Context, tx pgx.Tx, statement string, rowTo pgx.RowToFunc[T], do func(T) error) error {
-	rows, err := tx.Query(ctx, statement)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		entry, err := rowTo(rows)
-		if err != nil {
-			return err
+// each returns one row after the other, without collecting them. An error is the last element.
+func each[T any](ctx context.Context, tx pgx.Tx, statement string, rowTo pgx.RowToFunc[T]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		rows, _ := tx.Query(ctx, statement) // rows.Err returns the error
+		defer rows.Close()
+		for rows.Next() {
+			if row, err := rowTo(rows); !yield(row, err) || err != nil {
+				return
+			}
 		}
-		if err := do(entry); err != nil {
-			return err
+		if err := rows.Err(); err != nil {
+			var none T
+			yield(none, err)
 		}
 	}
-	return rows.Err()
 }
 
 // An import first collects its records in the tables import_items and import_changes, which only its transaction sees.
