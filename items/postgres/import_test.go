@@ -265,12 +265,8 @@ func TestImportReplaceKeepsTheSchema(t *testing.T) {
 	store := mustOpen(t, url)
 	postgres.WaitForIndex(t, store)
 	ctx := context.Background()
-	schema := func() (lines []string) {
-		conn, err := pgx.Connect(ctx, url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = conn.Close(ctx) }()
+	conn := mustConnect(t, url)
+	schema := func() []string {
 		rows, _ := conn.Query(ctx, `
 SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()
 UNION ALL
@@ -279,7 +275,8 @@ UNION ALL
 SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default, generation_expression)
 FROM information_schema.columns WHERE table_schema = current_schema()
 ORDER BY 1`)
-		if lines, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
 			t.Fatal(err)
 		}
 		return lines

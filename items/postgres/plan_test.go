@@ -62,13 +62,8 @@ func checkSearchPlans(t *testing.T, store *Store, when string) {
 // mustFill returns a store with a menu that is large enough for the planner to prefer an index.
 func mustFill(tb testing.TB) *Store {
 	tb.Helper()
-	ctx := context.Background()
-	store, err := Open(ctx, Options{URL: pgtest.NewDatabase(tb)})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = store.Close() })
-	if err := store.Import(ctx, items.AuditInfo{}, false, storetest.Many(20_000)); err != nil {
+	store := mustOpenInternal(tb, pgtest.NewDatabase(tb))
+	if err := store.Import(context.Background(), items.AuditInfo{}, false, storetest.Many(20_000)); err != nil {
 		tb.Fatal(err)
 	}
 	return store

@@ -14,7 +14,6 @@ import (
 
 	"menu-api/items"
 	"menu-api/items/postgres"
-	"menu-api/items/postgres/pgtest"
 	"menu-api/items/storetest"
 )
 
@@ -112,8 +111,7 @@ func TestOldSnapshotSlowsNoWrites(t *testing.T) { //nolint:paralleltest // it me
 
 func TestOldestSnapshot(t *testing.T) {
 	t.Parallel()
-	server := pgtest.Start(t)
-	url := server.NewDatabase(t)
+	url := newMigrated(t)
 	store := mustOpen(t, url)
 	ctx := context.Background()
 	prune := func() float64 {

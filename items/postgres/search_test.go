@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"menu-api/items"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
@@ -61,20 +59,12 @@ UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_by_trigrams'::r
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, url := context.Background(), pgtest.NewDatabase(t)
-			conn, err := pgx.Connect(ctx, url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close(ctx) }()
+			conn := mustConnect(t, url)
 			if strings.Contains(test.before, " items ") { // after the migrations
 				_ = mustOpen(t, url).Close()
-				if _, err := conn.Exec(ctx, `DROP EXTENSION IF EXISTS pg_trgm CASCADE`); err != nil {
-					t.Fatal(err)
-				}
+				mustExec(t, conn, `DROP EXTENSION IF EXISTS pg_trgm CASCADE`)
 			}
-			if _, err := conn.PgConn().Exec(ctx, test.before).ReadAll(); err != nil {
-				t.Fatal(err)
-			}
+			mustExec(t, conn, test.before)
 			log := make(lines, 100)
 			store, err := postgres.Open(ctx, postgres.Options{URL: url, Logger: slog.New(slog.NewTextHandler(log, nil))})
 			if err != nil {
@@ -122,14 +112,7 @@ func TestKeysOfAnOlderVersionAreUpdated(t *testing.T) {
 	ctx, url := context.Background(), newMigrated(t)
 	store := mustOpen(t, url)
 	storetest.MustImport(t, store, 250, items.Item{Name: "Soup", Category: "Chef’s"}) // several steps
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, `UPDATE items SET search = 'soup chef’s', group_key = 'chef’s', version = version + 1`); err != nil {
-		t.Fatal(err)
-	}
+	mustExec(t, mustConnect(t, url), `UPDATE items SET search = 'soup chef’s', group_key = 'chef’s', version = version + 1`)
 	before, err := store.Feed(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"menu-api/items"
 	"menu-api/items/postgres"
 	"menu-api/items/postgres/pgtest"
@@ -72,27 +70,15 @@ func pooled() storetest.Engine {
 func TestResetIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	url := newMigrated(t)
-	store, err := postgres.Open(context.Background(), postgres.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
+	store, conn := mustOpen(t, url), mustConnect(t, url)
 	ctx := context.Background()
 	if _, err := store.Create(ctx, items.AuditInfo{}, items.Item{Name: "Soup"}); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(ctx) })
 	// An import has taken the next id and not raised the sequence yet, as between two of its batches.
-	if _, err := conn.Exec(ctx, `INSERT INTO items SELECT id + 1, name, price, description, image, tagline, category, calories, version, search, name_key, group_key FROM items`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Exec(ctx, `INSERT INTO changes (item_id, version, action, author, at) VALUES (3, 1, 'create', '', now())`); err != nil {
-		t.Fatal(err)
-	}
+	mustExec(t, conn, `
+INSERT INTO items SELECT id + 1, name, price, description, image, tagline, category, calories, version, search, name_key, group_key FROM items;
+INSERT INTO changes (item_id, version, action, author, at) VALUES (3, 1, 'create', '', now())`)
 	added, err := store.Reset(ctx, items.AuditInfo{By: "auth0|chef"}, items.DefaultMenu())
 	if err != nil || len(added) != 3 || added[0].ID <= 3 || added[2].ID != added[0].ID+2 {
 		t.Errorf("got %+v, %v, want ids that nothing has had", added, err)
