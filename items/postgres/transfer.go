@@ -44,16 +44,17 @@ func (s *Store) Export(ctx context.Context, history bool, yield func(items.Recor
 		return translate(ctx, err)
 	}
 	// A database of the release before lacks the newest columns.
-	columns := `id, version`
+	columns := []string{"id", "version"}
 	for column, err := range each(ctx, tx, selectColumns, pgx.RowTo[string]) {
 		if err != nil {
 			return translate(ctx, err)
 		}
 		if slices.Contains(items.Columns(), column) {
-			columns += `, ` + column
+			columns = append(columns, column)
 		}
 	}
-	for item, err := range each(ctx, tx, `SELECT `+columns+` FROM items ORDER BY id`, pgx.RowToStructByNameLax[items.Item]) {
+	selectAll := `SELECT ` + strings.Join(columns, ", ") + ` FROM items ORDER BY id`
+	for item, err := range each(ctx, tx, selectAll, pgx.RowToStructByNameLax[items.Item]) {
 		if err != nil {
 			return translate(ctx, err)
 		}
