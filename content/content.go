@@ -83,8 +83,11 @@ func NewBuilt(mediaType string, files fs.FS, name string) (*Content, error) {
 // ETag returns the ETag of the body without compression.
 func (s *Content) ETag() string { return s.etag }
 
+// Body returns the body without compression. It must not be modified.
+func (s *Content) Body() []byte { return s.bodies[""]() }
+
 // Size returns how much memory the content takes, in bytes. The compressed copies together are about as large as the body.
-func (s *Content) Size() int { return len(s.bodies[""]()) * min(2, len(s.bodies)) }
+func (s *Content) Size() int { return len(s.Body()) * min(2, len(s.bodies)) }
 
 // Serve responds to a GET or HEAD with the coding that the client prefers, or with 304 if the client already has the content
 // (RFC 9110 section 15.4.5). Each coding has its ETag, and all of them match the ETag of the body.

@@ -25,8 +25,8 @@ const (
 
 // The media types of request bodies.
 const (
-	MediaJSON       = "application/json"
-	MediaMergePatch = "application/merge-patch+json" // RFC 7396
+	mediaJSON       = "application/json"
+	mediaMergePatch = "application/merge-patch+json" // RFC 7396
 )
 
 // ErrBody says that reading the body failed.
@@ -51,13 +51,9 @@ func (e *MediaTypeError) Error() string {
 	return fmt.Sprintf("the request body came %s; send it with Content-Type: %s", got, strings.Join(e.Accepts, " or "))
 }
 
-// ReadBody reads the request's body, which must be of one of the media types.
+// readBody reads the request's body, which must be of one of the media types and not longer than the limit.
 //
 // The error is a *MediaTypeError, a *http.MaxBytesError, a *ValidationError, or an ErrBody.
-func ReadBody(c *gin.Context, accepts ...string) ([]byte, error) {
-	return readBody(c, MaxBody, accepts...)
-}
-
 func readBody(c *gin.Context, limit int64, accepts ...string) ([]byte, error) {
 	if err := checkMediaType(c.Request, accepts); err != nil {
 		return nil, err
@@ -147,20 +143,20 @@ func DecodeInput(body []byte) (*Input, error) {
 	return in, nil
 }
 
-// MenuPatch is a merge patch of the menu (RFC 7396), by id in ascending order.
-type MenuPatch []ItemPatch
+// menuPatch is a merge patch of the menu (RFC 7396), by id in ascending order.
+type menuPatch []itemPatch
 
-// ItemPatch is one entry of a MenuPatch.
-type ItemPatch struct {
+// itemPatch is one entry of a menuPatch.
+type itemPatch struct {
 	ID int64
 	// Input is nil if the entry deletes the item.
 	Input *Input
 }
 
-// DecodeMenuPatch reads a body such as {"1":{"price":6.5},"9":null}. What is wrong with single fields is kept in the inputs.
+// decodeMenuPatch reads a body such as {"1":{"price":6.5},"9":null}. What is wrong with single fields is kept in the inputs.
 //
 // The error is a *ValidationError.
-func DecodeMenuPatch(body []byte) (MenuPatch, error) {
+func decodeMenuPatch(body []byte) (menuPatch, error) {
 	object, err := ParseObject(body, "request body", `{"1":{...},"2":null}`)
 	if err != nil {
 		return nil, err
@@ -169,10 +165,10 @@ func DecodeMenuPatch(body []byte) (MenuPatch, error) {
 		return nil, &ValidationError{Detail: fmt.Sprintf("The request body has more than %d entries. Send several requests.", maxPatchedItems)}
 	}
 	var invalid []FieldError
-	patch := make(MenuPatch, 0, len(object))
+	patch := make(menuPatch, 0, len(object))
 	for _, m := range object {
 		id, ok := parseID(m.Name)
-		entry := ItemPatch{ID: id}
+		entry := itemPatch{ID: id}
 		switch kind := m.Value.Kind(); {
 		case !ok:
 			invalid = append(invalid, FieldError{Field: shorten(m.Name), Message: "must be the id of an item: a positive integer, such as 1"})
@@ -189,7 +185,7 @@ func DecodeMenuPatch(body []byte) (MenuPatch, error) {
 	if len(invalid) > 0 {
 		return nil, invalidPatch(invalid)
 	}
-	slices.SortFunc(patch, func(a, b ItemPatch) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(patch, func(a, b itemPatch) int { return cmp.Compare(a.ID, b.ID) })
 	return patch, nil
 }
 

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+
+	"menu-api/content"
 )
 
 // Contract is one published JSON form of the menu. Two are served: /items, and package whatabyte.
@@ -63,10 +66,9 @@ type Controller struct {
 }
 
 // List responds with the items that the query asks for.
-func (ctl Controller) List(c *gin.Context) {
+func (ctl Controller) List(c *gin.Context) error {
 	request := c.Request // load may outlast the handler, and with it the context c
-	key := cacheKey{route: ctl.Path, query: request.URL.RawQuery}
-	ctl.read(c, key, func(ctx context.Context) (*response, error) {
+	return ctl.read(c, cacheKey{route: ctl.Path, query: request.URL.RawQuery}, func(ctx context.Context) (*response, error) {
 		listing, err := parseListing(request)
 		if err != nil {
 			return nil, err
@@ -79,153 +81,168 @@ func (ctl Controller) List(c *gin.Context) {
 		if next != nil {
 			link = listing.next(ctl.Path, next)
 		}
-		rep, err := represent(ctl.Menu(menu, listing.paged))
-		return &response{Content: rep.share(), link: link}, err
+		page, err := represent(ctl.Menu(menu, listing.paged))
+		return &response{Content: page, link: link}, err
 	})
 }
 
 // Get responds with one item.
-func (ctl Controller) Get(c *gin.Context) {
-	id, ok := ctl.pathID(c)
-	if !ok {
-		return
+func (ctl Controller) Get(c *gin.Context) error {
+	id, err := ctl.ID(c.Param("id"))
+	if err != nil {
+		return err
 	}
-	ctl.read(c, cacheKey{route: ctl.Path + "/:id", id: id}, func(ctx context.Context) (*response, error) {
+	return ctl.read(c, cacheKey{route: ctl.Path + "/:id", id: id}, func(ctx context.Context) (*response, error) {
 		item, err := ctl.Service.Get(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		rep, err := ctl.represent(item)
-		return &response{Content: rep.share()}, err
+		body, err := ctl.represent(item)
+		return &response{Content: body}, err
 	})
 }
 
 // read responds to a GET or HEAD from the response cache, or from load, which reads the store.
-func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Context) (*response, error)) {
+func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Context) (*response, error)) error {
 	begin, count := func() error { return ctl.access.BeginRead(c) }, func() error { return ctl.access.CountRead(c) }
 	found, err := ctl.cache.get(c.Request.Context(), key, begin, count, load)
-	if err == nil {
-		err = checkIfMatch(c.Request.Header.Values("If-Match"), found.ETag())
-	}
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
+	}
+	if err := checkIfMatch(c.Request.Header.Values("If-Match"), found.ETag()); err != nil {
+		return err
 	}
 	if found.link != "" {
 		c.Header("Link", found.link)
 	}
 	found.Serve(c)
+	return nil
 }
 
 // Create adds the item in the body.
-func (ctl Controller) Create(c *gin.Context) {
-	body, err := ReadBody(c, MediaJSON)
+func (ctl Controller) Create(c *gin.Context) error {
+	body, err := readBody(c, MaxBody, mediaJSON)
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
 	input, err := ctl.Decode(body, "")
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
 	info, err := ctl.auditInfoWithKey(c, body)
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
 	item, err := ctl.Service.Create(c.Request.Context(), info, input)
 	if err == nil {
 		c.Header("Location", ctl.Path+"/"+strconv.FormatInt(item.ID, 10))
 	}
-	ctl.written(c, http.StatusCreated, item, err)
+	return ctl.written(c, http.StatusCreated, item, err)
 }
 
 // Replace makes the item what the body says. Without an id in the path, as in the NestJS application's PUT /items, the body
 // names the item.
-func (ctl Controller) Replace(c *gin.Context) {
-	if id, input, may, ok := ctl.readUpdate(c, MediaJSON); ok {
-		item, err := ctl.Service.Replace(c.Request.Context(), ctl.AuditInfo(c), id, input, may)
-		ctl.written(c, http.StatusOK, item, err)
-	}
+func (ctl Controller) Replace(c *gin.Context) error {
+	return ctl.update(c, ctl.Service.Replace, mediaJSON)
 }
 
 // Patch changes the fields in the body (RFC 7396).
-func (ctl Controller) Patch(c *gin.Context) {
-	if id, input, may, ok := ctl.readUpdate(c, MediaMergePatch, MediaJSON); ok {
-		item, err := ctl.Service.Patch(c.Request.Context(), ctl.AuditInfo(c), id, input, may)
-		ctl.written(c, http.StatusOK, item, err)
+func (ctl Controller) Patch(c *gin.Context) error {
+	return ctl.update(c, ctl.Service.Patch, mediaMergePatch, mediaJSON)
+}
+
+// update calls write with the id in the path, the item in the body and the preconditions. The media type and the size of the
+// body are checked before anything that the request says.
+func (ctl Controller) update(
+	c *gin.Context, write func(context.Context, AuditInfo, int64, *Input, Condition) (Item, error), accepts ...string,
+) error {
+	body, err := readBody(c, MaxBody, accepts...)
+	if err != nil {
+		return err
 	}
+	input, err := ctl.Decode(body, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	id := noID
+	if c.Param("id") != "" {
+		if id, err = ctl.ID(c.Param("id")); err != nil {
+			return err
+		}
+	}
+	may, err := ctl.condition(c)
+	if err != nil {
+		return err
+	}
+	item, err := write(c.Request.Context(), ctl.AuditInfo(c), id, input, may)
+	return ctl.written(c, http.StatusOK, item, err)
 }
 
 // patchMenu changes several items: the body is a merge patch (RFC 7396) of the menu as GET /items has it. It responds with
 // the changed items.
-func (ctl Controller) patchMenu(c *gin.Context) {
-	body, err := readBody(c, maxMenuPatch, MediaMergePatch, MediaJSON)
+func (ctl Controller) patchMenu(c *gin.Context) error {
+	body, err := readBody(c, maxMenuPatch, mediaMergePatch, mediaJSON)
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
-	patch, err := DecodeMenuPatch(body)
+	patch, err := decodeMenuPatch(body)
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
 	info, err := ctl.auditInfoWithKey(c, body)
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
-	condition, ok := ctl.menuCondition(c)
-	if !ok {
-		return
+	condition, err := ctl.menuCondition(c)
+	if err != nil {
+		return err
 	}
 	may := func(permission string) bool { return ctl.access.Has(c, permission) }
 	changed, err := ctl.Service.PatchMenu(c.Request.Context(), info, patch, may, condition)
 	if missing, ok := errors.AsType[*PermissionError](err); ok {
 		ctl.access.Require(missing.Permission)(c) // which responds with 403
-		return
+		return nil
 	}
-	Respond(c, http.StatusOK, menuByID(changed), err)
+	return Respond(c, http.StatusOK, menuByID(changed), err)
 }
 
 // Delete removes the item and responds with what it was.
-func (ctl Controller) Delete(c *gin.Context) {
-	id, ok := ctl.pathID(c)
-	if !ok {
-		return
+func (ctl Controller) Delete(c *gin.Context) error {
+	id, err := ctl.ID(c.Param("id"))
+	if err != nil {
+		return err
 	}
-	if may, ok := ctl.condition(c); ok {
-		item, err := ctl.Service.Delete(c.Request.Context(), ctl.AuditInfo(c), id, may)
-		ctl.written(c, http.StatusOK, item, err)
+	may, err := ctl.condition(c)
+	if err != nil {
+		return err
 	}
+	item, err := ctl.Service.Delete(c.Request.Context(), ctl.AuditInfo(c), id, may)
+	return ctl.written(c, http.StatusOK, item, err)
 }
 
 // restore needs no body: the history has the item.
-func (ctl Controller) restore(c *gin.Context) {
-	id, ok := ctl.pathID(c)
-	if !ok {
-		return
+func (ctl Controller) restore(c *gin.Context) error {
+	id, err := ctl.ID(c.Param("id"))
+	if err != nil {
+		return err
 	}
 	info, err := ctl.auditInfoWithKey(c, nil)
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
 	item, err := ctl.Service.Restore(c.Request.Context(), info, id)
-	ctl.written(c, http.StatusOK, item, err)
+	return ctl.written(c, http.StatusOK, item, err)
 }
 
-func (ctl Controller) history(c *gin.Context) {
-	id, ok := ctl.pathID(c)
-	if !ok {
-		return
+func (ctl Controller) history(c *gin.Context) error {
+	id, err := ctl.ID(c.Param("id"))
+	if err != nil {
+		return err
 	}
 	p := newParams(c.Request, "limit", "after")
 	limit, before := p.limit(), p.version("after")
 	if err := p.problem(); err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
 	changes, next, err := ctl.Service.History(c.Request.Context(), id, before, limit)
 	if err == nil && next > 0 {
@@ -233,22 +250,21 @@ func (ctl Controller) history(c *gin.Context) {
 			"limit": {strconv.Itoa(limit)}, "after": {strconv.FormatInt(next, 10)},
 		}))
 	}
-	Respond(c, http.StatusOK, changes, err)
+	return Respond(c, http.StatusOK, changes, err)
 }
 
 // recent responds with the newest changes of the whole menu.
-func (ctl Controller) recent(c *gin.Context) {
+func (ctl Controller) recent(c *gin.Context) error {
 	p := newParams(c.Request, "limit", "after")
 	limit, before := p.limit(), p.changeKey("after")
 	if err := p.problem(); err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
 	changes, next, err := ctl.Service.Recent(c.Request.Context(), before, limit)
 	if err == nil && next != nil {
 		c.Header("Link", nextLink(c.Request.URL.Path, url.Values{"limit": {strconv.Itoa(limit)}, "after": {formatChangeKey(*next)}}))
 	}
-	Respond(c, http.StatusOK, changes, err)
+	return Respond(c, http.StatusOK, changes, err)
 }
 
 // AuditInfo returns what the history records about a write of the request at this moment.
@@ -266,77 +282,56 @@ func (ctl Controller) auditInfoWithKey(c *gin.Context, body []byte) (AuditInfo, 
 	return info, err
 }
 
-// pathID reads the id in the path. If it is not valid, it responds and returns false.
-func (ctl Controller) pathID(c *gin.Context) (id int64, ok bool) {
-	id, err := ctl.ID(c.Param("id"))
-	if err != nil {
-		Fail(c, err)
-	}
-	return id, err == nil
-}
-
-// readUpdate reads the item in the body, the id in the path and the preconditions, in this order: the media type and the
-// size of a body are checked before anything that the request says. If one of them is not valid, it responds and returns
-// false.
-func (ctl Controller) readUpdate(c *gin.Context, accepts ...string) (id int64, input *Input, may Condition, ok bool) {
-	body, err := ReadBody(c, accepts...)
-	if err == nil {
-		input, err = ctl.Decode(body, c.Param("id"))
-	}
-	if err != nil {
-		Fail(c, err)
-		return noID, nil, nil, false
-	}
-	if c.Param("id") != "" {
-		if id, ok = ctl.pathID(c); !ok {
-			return noID, nil, nil, false
-		}
-	}
-	may, ok = ctl.condition(c)
-	return id, input, may, ok
-}
-
 // represent encodes an item and tags it with its version, so that an item which was changed and changed back has a new
 // ETag. The digest is in the tag as well: after a backup was restored, a version can come again with other content.
-func (ctl Controller) represent(item Item) (representation, error) {
-	rep, err := represent(ctl.Item(item))
-	rep.etag = `"` + strconv.FormatInt(item.Version, 10) + "-" + rep.etag[1:]
-	return rep, err
+func (ctl Controller) represent(item Item) (*content.Content, error) {
+	body, err := json.Marshal(ctl.Item(item))
+	etag := `"` + strconv.FormatInt(item.Version, 10) + "-" + content.Tag(body)[1:]
+	return content.NewTagged(jsonUTF8, etag, body), err
 }
 
-// written responds to a write with the item as it is now, or as it was before it was deleted.
-func (ctl Controller) written(c *gin.Context, status int, item Item, err error) {
+// written responds to a write with the item as it is now, or as it was before it was deleted. It returns err unless it is nil.
+func (ctl Controller) written(c *gin.Context, status int, item Item, err error) error {
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
-	rep, err := ctl.represent(item)
+	current, err := ctl.represent(item)
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
 	method := c.Request.Method
 	if method != http.MethodDelete {
-		c.Header("ETag", rep.etag)
+		c.Header("ETag", current.ETag())
 	}
 	if ctl.NoContent && (method == http.MethodPatch || method == http.MethodDelete) {
 		c.Status(http.StatusNoContent)
-		return
+		return nil
 	}
-	c.Data(status, jsonUTF8, rep.body)
+	c.Data(status, jsonUTF8, current.Body())
+	return nil
 }
 
-// Respond sends the value as JSON or, if err is not nil, hands err to the error renderer.
-func Respond(c *gin.Context, status int, value any, err error) {
-	var rep representation
-	if err == nil {
-		rep, err = represent(value)
-	}
+// Respond sends the value as JSON. It returns err unless it is nil.
+func Respond(c *gin.Context, status int, value any, err error) error {
 	if err != nil {
-		Fail(c, err)
-		return
+		return err
 	}
-	c.Data(status, jsonUTF8, rep.body)
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	c.Data(status, jsonUTF8, body)
+	return nil
+}
+
+// Handler makes a Gin handler of a function that returns an error, as every handler of this package does. The error becomes the
+// response.
+func Handler(do func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := do(c); err != nil {
+			Fail(c, err)
+		}
+	}
 }
 
 // Fail hands an error to renderProblems in package server, and aborts the handler chain. It also sets a status, so that a

@@ -2,7 +2,6 @@ package items
 
 import (
 	"cmp"
-	"errors"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -12,23 +11,14 @@ import (
 	"menu-api/content"
 )
 
-// representation is JSON with its ETag.
-type representation struct {
-	body []byte
-	etag string
-}
-
-// represent encodes the value and tags it with a strong ETag.
-func represent(value any) (representation, error) {
-	body, err := json.Marshal(value)
-	return representation{body: body, etag: content.Tag(body)}, err
-}
-
 // jsonUTF8 is the media type of responses.
 const jsonUTF8 = "application/json; charset=utf-8"
 
-// share returns the representation in the form that the response cache keeps.
-func (r representation) share() *content.Content { return content.NewTagged(jsonUTF8, r.etag, r.body) }
+// represent encodes the value and tags it with a strong ETag.
+func represent(value any) (*content.Content, error) {
+	body, err := json.Marshal(value)
+	return content.New(jsonUTF8, body), err
+}
 
 // menuByID encodes as an object keyed by id, in the order of the items. The keys of a Go map would be sorted as text,
 // 10 before 2.
@@ -51,42 +41,39 @@ func (m menuByID) MarshalJSONTo(enc *jsontext.Encoder) error {
 }
 
 // condition turns the preconditions of a write (RFC 9110 section 13.1) into a Condition that fails with ErrConflict. The
-// store checks it inside the write, so that nothing comes between the check and the change. If a precondition is not valid,
-// condition responds and returns false.
-func (ctl Controller) condition(c *gin.Context) (may Condition, ok bool) {
-	check, ok := precondition(c)
+// store checks it inside the write, so that nothing comes between the check and the change. The error is a *ValidationError.
+func (ctl Controller) condition(c *gin.Context) (Condition, error) {
+	check, err := precondition(c)
 	return func(current Item) error {
 		if check == nil {
 			return nil
 		}
-		rep, err := ctl.represent(current)
-		return cmp.Or(err, check(rep.etag))
-	}, ok
+		body, err := ctl.represent(current)
+		return cmp.Or(err, check(body.ETag()))
+	}, err
 }
 
-// menuCondition is condition for a write of several items, about the menu as GET /items has it. may is nil if the request
+// menuCondition is condition for a write of several items, about the menu as GET /items has it. It returns nil if the request
 // has no precondition, so that the menu is not read.
-func (ctl Controller) menuCondition(c *gin.Context) (may func(menu []Item) error, ok bool) {
-	check, ok := precondition(c)
+func (ctl Controller) menuCondition(c *gin.Context) (may func(menu []Item) error, err error) {
+	check, err := precondition(c)
 	if check == nil {
-		return nil, ok
+		return nil, err
 	}
 	return func(menu []Item) error {
-		rep, err := represent(ctl.Menu(menu, false))
-		return cmp.Or(err, check(rep.etag))
-	}, ok
+		body, err := represent(ctl.Menu(menu, false))
+		return cmp.Or(err, check(body.ETag()))
+	}, nil
 }
 
-// precondition returns the check of what has the ETag, nil if the request has no precondition. If one is not valid,
-// precondition responds and returns false.
-func precondition(c *gin.Context) (check func(etag string) error, ok bool) {
+// precondition returns the check of what has the ETag, nil if the request has no precondition.
+func precondition(c *gin.Context) (check func(etag string) error, err error) {
 	ifMatch, ifNoneMatch := c.Request.Header.Values("If-Match"), c.Request.Header.Values("If-None-Match")
 	if len(ifMatch) == 0 && len(ifNoneMatch) == 0 {
-		return nil, true
+		return nil, nil //nolint:nilnil // most requests have none
 	}
-	if err := checkIfMatch(ifMatch, ""); errors.Is(err, errUnquoted) {
-		Fail(c, err)
-		return nil, false
+	if _, err := content.MatchTag(ifMatch, ""); err != nil {
+		return nil, errUnquoted
 	}
 	return func(etag string) error {
 		if err := checkIfMatch(ifMatch, etag); err != nil {
@@ -96,7 +83,7 @@ func precondition(c *gin.Context) (check func(etag string) error, ok bool) {
 			return &StaleError{ETag: etag}
 		}
 		return nil
-	}, true
+	}, nil
 }
 
 // errUnquoted rejects an If-Match that a client sends without the quotes of the ETag.

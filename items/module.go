@@ -43,17 +43,17 @@ func (m *Module) Mount(public, guarded gin.IRouter) {
 	ctl, require := m.Controller(itemsContract), m.Require
 
 	for _, method := range []string{"GET", "HEAD"} {
-		public.Handle(method, "/items", ctl.List)
-		public.Handle(method, "/items/:id", ctl.Get)
-		guarded.Handle(method, "/items/:id/history", require(UpdateItems), ctl.history)
-		guarded.Handle(method, "/history", require(UpdateItems), ctl.recent)
+		public.Handle(method, "/items", Handler(ctl.List))
+		public.Handle(method, "/items/:id", Handler(ctl.Get))
+		guarded.Handle(method, "/items/:id/history", require(UpdateItems), Handler(ctl.history))
+		guarded.Handle(method, "/history", require(UpdateItems), Handler(ctl.recent))
 	}
 
-	guarded.POST("/items", require(CreateItems), ctl.Create)
-	guarded.PUT("/items", require(UpdateItems), ctl.Replace)
-	guarded.PUT("/items/:id", require(UpdateItems), ctl.Replace)
-	guarded.PATCH("/items", require(UpdateItems), ctl.patchMenu) // and other permissions, see Service.PatchMenu
-	guarded.PATCH("/items/:id", require(UpdateItems), ctl.Patch)
-	guarded.DELETE("/items/:id", require(DeleteItems), ctl.Delete)
-	guarded.POST("/items/:id/restore", require(CreateItems), ctl.restore)
+	guarded.POST("/items", require(CreateItems), Handler(ctl.Create))
+	guarded.PUT("/items", require(UpdateItems), Handler(ctl.Replace))
+	guarded.PUT("/items/:id", require(UpdateItems), Handler(ctl.Replace))
+	guarded.PATCH("/items", require(UpdateItems), Handler(ctl.patchMenu)) // and other permissions, see Service.PatchMenu
+	guarded.PATCH("/items/:id", require(UpdateItems), Handler(ctl.Patch))
+	guarded.DELETE("/items/:id", require(DeleteItems), Handler(ctl.Delete))
+	guarded.POST("/items/:id/restore", require(CreateItems), Handler(ctl.restore))
 }

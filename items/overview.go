@@ -32,11 +32,11 @@ func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
-	rep, err := represent(page)
+	body, err := represent(page)
 	if err != nil {
 		return Overview{}, err
 	}
-	o := Overview{Items: append([]Item{}, page...), ETag: rep.etag}
+	o := Overview{Items: append([]Item{}, page...), ETag: body.ETag()}
 	if next == nil {
 		o.Categories = categoriesOf(page)
 		return o, nil

@@ -126,7 +126,7 @@ func (s *Service) update(ctx context.Context, info AuditInfo, id int64, may Cond
 // Returns a *PermissionError, a *ValidationError, an *UnknownItemsError, or the condition's error, in this order, and
 // ErrKeyReused or ErrKeyInFlight.
 func (s *Service) PatchMenu(
-	ctx context.Context, info AuditInfo, patch MenuPatch, may func(permission string) bool, condition func(menu []Item) error,
+	ctx context.Context, info AuditInfo, patch menuPatch, may func(permission string) bool, condition func(menu []Item) error,
 ) ([]Item, error) {
 	ids := make([]int64, len(patch))
 	for i, entry := range patch {
@@ -163,7 +163,7 @@ func (s *Service) PatchMenu(
 }
 
 // apply returns what shall have the ids, given their current states.
-func (p MenuPatch) apply(current []State, mayRestore bool) ([]*Item, error) {
+func (p menuPatch) apply(current []State, mayRestore bool) ([]*Item, error) {
 	var invalid []FieldError
 	var unknown []int64
 	for i, entry := range p {

@@ -56,7 +56,7 @@ func NewModule(feed *ChangeFeed, options Options) *Module {
 
 // Mount adds the routes. Anyone may read the events.
 func (m *Module) Mount(public gin.IRouter) {
-	public.GET(Path, m.get)
+	public.GET(Path, items.Handler(m.get))
 	public.HEAD(Path, m.head)
 }
 
@@ -70,16 +70,14 @@ func (m *Module) head(c *gin.Context) {
 	c.Status(http.StatusOK)
 }
 
-func (m *Module) get(c *gin.Context) {
+func (m *Module) get(c *gin.Context) error {
 	defer m.clients.Add(-1)
 	if n := m.clients.Add(1); m.MaxClients > 0 && n > int64(m.MaxClients) {
-		items.Fail(c, ErrTooManyClients)
-		return
+		return ErrTooManyClients
 	}
 	select {
 	case <-m.Closing:
-		items.Fail(c, ErrEnded)
-		return
+		return ErrEnded
 	default:
 	}
 	var after *EventID
@@ -90,8 +88,7 @@ func (m *Module) get(c *gin.Context) {
 	}
 	subscription, err := m.feed.Subscribe(c.Request.Context(), after)
 	if err != nil {
-		items.Fail(c, err)
-		return
+		return err
 	}
 	defer subscription.Close()
 	if m.BeginRead != nil {
@@ -99,8 +96,7 @@ func (m *Module) get(c *gin.Context) {
 	}
 	events, more, err := subscription.Take(c.Request.Context())
 	if err != nil {
-		items.Fail(c, err)
-		return
+		return err
 	}
 	m.head(c)
 	control := http.NewResponseController(c.Writer)
@@ -117,6 +113,7 @@ func (m *Module) get(c *gin.Context) {
 	})
 	// net/http writes the end of the stream after the handler returns, under the last write deadline.
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	return nil
 }
 
 // stream writes the first events and all later ones until the client leaves or is too slow, the subscription fails, or the

@@ -41,27 +41,27 @@ func Mount(menu *items.Module, public, guarded gin.IRouter) {
 	ctl, require := controller{menu.Controller(contract)}, menu.Require
 
 	for _, method := range []string{"GET", "HEAD"} {
-		public.Handle(method, Path, ctl.List)
-		public.Handle(method, Path+"/:id", ctl.Get)
+		public.Handle(method, Path, items.Handler(ctl.List))
+		public.Handle(method, Path+"/:id", items.Handler(ctl.Get))
 	}
 
-	guarded.POST(Path, require(items.CreateItems), ctl.Create)
-	guarded.PUT(Path+"/:id", require(items.UpdateItems), ctl.Replace)
-	guarded.PATCH(Path+"/:id", require(items.UpdateItems), ctl.Patch)
-	guarded.DELETE(Path+"/:id", require(items.DeleteItems), ctl.Delete)
-	guarded.DELETE(Path, require(items.Permissions()...), ctl.deleteAll)
-	guarded.POST("/api/menu/reset", require(items.Permissions()...), ctl.reset)
+	guarded.POST(Path, require(items.CreateItems), items.Handler(ctl.Create))
+	guarded.PUT(Path+"/:id", require(items.UpdateItems), items.Handler(ctl.Replace))
+	guarded.PATCH(Path+"/:id", require(items.UpdateItems), items.Handler(ctl.Patch))
+	guarded.DELETE(Path+"/:id", require(items.DeleteItems), items.Handler(ctl.Delete))
+	guarded.DELETE(Path, require(items.Permissions()...), items.Handler(ctl.deleteAll))
+	guarded.POST("/api/menu/reset", require(items.Permissions()...), items.Handler(ctl.reset))
 }
 
-func (ctl controller) deleteAll(c *gin.Context) {
-	if _, err := ctl.Service.Reset(c.Request.Context(), ctl.AuditInfo(c), nil); err != nil {
-		items.Fail(c, err)
-		return
+func (ctl controller) deleteAll(c *gin.Context) error {
+	_, err := ctl.Service.Reset(c.Request.Context(), ctl.AuditInfo(c), nil)
+	if err == nil {
+		c.Status(http.StatusNoContent)
 	}
-	c.Status(http.StatusNoContent)
+	return err
 }
 
-func (ctl controller) reset(c *gin.Context) {
+func (ctl controller) reset(c *gin.Context) error {
 	menu, err := ctl.Service.Reset(c.Request.Context(), ctl.AuditInfo(c), items.DefaultMenu())
-	items.Respond(c, http.StatusOK, dtosOf(menu), err)
+	return items.Respond(c, http.StatusOK, dtosOf(menu), err)
 }
