@@ -35,17 +35,10 @@ type ResponseCache struct {
 	mu        sync.Mutex
 	epoch     int64
 	writes    int // in progress
-	responses *simplelru.LRU[cacheKey, *response]
+	responses *simplelru.LRU[string, *response]
 	bytes     int // in responses
-	running   map[cacheKey]*call
-	waiting   map[cacheKey]*call // not started yet
-}
-
-// cacheKey identifies a read: a route, and its query or id.
-type cacheKey struct {
-	route string
-	query string
-	id    int64
+	running   map[string]*call
+	waiting   map[string]*call // not started yet
 }
 
 // response is what the cache keeps. Readers share it, so it never changes.
@@ -56,7 +49,7 @@ type response struct {
 }
 
 // size estimates how much memory a response takes, in bytes.
-func (r *response) size(key cacheKey) int { return r.Size() + len(r.link) + len(key.query) + 512 }
+func (r *response) size(key string) int { return r.Size() + len(r.link) + len(key) + 512 }
 
 // call is one read of the store for all readers that joined it.
 type call struct {
@@ -81,9 +74,9 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // NewResponseCache returns an empty cache.
 func NewResponseCache() *ResponseCache {
-	c := &ResponseCache{running: map[cacheKey]*call{}, waiting: map[cacheKey]*call{}}
+	c := &ResponseCache{running: map[string]*call{}, waiting: map[string]*call{}}
 	var err error
-	c.responses, err = simplelru.NewLRU(maxResponses, func(key cacheKey, r *response) { c.bytes -= r.size(key) })
+	c.responses, err = simplelru.NewLRU(maxResponses, func(key string, r *response) { c.bytes -= r.size(key) })
 	if err != nil {
 		panic(err) // the size is not positive
 	}
@@ -94,7 +87,7 @@ func NewResponseCache() *ResponseCache {
 // the functions, or of the context. A reader that neither finds a response nor a call to join calls begin, which may wait.
 // If that is still so afterwards, it calls count, which must not wait. The reader waits for its call for at most ReadTimeout.
 func (c *ResponseCache) get(
-	ctx context.Context, key cacheKey, begin, count func() error, load func(context.Context) (*response, error),
+	ctx context.Context, key string, begin, count func() error, load func(context.Context) (*response, error),
 ) (*response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -141,7 +134,7 @@ func (c *ResponseCache) get(
 }
 
 // cached returns the response that a reader may get now, or nil. It needs the lock.
-func (c *ResponseCache) cached(key cacheKey) *response {
+func (c *ResponseCache) cached(key string) *response {
 	if r, ok := c.responses.Get(key); ok && c.writes == 0 && time.Since(r.at) < maxAge {
 		return r
 	}
@@ -150,7 +143,7 @@ func (c *ResponseCache) cached(key cacheKey) *response {
 
 // leave ends the call when its last reader has left. So a call ends at ReadTimeout at the latest: no reader joins it once
 // it has started.
-func (c *ResponseCache) leave(key cacheKey, left *call) {
+func (c *ResponseCache) leave(key string, left *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	left.readers--
@@ -164,7 +157,7 @@ func (c *ResponseCache) leave(key cacheKey, left *call) {
 }
 
 // start runs the waiting call of the key, if there is one. It needs the lock.
-func (c *ResponseCache) start(key cacheKey) {
+func (c *ResponseCache) start(key string) {
 	next := c.waiting[key]
 	if next == nil {
 		return
@@ -175,7 +168,7 @@ func (c *ResponseCache) start(key cacheKey) {
 }
 
 // run calls load, caches the response unless something has changed since the call started, and starts the next call.
-func (c *ResponseCache) run(key cacheKey, running *call, epoch int64) {
+func (c *ResponseCache) run(key string, running *call, epoch int64) {
 	at := time.Now()
 	running.response, running.err = running.loadOrRecover()
 	running.cancel()
@@ -201,7 +194,7 @@ func (l *call) loadOrRecover() (_ *response, err error) {
 	return l.load(l.ctx)
 }
 
-func (c *ResponseCache) keep(key cacheKey, r *response) {
+func (c *ResponseCache) keep(key string, r *response) {
 	size := r.size(key)
 	if size > maxResponseBytes/2 {
 		return

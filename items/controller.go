@@ -68,7 +68,7 @@ type Controller struct {
 // List responds with the items that the query asks for.
 func (ctl Controller) List(c *gin.Context) error {
 	request := c.Request // load may outlast the handler, and with it the context c
-	return ctl.read(c, cacheKey{route: ctl.Path, query: request.URL.RawQuery}, func(ctx context.Context) (*response, error) {
+	return ctl.read(c, ctl.Path+"?"+request.URL.RawQuery, func(ctx context.Context) (*response, error) {
 		listing, err := parseListing(request)
 		if err != nil {
 			return nil, err
@@ -92,7 +92,7 @@ func (ctl Controller) Get(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return ctl.read(c, cacheKey{route: ctl.Path + "/:id", id: id}, func(ctx context.Context) (*response, error) {
+	return ctl.read(c, ctl.Path+"/"+strconv.FormatInt(id, 10), func(ctx context.Context) (*response, error) {
 		item, err := ctl.Service.Get(ctx, id)
 		if err != nil {
 			return nil, err
@@ -103,7 +103,7 @@ func (ctl Controller) Get(c *gin.Context) error {
 }
 
 // read responds to a GET or HEAD from the response cache, or from load, which reads the store.
-func (ctl Controller) read(c *gin.Context, key cacheKey, load func(context.Context) (*response, error)) error {
+func (ctl Controller) read(c *gin.Context, key string, load func(context.Context) (*response, error)) error {
 	begin, count := func() error { return ctl.access.BeginRead(c) }, func() error { return ctl.access.CountRead(c) }
 	found, err := ctl.cache.get(c.Request.Context(), key, begin, count, load)
 	if err != nil {

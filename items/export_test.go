@@ -28,7 +28,7 @@ type cachedStore struct {
 
 var cachedItems sync.Map // the []Item of each *response
 
-func (r *cachedStore) read(ctx context.Context, key cacheKey, read func(context.Context) ([]Item, error)) ([]Item, error) {
+func (r *cachedStore) read(ctx context.Context, key string, read func(context.Context) ([]Item, error)) ([]Item, error) {
 	admit := func() error { return nil }
 	found, err := r.cache.get(ctx, key, admit, admit, func(ctx context.Context) (*response, error) {
 		list, err := read(ctx)
@@ -51,13 +51,13 @@ func (r *cachedStore) List(ctx context.Context, query Query) ([]Item, error) {
 	after := fmt.Sprintf("%+v", query.After)
 	rest := query
 	rest.After = nil
-	key := cacheKey{route: "list", query: fmt.Sprintf("%+v %s", rest, after)}
+	key := fmt.Sprintf("list %+v %s", rest, after)
 	return r.read(ctx, key, func(ctx context.Context) ([]Item, error) { return r.Store.List(ctx, query) })
 }
 
 // Get implements Store.
 func (r *cachedStore) Get(ctx context.Context, id int64) (Item, error) {
-	list, err := r.read(ctx, cacheKey{route: "get", id: id}, func(ctx context.Context) ([]Item, error) {
+	list, err := r.read(ctx, fmt.Sprint("get ", id), func(ctx context.Context) ([]Item, error) {
 		item, err := r.Store.Get(ctx, id)
 		return []Item{item}, err
 	})

@@ -72,7 +72,7 @@ func (m *Module) Page(c *gin.Context, key string, render func(context.Context) (
 		return &response{Content: page}, err
 	}
 	begin, count := admit(m.access.BeginRead), admit(m.access.CountRead)
-	found, err := m.cache.get(c.Request.Context(), cacheKey{route: "page", query: key}, begin, count, load)
+	found, err := m.cache.get(c.Request.Context(), "page "+key, begin, count, load)
 	if err != nil {
 		return nil, err
 	}
