@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -123,7 +124,7 @@ func DecodeInput(body []byte) (*Input, error) {
 		return nil, err
 	}
 	in, members := NewInput(""), object
-	if item, wrapped := object.Get("item"); wrapped {
+	if item, wrapped := object["item"]; wrapped {
 		if item.Kind() != jsontext.KindBeginObject {
 			return nil, &ValidationError{
 				Detail: "The item is not a JSON object.",
@@ -131,14 +132,14 @@ func DecodeInput(body []byte) (*Input, error) {
 			}
 		}
 		in, members = NewInput("item."), membersOf(item)
-		for _, m := range object {
-			if m.Name != "item" {
-				in.unknown = append(in.unknown, shorten(m.Name))
+		for name := range object {
+			if name != "item" {
+				in.unknown = append(in.unknown, shorten(name))
 			}
 		}
 	}
-	for _, m := range members {
-		in.Add(m.Name, m.Value)
+	for name, value := range members {
+		in.Add(name, value)
 	}
 	return in, nil
 }
@@ -166,19 +167,19 @@ func decodeMenuPatch(body []byte) (menuPatch, error) {
 	}
 	var invalid []FieldError
 	patch := make(menuPatch, 0, len(object))
-	for _, m := range object {
-		id, ok := parseID(m.Name)
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		id, ok := parseID(name)
 		entry := itemPatch{ID: id}
-		switch kind := m.Value.Kind(); {
+		switch kind := object[name].Kind(); {
 		case !ok:
-			invalid = append(invalid, FieldError{Field: shorten(m.Name), Message: "must be the id of an item: a positive integer, such as 1"})
+			invalid = append(invalid, FieldError{Field: shorten(name), Message: "must be the id of an item: a positive integer, such as 1"})
 		case kind == jsontext.KindBeginObject:
-			entry.Input = NewInput(m.Name + ".")
-			for _, field := range membersOf(m.Value) {
-				entry.Input.Add(field.Name, field.Value)
+			entry.Input = NewInput(name + ".")
+			for field, value := range membersOf(object[name]) {
+				entry.Input.Add(field, value)
 			}
 		case kind != jsontext.KindNull:
-			invalid = append(invalid, FieldError{Field: m.Name, Message: "must be an object with the fields to change, or null"})
+			invalid = append(invalid, FieldError{Field: name, Message: "must be an object with the fields to change, or null"})
 		}
 		patch = append(patch, entry)
 	}
@@ -199,24 +200,8 @@ func invalidPatch(invalid []FieldError) error {
 	}
 }
 
-// Object is the members of a JSON object in their order, each name once.
-type Object []Member
-
-// Member is one name and its value.
-type Member struct {
-	Name  string
-	Value jsontext.Value
-}
-
-// Get returns the value of the member with the name.
-func (o Object) Get(name string) (value jsontext.Value, ok bool) {
-	for _, m := range o {
-		if m.Name == name {
-			return m.Value, true
-		}
-	}
-	return nil, false
-}
+// Object is the members of a JSON object by name.
+type Object map[string]jsontext.Value
 
 // ParseObject reads text that must be one JSON object and nothing else. what is the text, such as "request body", and
 // example an object to send; both are for the messages.
@@ -240,19 +225,18 @@ func ParseObject(text []byte, what, example string) (Object, error) {
 	return members, nil
 }
 
-// membersOf lists the members of an object that has been read before, so that no error is possible.
+// membersOf returns the members of an object that has been read before, so that no error is possible. json.Unmarshal would take
+// several times as long.
 func membersOf(value jsontext.Value) Object {
-	var members Object
+	members := Object{}
 	// The decoder neither copies nor changes a buffer, unlike a reader. The first read has made the checks.
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(value), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	_, err := decoder.ReadToken() // the opening brace
 	for err == nil && decoder.PeekKind() == jsontext.KindString {
-		var m Member
 		var token jsontext.Token
 		if token, err = decoder.ReadToken(); err == nil {
-			m.Name = token.String()
-			m.Value, err = decoder.ReadValue()
-			members = append(members, m)
+			name := token.String() // the token is valid until the next read
+			members[name], err = decoder.ReadValue()
 		}
 	}
 	return members

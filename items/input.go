@@ -209,7 +209,7 @@ const maxUnknown = 20
 // validate checks the input: as a whole item, or, if partial, only the fields that were sent. idProblem is what is wrong
 // with its id, or "".
 //
-// The error is a *ValidationError that lists every invalid field, in the order of the item.
+// The error is a *ValidationError that lists every invalid field, in the order of the item, and then the unknown fields by name.
 func (in *Input) validate(partial bool, idProblem string) error {
 	var invalid []FieldError
 	report := func(name, message string) {
@@ -231,6 +231,7 @@ func (in *Input) validate(partial bool, idProblem string) error {
 			report(f.Name, message)
 		}
 	}
+	slices.Sort(in.unknown)
 	for _, path := range in.unknown[:min(len(in.unknown), maxUnknown)] {
 		invalid = append(invalid, FieldError{Field: path, Message: "is not a field of an item"})
 	}

@@ -2,6 +2,7 @@ package items
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -19,12 +20,12 @@ func ParseRecord(line []byte) (Record, error) {
 		return Record{}, err
 	}
 	var r recordReader
-	if value, isChange := object.Get("change"); isChange {
+	if value, isChange := object["change"]; isChange {
 		r.only(object, "", "a line", "change")
 		change := r.change(value)
 		return Record{Change: &change}, r.problem()
 	}
-	value, wrapped := object.Get("item")
+	value, wrapped := object["item"]
 	if !wrapped {
 		item, err := ParseItem(object)
 		return Record{Item: &item}, err
@@ -64,9 +65,9 @@ func (r *recordReader) problem() error {
 
 // only rejects members with other names than these. of is the name of the object for the message.
 func (r *recordReader) only(object Object, prefix, of string, names ...string) {
-	for _, m := range object {
-		if !slices.Contains(names, m.Name) && len(r.invalid) < maxUnknown {
-			r.reject(prefix+shorten(m.Name), "is not a field of "+of)
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if !slices.Contains(names, name) && len(r.invalid) < maxUnknown {
+			r.reject(prefix+shorten(name), "is not a field of "+of)
 		}
 	}
 }
@@ -76,14 +77,14 @@ func (r *recordReader) item(members Object, prefix string, versioned bool) Item 
 	in := NewInput(prefix)
 	var id, version int64
 	var idProblem, versionProblem string
-	for _, m := range members {
+	for name, value := range members {
 		switch {
-		case m.Name == "id":
-			id, idProblem = positive(m.Value)
-		case m.Name == "version" && versioned:
-			version, versionProblem = positive(m.Value)
+		case name == "id":
+			id, idProblem = positive(value)
+		case name == "version" && versioned:
+			version, versionProblem = positive(value)
 		default:
-			in.Add(m.Name, m.Value)
+			in.Add(name, value)
 		}
 	}
 	if invalid, ok := errors.AsType[*ValidationError](in.validate(false, idProblem)); ok {
@@ -132,7 +133,7 @@ func (r *recordReader) change(value jsontext.Value) (c Change) {
 	c.At = required(r, members, "at", decodeTime)
 	c.ByName, c.Batch = r.optionalText(members, "byName"), r.optionalText(members, "batch")
 	if has, known := snapshots[c.Action]; known {
-		before, sent := members.Get("before")
+		before, sent := members["before"]
 		if pruned := c.Action == Updated && sent && before.Kind() == jsontext.KindNull; !pruned {
 			c.Before = r.snapshot(members, "before", c, has.before, c.Version-1)
 		}
@@ -145,7 +146,7 @@ func (r *recordReader) change(value jsontext.Value) (c Change) {
 // required decodes a member of a change that must be present. It returns the zero value if the member is missing or wrong.
 func required[T any](r *recordReader, change Object, name string, decode func(jsontext.Value) (T, string)) (decoded T) {
 	problem := "is required"
-	if value, sent := change.Get(name); sent && value.Kind() != jsontext.KindNull {
+	if value, sent := change[name]; sent && value.Kind() != jsontext.KindNull {
 		decoded, problem = decode(value)
 	}
 	if problem != "" {
@@ -156,7 +157,7 @@ func required[T any](r *recordReader, change Object, name string, decode func(js
 
 // optionalText decodes a text of a change that may be missing.
 func (r *recordReader) optionalText(change Object, name string) string {
-	if value, sent := change.Get(name); !sent || value.Kind() == jsontext.KindNull {
+	if value, sent := change[name]; !sent || value.Kind() == jsontext.KindNull {
 		return ""
 	}
 	return required(r, change, name, decodeText)
@@ -181,7 +182,7 @@ func decodeTime(value jsontext.Value) (at time.Time, problem string) {
 
 // snapshot reads the state of the item before or after a change, which must be present if wanted, and null otherwise.
 func (r *recordReader) snapshot(change Object, name string, c Change, wanted bool, version int64) *Item {
-	value, sent := change.Get(name)
+	value, sent := change[name]
 	field := "change." + name
 	switch {
 	case wanted && value.Kind() != jsontext.KindBeginObject:

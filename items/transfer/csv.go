@@ -184,7 +184,7 @@ var (
 // itemOf reads the item of a row. It converts the cells to JSON, so that the rules are those of every other item. In a file
 // without commas between its cells, numbers can have a decimal comma.
 func itemOf(header []items.Field, cells []string, mayHaveComma bool) (items.Item, error) {
-	members := make(items.Object, len(header))
+	members := items.Object{}
 	for i, column := range header {
 		text := cells[i]
 		if formula.MatchString(text) {
@@ -209,7 +209,7 @@ func itemOf(header []items.Field, cells []string, mayHaveComma bool) (items.Item
 				return items.Item{}, err // checkText has rejected other text than UTF-8
 			}
 		}
-		members[i] = items.Member{Name: column.Name, Value: value}
+		members[column.Name] = value
 	}
 	return items.ParseItem(members)
 }

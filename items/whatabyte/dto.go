@@ -2,7 +2,9 @@ package whatabyte
 
 import (
 	"cmp"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,27 +80,27 @@ func decode(body []byte, pathID string) (*items.Input, error) {
 	in.Describe("price", priceMessage)
 	in.Describe("calories", caloriesMessage)
 	seen := map[string]bool{}
-	for _, m := range object {
-		m.Name = canonical(m.Name)
-		if seen[m.Name] {
-			in.Reject(m.Name, "appears in several spellings")
+	for _, member := range slices.Sorted(maps.Keys(object)) {
+		name, value := canonical(member), object[member]
+		if seen[name] {
+			in.Reject(name, "appears in several spellings")
 			continue
 		}
-		seen[m.Name] = true
-		text, isText := stringOf(m.Value)
+		seen[name] = true
+		text, isText := stringOf(value)
 		switch {
-		case m.Name == "id" && isText:
+		case name == "id" && isText:
 			in.SetID(text)
-		case m.Name == "price" && m.Value.Kind() != jsontext.KindNull:
-			if price, ok := priceOf(m.Value, text); ok {
+		case name == "price" && value.Kind() != jsontext.KindNull:
+			if price, ok := priceOf(value, text); ok {
 				in.Add("price", jsontext.Value(price.String()))
 			} else {
 				in.Reject("price", priceMessage)
 			}
-		case m.Name == "calories" && isDigits(text):
+		case name == "calories" && isDigits(text):
 			in.Add("calories", jsontext.Value(cmp.Or(strings.TrimLeft(text, "0"), "0"))) // JSON has no leading zeros
 		default:
-			in.Add(m.Name, m.Value)
+			in.Add(name, value)
 		}
 	}
 	if pathID != "" {
