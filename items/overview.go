@@ -1,15 +1,15 @@
 package items
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/singleflight"
 
 	"menu-api/content"
 )
@@ -88,50 +88,41 @@ const (
 
 // categories caches the categories of a large menu.
 type categories struct {
-	mu    sync.Mutex
+	cached atomic.Pointer[cachedCategories]
+	reads  singleflight.Group
+}
+
+type cachedCategories struct {
 	names []string
 	until time.Time
-	// refresh is closed when the read in progress ends. It is nil while no read is in progress.
-	refresh chan struct{}
-	err     error
 }
 
 // get returns the categories of the whole menu. One caller at a time reads them from the store. Until that has ended, the
 // others get the previous list.
 func (c *categories) get(ctx context.Context, store Store) ([]string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refresh == nil && !time.Now().Before(c.until) {
-		c.refresh = make(chan struct{})
-		go c.read(context.WithoutCancel(ctx), store, c.refresh)
+	cached := c.cached.Load()
+	if cached != nil && time.Now().Before(cached.until) {
+		return cached.names, nil
 	}
-	if c.names != nil {
-		return c.names, nil
+	read := c.reads.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ReadTimeout)
+		defer cancel()
+		names, err := store.Categories(ctx, maxCategories)
+		if err == nil {
+			c.cached.Store(&cachedCategories{names: names, until: time.Now().Add(categoriesLifetime)})
+		}
+		return names, err
+	})
+	if cached != nil {
+		return cached.names, nil
 	}
-	refresh := c.refresh
-	c.mu.Unlock()
 	select {
-	case <-refresh:
+	case result := <-read:
+		names, _ := result.Val.([]string)
+		return names, result.Err
 	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	c.mu.Lock()
-	if c.names != nil {
-		return c.names, nil
-	}
-	return nil, cmp.Or(ctx.Err(), c.err)
-}
-
-func (c *categories) read(ctx context.Context, store Store, done chan struct{}) {
-	ctx, cancel := context.WithTimeout(ctx, ReadTimeout)
-	defer cancel()
-	names, err := store.Categories(ctx, maxCategories)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.refresh, c.err = nil, err
-	if err == nil {
-		c.names, c.until = names, time.Now().Add(categoriesLifetime)
-	}
-	close(done)
 }
 
 // categoriesOf returns each category once, in order, in the spelling of its first item.

@@ -102,7 +102,7 @@ func (f *ChangeFeed) Run(ctx context.Context) {
 				failing = true
 			}
 			f.checked = time.Time{} // the store may come back as another one
-			sleep(ctx, delay)
+			items.Sleep(ctx, delay)
 			delay = min(2*delay, maxRetryDelay)
 			continue
 		case failing:
@@ -111,15 +111,8 @@ func (f *ChangeFeed) Run(ctx context.Context) {
 		}
 		if !more {
 			_ = f.store.Wait(ctx) // the next read returns its error, if any
-			sleep(ctx, minReadInterval-time.Since(began))
+			items.Sleep(ctx, minReadInterval-time.Since(began))
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
 	}
 }
 
