@@ -31,11 +31,9 @@ func (n *Notifier) Wait(ctx context.Context) error {
 	}
 	next := n.next
 	n.mu.Unlock()
-	timer := time.NewTimer(PollInterval)
-	defer timer.Stop()
 	select {
 	case <-next:
-	case <-timer.C:
+	case <-time.After(PollInterval):
 	case <-ctx.Done():
 	}
 	return ctx.Err()
@@ -43,10 +41,8 @@ func (n *Notifier) Wait(ctx context.Context) error {
 
 // Sleep waits until the time is up, or the context ends.
 func Sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 }

@@ -7,13 +7,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gabriel-vasile/mimetype"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
-
-	"menu-api/items"
 )
 
 // File is what an import reads.
@@ -43,20 +42,8 @@ var kinds = map[string]string{
 	"application/vnd.sqlite3": "is an SQLite database: use menu-api restore for a backup",
 }
 
-// read returns a source of the file's records. It reads the file when it is called: standard input may be waiting for a person.
-func (f File) read() source {
-	var next source
-	return func() (rec items.Record, line int, err error) {
-		if next == nil {
-			if next, err = f.open(); err != nil {
-				return rec, 0, err
-			}
-		}
-		return next()
-	}
-}
-
-// open recognises the kind of the file, its encoding and its format.
+// open recognises the kind of the file, its encoding and its format, and returns a source of its records. It may wait for
+// standard input.
 func (f File) open() (source, error) {
 	buffered := bufio.NewReaderSize(f.Reader, 64<<10)
 	start, _ := buffered.Peek(3072) // as much as mimetype looks at
@@ -98,4 +85,59 @@ func (f File) open() (source, error) {
 
 func decoded(from io.Reader, as encoding.Encoding) *bufio.Reader {
 	return bufio.NewReaderSize(transform.NewReader(from, as.NewDecoder()), 64<<10)
+}
+
+// errUnreadable says that reading the file failed, regardless of its content.
+var errUnreadable = errors.New("cannot be read")
+
+// maxRow limits how much of a file is read at once, in bytes: a line of JSON, or a row of CSV. The largest item has less
+// than a tenth of it.
+const maxRow = 1 << 20
+
+// rowReader reads the rows of a file: lines of JSON, or rows of CSV, which may have several lines.
+type rowReader struct {
+	scanner   *bufio.Scanner
+	next      int  // the line on which the next row begins
+	isDecoded bool // from another encoding, so U+FFFD means bytes that the encoding does not have
+}
+
+func newRowReader(from io.Reader, split bufio.SplitFunc, isDecoded bool) *rowReader {
+	scanner := bufio.NewScanner(from)
+	scanner.Buffer(nil, maxRow)
+	scanner.Split(split)
+	return &rowReader{scanner, 1, isDecoded}
+}
+
+// read returns the next row that is not blank and the line on which it begins. The row is valid until
+// the next call.
+func (r *rowReader) read() (row []byte, line int, err error) {
+	for r.scanner.Scan() {
+		row, line = r.scanner.Bytes(), r.next
+		r.next += max(1, bytes.Count(row, []byte("\n")))
+		if len(bytes.TrimSpace(row)) > 0 {
+			breaks, err := r.checkText(row)
+			return row, line + breaks, err
+		}
+	}
+	switch err = r.scanner.Err(); {
+	case err == nil:
+		return nil, r.next, io.EOF
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, r.next, errors.New("this is longer than a megabyte, which no item is: is a quotation mark or a line break missing?")
+	}
+	return nil, r.next, fmt.Errorf("%w: %w", errUnreadable, err)
+}
+
+// checkText returns an error if the row has bytes that are not text, and after how many of the row's line breaks.
+func (r *rowReader) checkText(row []byte) (breaks int, err error) {
+	if utf8.Valid(row) && !(r.isDecoded && bytes.ContainsRune(row, utf8.RuneError)) {
+		return 0, nil
+	}
+	wrong := bytes.IndexFunc(row, func(c rune) bool { return c == utf8.RuneError })
+	if r.isDecoded {
+		err = errors.New("this has bytes that the encoding does not have: name another one in --encoding")
+	} else {
+		err = errors.New("this is not text in UTF-8: save the file as CSV UTF-8, or name its encoding, such as --encoding windows-1252")
+	}
+	return bytes.Count(row[:wrong], []byte("\n")), err
 }

@@ -10,25 +10,30 @@ import (
 	"menu-api/items"
 )
 
+// ahead is how many records are read before they are written.
+const ahead = 256
+
 // Import adds the records of the file: all of them, or none. With replace, the menu and its history are removed first,
 // unless the file has no items.
 //
 // An error about the file is one sentence that names the line and says what to write.
 func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File, replace bool) (Count, error) {
-	read := file.read()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	rows := make(chan row, ahead)
+	results := make(chan result, ahead)
 	// Import does not wait for this goroutine, which may be waiting for a person to type.
 	go func() {
-		for {
-			rec, line, err := read()
+		next, err := file.open()
+		for r := (result{err: err}); ; {
+			if r.err == nil {
+				r.rec, r.line, r.err = next()
+			}
 			select {
-			case rows <- row{rec, line, err}:
+			case results <- r:
 			case <-ctx.Done():
 				return
 			}
-			if err != nil {
+			if r.err != nil {
 				return
 			}
 		}
@@ -36,7 +41,7 @@ func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File
 	in := &importer{file: file, replace: replace}
 	err := to.Import(ctx, info, replace, func() (items.Record, error) {
 		select {
-		case r := <-rows:
+		case r := <-results:
 			return in.record(r)
 		case <-ctx.Done():
 			return items.Record{}, ctx.Err()
@@ -49,11 +54,8 @@ func Import(ctx context.Context, to items.Store, info items.AuditInfo, file File
 // io.EOF after the last record. Line 0 means the whole file.
 type source func() (rec items.Record, line int, err error)
 
-// errUnreadable says that reading the file failed, regardless of its content.
-var errUnreadable = errors.New("cannot be read")
-
-// row is what a source returns.
-type row struct {
+// result is what a source returns.
+type result struct {
 	rec  items.Record
 	line int
 	err  error
@@ -66,7 +68,7 @@ type importer struct {
 	lines   [10_000]int // where the last records begin: a store may report a record some thousand records later
 }
 
-func (in *importer) record(r row) (items.Record, error) {
+func (in *importer) record(r result) (items.Record, error) {
 	rec, err := r.rec, r.err
 	switch {
 	case errors.Is(err, io.EOF) && in.replace && !in.file.MayBeEmpty && in.count == (Count{}):
@@ -89,7 +91,7 @@ func (in *importer) record(r row) (items.Record, error) {
 const maxID = 1<<53 - 1
 
 // at adds the name of the file and the line to an error, or the record in a copy.
-func (in *importer) at(r row, err error) error {
+func (in *importer) at(r result, err error) error {
 	if r.line == 0 || errors.Is(err, errUnreadable) {
 		return fmt.Errorf("%s %w", in.file.Name, err)
 	}
@@ -137,7 +139,7 @@ func (in *importer) explain(err error) error {
 		if in.replace {
 			message = "this id, or this change of it, is in the file twice (items without an id get the next free one: put them last)"
 		}
-		return in.at(row{line: in.lines[refused.Index%len(in.lines)]}, errors.New(message))
+		return in.at(result{line: in.lines[refused.Index%len(in.lines)]}, errors.New(message))
 	case errors.Is(err, items.ErrBadHistory):
 		return fmt.Errorf(`%s: %w: export with history, or remove "version" from the items to begin a new history`, in.file.Name, err)
 	}

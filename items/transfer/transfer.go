@@ -14,9 +14,6 @@ import (
 // Format is the format of a file.
 type Format string
 
-// ahead is how many records are read before they are written.
-const ahead = 256
-
 // The formats.
 const (
 	// JSONL is JSON Lines: a line for each item, {"item":{...}}, and then one for each change, {"change":{...}}.
