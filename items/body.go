@@ -168,7 +168,7 @@ func decodeMenuPatch(body []byte) (menuPatch, error) {
 	var invalid []FieldError
 	patch := make(menuPatch, 0, len(object))
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		id, ok := parseID(name)
+		id, ok := ParseID(name)
 		entry := itemPatch{ID: id}
 		switch kind := object[name].Kind(); {
 		case !ok:

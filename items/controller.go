@@ -36,7 +36,7 @@ type Contract struct {
 var itemsContract = Contract{
 	Path: "/items",
 	ID: func(text string) (int64, error) {
-		id, ok := parseID(text)
+		id, ok := ParseID(text)
 		if !ok {
 			return noID, &ValidationError{
 				Detail: "The id in the path is not a positive integer.",
@@ -234,6 +234,7 @@ func (ctl Controller) restore(c *gin.Context) error {
 	return ctl.written(c, http.StatusOK, item, err)
 }
 
+// history responds with the changes of an item, also of a deleted one.
 func (ctl Controller) history(c *gin.Context) error {
 	id, err := ctl.ID(c.Param("id"))
 	if err != nil {
@@ -274,7 +275,8 @@ func (ctl Controller) AuditInfo(c *gin.Context) AuditInfo {
 	return AuditInfo{By: storable(subject), Name: storable(name), At: time.Now()}
 }
 
-// auditInfoWithKey is AuditInfo for a request that may have an idempotency key.
+// auditInfoWithKey is AuditInfo for a request that may have an idempotency key: one that would add or change something twice if
+// it were sent twice. PUT, PATCH and DELETE of an item have the same result each time.
 func (ctl Controller) auditInfoWithKey(c *gin.Context, body []byte) (AuditInfo, error) {
 	info := ctl.AuditInfo(c)
 	var err error

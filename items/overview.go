@@ -48,7 +48,7 @@ func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 
 // Find returns the item with the id, which may be any text. The errors are those of Service.Get.
 func (m *Module) Find(ctx context.Context, id string) (Item, error) {
-	number, ok := parseID(id)
+	number, ok := ParseID(id)
 	if !ok {
 		return Item{}, ErrNotFound
 	}

@@ -51,8 +51,8 @@ func PageKeyOf(item Item) *PageKey {
 }
 
 const (
-	// MaxPage is the maximum number of items or changes in one response.
-	MaxPage = 1000
+	// maxPage is the maximum number of items or changes in one response.
+	maxPage = 1000
 	// defaultPage is how many there are on a page if the request has no limit.
 	defaultPage = 100
 
@@ -75,7 +75,7 @@ type listing struct {
 // The error is a *ValidationError.
 func parseListing(r *http.Request) (listing, error) {
 	p := newParams(r, "limit", "after", "q", "category", "sort")
-	l := listing{query: Query{Limit: MaxPage, Sort: ByID}, paged: len(p.values) > 0, kept: p.values}
+	l := listing{query: Query{Limit: maxPage, Sort: ByID}, paged: len(p.values) > 0, kept: p.values}
 	if l.paged {
 		l.query.Limit = p.limit()
 	}
@@ -135,7 +135,7 @@ func parsePageKey(sort Sort, text string) (key *PageKey, ok bool) {
 	if sort != ByID {
 		value, id, _ = strings.Cut(text, ".")
 	}
-	if key.ID, ok = parseID(id); !ok {
+	if key.ID, ok = ParseID(id); !ok {
 		return nil, false
 	}
 	switch sort {
@@ -195,9 +195,9 @@ func (p *params) limit() int {
 	if !p.values.Has("limit") {
 		return defaultPage
 	}
-	limit, ok := parseID(p.values.Get("limit"))
-	if !ok || limit > MaxPage {
-		p.fail("limit", "must be a whole number from 1 to "+strconv.Itoa(MaxPage))
+	limit, ok := ParseID(p.values.Get("limit"))
+	if !ok || limit > maxPage {
+		p.fail("limit", "must be a whole number from 1 to "+strconv.Itoa(maxPage))
 		return defaultPage
 	}
 	return int(limit)
@@ -208,7 +208,7 @@ func (p *params) version(name string) int64 {
 	if !p.values.Has(name) {
 		return 0
 	}
-	version, ok := parseID(p.values.Get(name))
+	version, ok := ParseID(p.values.Get(name))
 	if !ok {
 		p.fail(name, "must be copied from the link to the next page")
 	}
@@ -252,8 +252,8 @@ func (p *params) problem() error {
 	return &ValidationError{Detail: "The query is not valid. See errors for each invalid parameter.", Fields: p.invalid}
 }
 
-// parseID reads an id as it appears in a path: a positive integer in plain digits.
-func parseID(literal string) (id int64, ok bool) {
+// ParseID reads an id as it appears in a path: a positive integer in plain digits.
+func ParseID(literal string) (id int64, ok bool) {
 	id, err := strconv.ParseInt(literal, 10, 64)
 	// Formatting it again rejects other spellings, such as +1 and 01.
 	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == literal

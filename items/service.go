@@ -145,7 +145,7 @@ func (s *Service) PatchMenu(
 				if err != nil {
 					return nil, err
 				}
-				menu, _, err := s.List(ctx, Query{Limit: MaxPage, Sort: ByID})
+				menu, _, err := s.List(ctx, Query{Limit: maxPage, Sort: ByID})
 				if err != nil {
 					return nil, err
 				}

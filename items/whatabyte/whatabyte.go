@@ -4,7 +4,6 @@ package whatabyte
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -21,11 +20,10 @@ var contract = items.Contract{
 	Path: Path,
 	// Ids are opaque here. Text that cannot be an id is the id of no item.
 	ID: func(text string) (int64, error) {
-		id, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || id <= 0 || strconv.FormatInt(id, 10) != text {
-			return unknownID, nil
+		if id, ok := items.ParseID(text); ok {
+			return id, nil
 		}
-		return id, nil
+		return unknownID, nil
 	},
 	Decode:    decode,
 	Item:      func(item items.Item) any { return dtoOf(item) },
