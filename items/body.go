@@ -73,6 +73,25 @@ func readBody(c *gin.Context, limit int64, accepts ...string) ([]byte, error) {
 	return asUTF8(body)
 }
 
+func checkMediaType(r *http.Request, accepts []string) error {
+	// Joined as in RFC 9110 section 5.3, so that a second header of the same name counts.
+	if coding := strings.Join(r.Header.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
+		return &MediaTypeError{Coding: coding}
+	}
+	sent := strings.Join(r.Header.Values("Content-Type"), ", ")
+	if sent == "" && r.ContentLength == 0 {
+		return nil // no body; the decoder reports that
+	}
+	media, params, err := mime.ParseMediaType(sent)
+	// JSON is UTF-8 (RFC 8259 section 8.1); a client that announces another charset would be misread.
+	if charset, set := params["charset"]; err == nil && (!set || strings.EqualFold(charset, "utf-8")) {
+		if slices.Contains(accepts, media) {
+			return nil
+		}
+	}
+	return &MediaTypeError{Got: sent, Accepts: accepts}
+}
+
 // asUTF8 returns the body without a byte order mark. The error is a *ValidationError that names the encoding if it is not
 // UTF-8, which JSON must be (RFC 8259 section 8.1). The first two characters of an object are ASCII, so zero bytes show UTF-16
 // and UTF-32, even without a byte order mark (RFC 4627 section 3).
@@ -93,25 +112,6 @@ func asUTF8(body []byte) ([]byte, error) {
 		return bytes.TrimPrefix(body, []byte("\ufeff")), nil
 	}
 	return nil, &ValidationError{Detail: "The request body is encoded as " + encoding + ". JSON must be UTF-8."}
-}
-
-func checkMediaType(r *http.Request, accepts []string) error {
-	// Joined as in RFC 9110 section 5.3, so that a second header of the same name counts.
-	if coding := strings.Join(r.Header.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
-		return &MediaTypeError{Coding: coding}
-	}
-	sent := strings.Join(r.Header.Values("Content-Type"), ", ")
-	if sent == "" && r.ContentLength == 0 {
-		return nil // no body; the decoder reports that
-	}
-	media, params, err := mime.ParseMediaType(sent)
-	// JSON is UTF-8 (RFC 8259 section 8.1); a client that announces another charset would be misread.
-	if charset, set := params["charset"]; err == nil && (!set || strings.EqualFold(charset, "utf-8")) {
-		if slices.Contains(accepts, media) {
-			return nil
-		}
-	}
-	return &MediaTypeError{Got: sent, Accepts: accepts}
 }
 
 // DecodeInput reads a body of /items: {"item":{...}}, the form of the NestJS application, or the item bare. It drops and
@@ -165,39 +165,33 @@ func decodeMenuPatch(body []byte) (menuPatch, error) {
 	if len(object) > maxPatchedItems {
 		return nil, &ValidationError{Detail: fmt.Sprintf("The request body has more than %d entries. Send several requests.", maxPatchedItems)}
 	}
-	var invalid []FieldError
+	var invalid problems
 	patch := make(menuPatch, 0, len(object))
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		id, ok := ParseID(name)
 		entry := itemPatch{ID: id}
 		switch kind := object[name].Kind(); {
 		case !ok:
-			invalid = append(invalid, FieldError{Field: shorten(name), Message: "must be the id of an item: a positive integer, such as 1"})
+			invalid.add(shorten(name), "must be the id of an item: a positive integer, such as 1")
 		case kind == jsontext.KindBeginObject:
 			entry.Input = NewInput(name + ".")
 			for field, value := range membersOf(object[name]) {
 				entry.Input.Add(field, value)
 			}
 		case kind != jsontext.KindNull:
-			invalid = append(invalid, FieldError{Field: name, Message: "must be an object with the fields to change, or null"})
+			invalid.add(name, "must be an object with the fields to change, or null")
 		}
 		patch = append(patch, entry)
 	}
-	if len(invalid) > 0 {
-		return nil, invalidPatch(invalid)
-	}
 	slices.SortFunc(patch, func(a, b itemPatch) int { return cmp.Compare(a.ID, b.ID) })
-	return patch, nil
+	return patch, invalidPatch(invalid)
 }
 
 // maxPatchErrors is how many invalid fields of a menu patch are reported at most.
 const maxPatchErrors = 1000
 
-func invalidPatch(invalid []FieldError) error {
-	return &ValidationError{
-		Detail: "The changes are not valid. See errors for each invalid field.",
-		Fields: invalid[:min(len(invalid), maxPatchErrors)],
-	}
+func invalidPatch(invalid problems) error {
+	return invalid[:min(len(invalid), maxPatchErrors)].err("The changes are not valid. See errors for each invalid field.")
 }
 
 // Object is the members of a JSON object by name.

@@ -57,6 +57,19 @@ func (e *ValidationError) Error() string {
 	return b.String()
 }
 
+// problems collects what is wrong with the fields of an input, so that all of it is reported at once.
+type problems []FieldError
+
+func (p *problems) add(field, message string) { *p = append(*p, FieldError{Field: field, Message: message}) }
+
+// err returns the problems as a *ValidationError with the detail, or nil without any.
+func (p problems) err(detail string) error {
+	if len(p) == 0 {
+		return nil
+	}
+	return &ValidationError{Detail: detail, Fields: p}
+}
+
 // UnknownItemsError is an ErrNotFound that names the ids.
 type UnknownItemsError struct{ IDs []int64 }
 

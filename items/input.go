@@ -211,12 +211,9 @@ const maxUnknown = 20
 //
 // The error is a *ValidationError that lists every invalid field, in the order of the item, and then the unknown fields by name.
 func (in *Input) validate(partial bool, idProblem string) error {
-	var invalid []FieldError
-	report := func(name, message string) {
-		invalid = append(invalid, FieldError{Field: in.prefix + name, Message: message})
-	}
+	var invalid problems
 	if message := cmp.Or(in.typeErrors["id"], idProblem); message != "" {
-		report("id", message)
+		invalid.add(in.prefix+"id", message)
 	}
 	for _, f := range fields {
 		value, sent := in.values[f.Name]
@@ -228,17 +225,14 @@ func (in *Input) validate(partial bool, idProblem string) error {
 			message = in.describe[f.Name]
 		}
 		if message != "" {
-			report(f.Name, message)
+			invalid.add(in.prefix+f.Name, message)
 		}
 	}
 	slices.Sort(in.unknown)
 	for _, path := range in.unknown[:min(len(in.unknown), maxUnknown)] {
-		invalid = append(invalid, FieldError{Field: path, Message: "is not a field of an item"})
+		invalid.add(path, "is not a field of an item")
 	}
-	if len(invalid) == 0 {
-		return nil
-	}
-	return &ValidationError{Detail: "The item is not valid. See errors for each invalid field.", Fields: invalid}
+	return invalid.err("The item is not valid. See errors for each invalid field.")
 }
 
 // check applies the rules of the field to a value, which is nil if it was not sent. It returns a message for the person who

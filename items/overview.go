@@ -36,7 +36,7 @@ func (m *Module) Overview(ctx context.Context, limit int) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
-	o := Overview{Items: append([]Item{}, page...), ETag: body.ETag()}
+	o := Overview{Items: page, ETag: body.ETag()}
 	if next == nil {
 		o.Categories = categoriesOf(page)
 		return o, nil

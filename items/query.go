@@ -84,19 +84,19 @@ func parseListing(r *http.Request) (listing, error) {
 		case ByID, ByName, ByPrice, ByPriceDown, ByMenu:
 			l.query.Sort = sort
 		default:
-			p.fail("sort", "must be one of id, name, price, -price, menu")
+			p.add("sort", "must be one of id, name, price, -price, menu")
 		}
 	}
 	if p.values.Has("after") {
 		key, ok := parsePageKey(l.query.Sort, p.values.Get("after"))
 		if !ok {
-			p.fail("after", "must be copied from the link to the next page, with the same sort")
+			p.add("after", "must be copied from the link to the next page, with the same sort")
 		}
 		l.query.After = key
 	}
 	l.query.Words = searchWords(p.text("q"))
 	if len(l.query.Words) > maxSearchWords {
-		p.fail("q", "must have at most "+strconv.Itoa(maxSearchWords)+" words")
+		p.add("q", "must have at most "+strconv.Itoa(maxSearchWords)+" words")
 	}
 	l.query.Category = SortKey(strings.TrimSpace(p.text("category")))
 	return l, p.problem()
@@ -162,8 +162,9 @@ func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune
 
 // params are the query parameters that a route knows, and what is wrong with them.
 type params struct {
-	values  url.Values
-	invalid []FieldError
+	problems
+
+	values url.Values
 }
 
 // newParams reads the parameters with these names from the query. It ignores the rest, well-formed or not.
@@ -177,17 +178,13 @@ func newParams(r *http.Request, names ...string) *params {
 		value, err := url.QueryUnescape(value)
 		switch {
 		case err != nil:
-			p.fail(name, "must be percent-encoded, such as %25 for the character %")
+			p.add(name, "must be percent-encoded, such as %25 for the character %")
 		case p.values.Has(name):
-			p.fail(name, "must appear once")
+			p.add(name, "must appear once")
 		}
 		p.values.Set(name, value)
 	}
 	return p
-}
-
-func (p *params) fail(name, message string) {
-	p.invalid = append(p.invalid, FieldError{Field: name, Message: message})
 }
 
 // limit reads the number of entries of a page.
@@ -197,7 +194,7 @@ func (p *params) limit() int {
 	}
 	limit, ok := ParseID(p.values.Get("limit"))
 	if !ok || limit > maxPage {
-		p.fail("limit", "must be a whole number from 1 to "+strconv.Itoa(maxPage))
+		p.add("limit", "must be a whole number from 1 to "+strconv.Itoa(maxPage))
 		return defaultPage
 	}
 	return int(limit)
@@ -210,7 +207,7 @@ func (p *params) version(name string) int64 {
 	}
 	version, ok := ParseID(p.values.Get(name))
 	if !ok {
-		p.fail(name, "must be copied from the link to the next page")
+		p.add(name, "must be copied from the link to the next page")
 	}
 	return version
 }
@@ -225,7 +222,7 @@ func (p *params) changeKey(name string) ChangeKey {
 	_, err := fmt.Sscanf(p.values.Get(name), "%d.%d.%d", &milliseconds, &key.ItemID, &key.Version)
 	key.At = TimeOf(milliseconds)
 	if err != nil || formatChangeKey(key) != p.values.Get(name) || key.At.Year() < 0 || !key.At.Before(NewestChange.At) {
-		p.fail(name, "must be copied from the link to the next page")
+		p.add(name, "must be copied from the link to the next page")
 	}
 	return key
 }
@@ -239,17 +236,14 @@ func formatChangeKey(key ChangeKey) string {
 func (p *params) text(name string) string {
 	typed := p.values.Get(name)
 	if !isText(typed) || utf8.RuneCountInString(typed) > maxSearch {
-		p.fail(name, "must be text of at most "+strconv.Itoa(maxSearch)+" characters")
+		p.add(name, "must be text of at most "+strconv.Itoa(maxSearch)+" characters")
 	}
 	return typed
 }
 
 // problem returns everything that is wrong, as a *ValidationError, or nil.
 func (p *params) problem() error {
-	if len(p.invalid) == 0 {
-		return nil
-	}
-	return &ValidationError{Detail: "The query is not valid. See errors for each invalid parameter.", Fields: p.invalid}
+	return p.err("The query is not valid. See errors for each invalid parameter.")
 }
 
 // ParseID reads an id as it appears in a path: a positive integer in plain digits.

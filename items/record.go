@@ -32,7 +32,7 @@ func ParseRecord(line []byte) (Record, error) {
 	}
 	var item Item
 	if value.Kind() != jsontext.KindBeginObject {
-		r.reject("item", "must be an object")
+		r.add("item", "must be an object")
 	} else {
 		item = r.item(membersOf(value), "item.", true)
 	}
@@ -50,24 +50,17 @@ func ParseItem(members Object) (Item, error) {
 }
 
 // recordReader collects everything that is wrong with a record.
-type recordReader struct{ invalid []FieldError }
-
-func (r *recordReader) reject(field, message string) {
-	r.invalid = append(r.invalid, FieldError{Field: field, Message: message})
-}
+type recordReader struct{ problems }
 
 func (r *recordReader) problem() error {
-	if len(r.invalid) == 0 {
-		return nil
-	}
-	return &ValidationError{Detail: "The line is not valid. See errors for each invalid field.", Fields: r.invalid}
+	return r.err("The line is not valid. See errors for each invalid field.")
 }
 
 // only rejects members with other names than these. of is the name of the object for the message.
 func (r *recordReader) only(object Object, prefix, of string, names ...string) {
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if !slices.Contains(names, name) && len(r.invalid) < maxUnknown {
-			r.reject(prefix+shorten(name), "is not a field of "+of)
+		if !slices.Contains(names, name) && len(r.problems) < maxUnknown {
+			r.add(prefix+shorten(name), "is not a field of "+of)
 		}
 	}
 }
@@ -88,13 +81,13 @@ func (r *recordReader) item(members Object, prefix string, versioned bool) Item 
 		}
 	}
 	if invalid, ok := errors.AsType[*ValidationError](in.validate(false, idProblem)); ok {
-		r.invalid = append(r.invalid, invalid.Fields...)
+		r.problems = append(r.problems, invalid.Fields...)
 	}
 	if version > 0 && id == 0 && idProblem == "" {
 		versionProblem = "needs an id: add the id, or omit the version"
 	}
 	if versionProblem != "" {
-		r.reject(prefix+"version", versionProblem)
+		r.add(prefix+"version", versionProblem)
 	}
 	item := in.patch(Item{})
 	item.ID, item.Version = id, version
@@ -122,7 +115,7 @@ var snapshots = map[Action]struct{ before, after bool }{
 
 func (r *recordReader) change(value jsontext.Value) (c Change) {
 	if value.Kind() != jsontext.KindBeginObject {
-		r.reject("change", "must be an object")
+		r.add("change", "must be an object")
 		return c
 	}
 	members := membersOf(value)
@@ -150,7 +143,7 @@ func required[T any](r *recordReader, change Object, name string, decode func(js
 		decoded, problem = decode(value)
 	}
 	if problem != "" {
-		r.reject("change."+name, problem)
+		r.add("change."+name, problem)
 	}
 	return decoded
 }
@@ -186,18 +179,18 @@ func (r *recordReader) snapshot(change Object, name string, c Change, wanted boo
 	field := "change." + name
 	switch {
 	case wanted && value.Kind() != jsontext.KindBeginObject:
-		r.reject(field, "must be an item where the action is "+string(c.Action))
+		r.add(field, "must be an item where the action is "+string(c.Action))
 		return nil
 	case !wanted:
 		if sent && value.Kind() != jsontext.KindNull {
-			r.reject(field, "must be null where the action is "+string(c.Action))
+			r.add(field, "must be null where the action is "+string(c.Action))
 		}
 		return nil
 	}
-	before := len(r.invalid)
+	before := len(r.problems)
 	item := r.item(membersOf(value), field+".", false)
-	if len(r.invalid) == before && c.ItemID != 0 && item.ID != c.ItemID {
-		r.reject(field+".id", "must be "+strconv.FormatInt(c.ItemID, 10)+", the id of the change")
+	if len(r.problems) == before && c.ItemID != 0 && item.ID != c.ItemID {
+		r.add(field+".id", "must be "+strconv.FormatInt(c.ItemID, 10)+", the id of the change")
 	}
 	item.Version = version
 	return &item

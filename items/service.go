@@ -164,7 +164,7 @@ func (s *Service) PatchMenu(
 
 // apply returns what shall have the ids, given their current states.
 func (p menuPatch) apply(current []State, mayRestore bool) ([]*Item, error) {
-	var invalid []FieldError
+	var invalid problems
 	var unknown []int64
 	for i, entry := range p {
 		isDeleted := current[i].Item == nil && current[i].Version > 0
