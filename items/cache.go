@@ -36,9 +36,8 @@ type ResponseCache struct {
 	epoch     int64
 	writes    int // in progress
 	responses *simplelru.LRU[string, *response]
-	bytes     int // in responses
-	running   map[string]*call
-	waiting   map[string]*call // not started yet
+	bytes     int              // in responses
+	calls     map[string]*call // the newest call of each key, until it ends
 }
 
 // response is what the cache keeps. Readers share it, so it never changes.
@@ -56,6 +55,7 @@ type call struct {
 	load    func(context.Context) (*response, error)
 	ctx     context.Context //nolint:containedctx // of the call, not of a reader
 	cancel  context.CancelFunc
+	started bool          // then no reader may join it
 	readers int           // that wait for it
 	done    chan struct{} // closed when response and err are final
 
@@ -74,7 +74,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // NewResponseCache returns an empty cache.
 func NewResponseCache() *ResponseCache {
-	c := &ResponseCache{running: map[string]*call{}, waiting: map[string]*call{}}
+	c := &ResponseCache{calls: map[string]*call{}}
 	var err error
 	c.responses, err = simplelru.NewLRU(maxResponses, func(key string, r *response) { c.bytes -= r.size(key) })
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *ResponseCache) get(
 		return nil, err
 	}
 	c.mu.Lock()
-	cached, joined := c.cached(key), c.waiting[key]
+	cached, joined := c.lookUp(key)
 	if cached == nil && joined == nil {
 		c.mu.Unlock()
 		// No call starts before its reader may read, so the readers that join it do not wait for the turn of another client.
@@ -101,7 +101,7 @@ func (c *ResponseCache) get(
 			return nil, err
 		}
 		c.mu.Lock()
-		cached, joined = c.cached(key), c.waiting[key]
+		cached, joined = c.lookUp(key)
 	}
 	if cached != nil {
 		c.mu.Unlock()
@@ -114,12 +114,10 @@ func (c *ResponseCache) get(
 		}
 		joined = &call{load: load, done: make(chan struct{})}
 		joined.ctx, joined.cancel = context.WithCancel(context.WithoutCancel(ctx)) // keeps the trace of the first reader
-		c.waiting[key] = joined
+		go c.run(key, joined, c.calls[key])
+		c.calls[key] = joined
 	}
 	joined.readers++
-	if c.running[key] == nil {
-		c.start(key)
-	}
 	c.mu.Unlock()
 
 	ctx, cancel := context.WithTimeout(ctx, ReadTimeout)
@@ -128,49 +126,46 @@ func (c *ResponseCache) get(
 	case <-joined.done:
 		return joined.response, joined.err
 	case <-ctx.Done():
-		c.leave(key, joined)
+		c.leave(joined)
 		return nil, ctx.Err()
 	}
 }
 
-// cached returns the response that a reader may get now, or nil. It needs the lock.
-func (c *ResponseCache) cached(key string) *response {
+// lookUp returns the response that a reader may get now, or else the call that it may join. It needs the lock.
+func (c *ResponseCache) lookUp(key string) (*response, *call) {
 	if r, ok := c.responses.Get(key); ok && c.writes == 0 && time.Since(r.at) < maxAge {
-		return r
+		return r, nil
 	}
-	return nil
+	if newest := c.calls[key]; newest != nil && !newest.started && newest.readers > 0 {
+		return nil, newest
+	}
+	return nil, nil
 }
 
 // leave ends the call when its last reader has left. So a call ends at ReadTimeout at the latest: no reader joins it once
 // it has started.
-func (c *ResponseCache) leave(key string, left *call) {
+func (c *ResponseCache) leave(left *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	left.readers--
-	if left.readers > 0 {
-		return
-	}
-	left.cancel()
-	if c.waiting[key] == left {
-		delete(c.waiting, key)
+	if left.readers == 0 {
+		left.cancel()
 	}
 }
 
-// start runs the waiting call of the key, if there is one. It needs the lock.
-func (c *ResponseCache) start(key string) {
-	next := c.waiting[key]
-	if next == nil {
-		return
+// run waits for the previous call of the key, which may be nil. Then it calls load, unless all readers have left, and caches
+// the response, unless something has changed since.
+func (c *ResponseCache) run(key string, running, previous *call) {
+	if previous != nil {
+		<-previous.done
 	}
-	delete(c.waiting, key)
-	c.running[key] = next
-	go c.run(key, next, c.epoch)
-}
-
-// run calls load, caches the response unless something has changed since the call started, and starts the next call.
-func (c *ResponseCache) run(key string, running *call, epoch int64) {
-	at := time.Now()
-	running.response, running.err = running.loadOrRecover()
+	c.mu.Lock()
+	running.started = true
+	at, epoch := time.Now(), c.epoch
+	c.mu.Unlock()
+	if running.err = running.ctx.Err(); running.err == nil {
+		running.response, running.err = running.loadOrRecover()
+	}
 	running.cancel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,8 +176,9 @@ func (c *ResponseCache) run(key string, running *call, epoch int64) {
 		}
 	}
 	close(running.done)
-	delete(c.running, key)
-	c.start(key)
+	if c.calls[key] == running {
+		delete(c.calls, key)
+	}
 }
 
 func (l *call) loadOrRecover() (_ *response, err error) {
