@@ -170,11 +170,11 @@ func (ctl Controller) update(
 			return err
 		}
 	}
-	may, err := ctl.condition(c)
+	condition, err := ctl.condition(c)
 	if err != nil {
 		return err
 	}
-	item, err := write(c.Request.Context(), ctl.AuditInfo(c), id, input, may)
+	item, err := write(c.Request.Context(), ctl.AuditInfo(c), id, input, condition)
 	return ctl.written(c, http.StatusOK, item, err)
 }
 
@@ -197,8 +197,8 @@ func (ctl Controller) patchMenu(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	may := func(permission string) bool { return ctl.access.Has(c, permission) }
-	changed, err := ctl.Service.PatchMenu(c.Request.Context(), info, patch, may, condition)
+	has := func(permission string) bool { return ctl.access.Has(c, permission) }
+	changed, err := ctl.Service.PatchMenu(c.Request.Context(), info, patch, has, condition)
 	if missing, ok := errors.AsType[*PermissionError](err); ok {
 		ctl.access.Require(missing.Permission)(c) // which responds with 403
 		return nil
@@ -212,11 +212,11 @@ func (ctl Controller) Delete(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	may, err := ctl.condition(c)
+	condition, err := ctl.condition(c)
 	if err != nil {
 		return err
 	}
-	item, err := ctl.Service.Delete(c.Request.Context(), ctl.AuditInfo(c), id, may)
+	item, err := ctl.Service.Delete(c.Request.Context(), ctl.AuditInfo(c), id, condition)
 	return ctl.written(c, http.StatusOK, item, err)
 }
 

@@ -55,7 +55,7 @@ func (ctl Controller) condition(c *gin.Context) (Condition, error) {
 
 // menuCondition is condition for a write of several items, about the menu as GET /items has it. It returns nil if the request
 // has no precondition, so that the menu is not read.
-func (ctl Controller) menuCondition(c *gin.Context) (may func(menu []Item) error, err error) {
+func (ctl Controller) menuCondition(c *gin.Context) (condition func(menu []Item) error, err error) {
 	check, err := precondition(c)
 	if check == nil {
 		return nil, err

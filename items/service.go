@@ -92,27 +92,27 @@ func (s *Service) Create(ctx context.Context, info AuditInfo, input *Input) (Ite
 
 // Replace replaces the fields of an item. If pathID is noID, the input names the item.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
-func (s *Service) Replace(ctx context.Context, info AuditInfo, pathID int64, input *Input, may Condition) (Item, error) {
+func (s *Service) Replace(ctx context.Context, info AuditInfo, pathID int64, input *Input, condition Condition) (Item, error) {
 	id, problem := input.target(pathID)
 	if err := input.validate(false, problem); err != nil {
 		return Item{}, err
 	}
-	return s.update(ctx, info, id, may, input.replace)
+	return s.update(ctx, info, id, condition, input.replace)
 }
 
 // Patch changes the fields of an item that the input holds (RFC 7396) and leaves the others.
 // Returns a *ValidationError, ErrNotFound, or the condition's error, in this order.
-func (s *Service) Patch(ctx context.Context, info AuditInfo, pathID int64, input *Input, may Condition) (Item, error) {
+func (s *Service) Patch(ctx context.Context, info AuditInfo, pathID int64, input *Input, condition Condition) (Item, error) {
 	id, problem := input.target(pathID)
 	if err := input.validate(true, problem); err != nil {
 		return Item{}, err
 	}
-	return s.update(ctx, info, id, may, input.patch)
+	return s.update(ctx, info, id, condition, input.patch)
 }
 
-func (s *Service) update(ctx context.Context, info AuditInfo, id int64, may Condition, change func(Item) Item) (Item, error) {
+func (s *Service) update(ctx context.Context, info AuditInfo, id int64, condition Condition, change func(Item) Item) (Item, error) {
 	return s.store.Update(ctx, info, id, func(current Item) (Item, error) {
-		if err := may(current); err != nil {
+		if err := condition(current); err != nil {
 			return Item{}, err
 		}
 		return change(current), nil
@@ -120,18 +120,18 @@ func (s *Service) update(ctx context.Context, info AuditInfo, id int64, may Cond
 }
 
 // PatchMenu changes, deletes and restores the items that the patch names: all of them, or none. It returns the items that it
-// changed or restored. may reports whether the caller has a permission: DeleteItems is necessary to delete an item, and
+// changed or restored. has reports whether the caller has a permission: DeleteItems is necessary to delete an item, and
 // CreateItems to restore one. condition checks the menu as List returns it first; nil checks nothing.
 //
 // Returns a *PermissionError, a *ValidationError, an *UnknownItemsError, or the condition's error, in this order, and
 // ErrKeyReused or ErrKeyInFlight.
 func (s *Service) PatchMenu(
-	ctx context.Context, info AuditInfo, patch menuPatch, may func(permission string) bool, condition func(menu []Item) error,
+	ctx context.Context, info AuditInfo, patch menuPatch, has func(permission string) bool, condition func(menu []Item) error,
 ) ([]Item, error) {
 	ids := make([]int64, len(patch))
 	for i, entry := range patch {
 		ids[i] = entry.ID
-		if entry.Input == nil && !may(DeleteItems) {
+		if entry.Input == nil && !has(DeleteItems) {
 			return nil, &PermissionError{Permission: DeleteItems}
 		}
 	}
@@ -152,7 +152,7 @@ func (s *Service) PatchMenu(
 				at, failed = &feed, condition(menu)
 			}
 			changed, err := s.store.UpdateMany(ctx, info, ids, at, func(current []State) ([]*Item, error) {
-				after, err := patch.apply(current, may(CreateItems))
+				after, err := patch.apply(current, has(CreateItems))
 				return after, cmp.Or(err, failed)
 			})
 			if !errors.Is(err, ErrMenuChanged) {
@@ -205,8 +205,8 @@ func (p menuPatch) apply(current []State, mayRestore bool) ([]*Item, error) {
 
 // Delete removes an item and returns what it was.
 // Returns ErrNotFound, or the condition's error, in this order.
-func (s *Service) Delete(ctx context.Context, info AuditInfo, id int64, may Condition) (Item, error) {
-	return s.store.Delete(ctx, info, id, may)
+func (s *Service) Delete(ctx context.Context, info AuditInfo, id int64, condition Condition) (Item, error) {
+	return s.store.Delete(ctx, info, id, condition)
 }
 
 // Restore brings a deleted item back as it last was.

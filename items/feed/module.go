@@ -123,7 +123,6 @@ func (m *Module) stream(
 ) {
 	heartbeat := time.NewTicker(m.Heartbeat)
 	defer heartbeat.Stop()
-	var err error
 	start := subscription.Start()
 	if len(events) > 0 && events[0].IsReset() {
 		start = events[0].ID // the id that the client sent may not be valid
@@ -133,7 +132,7 @@ func (m *Module) stream(
 		for _, e := range events {
 			frames = append(frames, e.Frame())
 		}
-		if len(frames) > 0 && write(frames) != nil || err != nil {
+		if len(frames) > 0 && write(frames) != nil {
 			return
 		}
 		frames = nil
@@ -156,7 +155,10 @@ func (m *Module) stream(
 		case <-m.Closing:
 			return
 		}
-		events, more, err = subscription.Take(ctx)
+		var err error
+		if events, more, err = subscription.Take(ctx); err != nil {
+			return
+		}
 	}
 }
 
