@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -247,9 +246,7 @@ func (ctl Controller) history(c *gin.Context) error {
 	}
 	changes, next, err := ctl.Service.History(c.Request.Context(), id, before, limit)
 	if err == nil && next > 0 {
-		c.Header("Link", nextLink(c.Request.URL.Path, url.Values{
-			"limit": {strconv.Itoa(limit)}, "after": {strconv.FormatInt(next, 10)},
-		}))
+		c.Header("Link", nextLink(c.Request.URL.Path, p.values, limit, strconv.FormatInt(next, 10)))
 	}
 	return Respond(c, http.StatusOK, changes, err)
 }
@@ -263,7 +260,7 @@ func (ctl Controller) recent(c *gin.Context) error {
 	}
 	changes, next, err := ctl.Service.Recent(c.Request.Context(), before, limit)
 	if err == nil && next != nil {
-		c.Header("Link", nextLink(c.Request.URL.Path, url.Values{"limit": {strconv.Itoa(limit)}, "after": {formatChangeKey(*next)}}))
+		c.Header("Link", nextLink(c.Request.URL.Path, p.values, limit, formatChangeKey(*next)))
 	}
 	return Respond(c, http.StatusOK, changes, err)
 }

@@ -60,7 +60,9 @@ func (e *ValidationError) Error() string {
 // problems collects what is wrong with the fields of an input, so that all of it is reported at once.
 type problems []FieldError
 
-func (p *problems) add(field, message string) { *p = append(*p, FieldError{Field: field, Message: message}) }
+func (p *problems) add(field, message string) {
+	*p = append(*p, FieldError{Field: field, Message: message})
+}
 
 // err returns the problems as a *ValidationError with the detail, or nil without any.
 func (p problems) err(detail string) error {

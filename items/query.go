@@ -104,13 +104,14 @@ func parseListing(r *http.Request) (listing, error) {
 
 // next returns the link to the page after the key.
 func (l listing) next(path string, key *PageKey) string {
-	l.kept.Set("limit", strconv.Itoa(l.query.Limit))
-	l.kept.Set("after", formatPageKey(l.query.Sort, key))
-	return nextLink(path, l.kept)
+	return nextLink(path, l.kept, l.query.Limit, formatPageKey(l.query.Sort, key))
 }
 
-// nextLink returns a Link header (RFC 8288). The target is relative, because only the client knows which host it uses.
-func nextLink(path string, query url.Values) string {
+// nextLink returns a Link header (RFC 8288) to the page after the key, with the other parameters of this page. The target is
+// relative, because only the client knows which host it uses.
+func nextLink(path string, query url.Values, limit int, after string) string {
+	query.Set("limit", strconv.Itoa(limit))
+	query.Set("after", after)
 	return "<" + path + "?" + query.Encode() + `>; rel="next"`
 }
 
