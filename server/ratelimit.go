@@ -92,16 +92,21 @@ func (l *rateLimiter) take(c *gin.Context, key string) error {
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// limitWrites limits the writes of one subject, regardless of the address.
-func limitWrites(perMinute int) gin.HandlerFunc {
-	limiter := newRateLimiter("writes", perMinute, fmt.Sprintf("You may write %d times a minute. See Retry-After.", perMinute))
-	return func(c *gin.Context) {
-		if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
-			return
-		}
-		subject, _ := caller(c)
-		if err := limiter.take(c, subject); err != nil {
-			items.Fail(c, err)
+// requireWithin returns a function like Guard.Require. It also limits the writes of one subject, regardless of the address. The
+// permissions come first, so a rejected write does not count.
+func requireWithin(guard *authz.Guard, writesPerMinute int) func(permissions ...string) gin.HandlerFunc {
+	limiter := newRateLimiter("writes", writesPerMinute, fmt.Sprintf("You may write %d times a minute. See Retry-After.", writesPerMinute))
+	return func(permissions ...string) gin.HandlerFunc {
+		require := guard.Require(permissions...)
+		return func(c *gin.Context) {
+			require(c)
+			if c.IsAborted() || c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
+				return
+			}
+			subject, _ := caller(c)
+			if err := limiter.take(c, subject); err != nil {
+				items.Fail(c, err)
+			}
 		}
 	}
 }

@@ -116,19 +116,6 @@ func caller(c *gin.Context) (subject, name string) {
 	return principal.Subject, principal.Name
 }
 
-// requireWithin checks the permissions and then counts the write, so a rejected write does not count.
-func requireWithin(guard *authz.Guard, writesPerMinute int) func(permissions ...string) gin.HandlerFunc {
-	limit := limitWrites(writesPerMinute)
-	return func(permissions ...string) gin.HandlerFunc {
-		require := guard.Require(permissions...)
-		return func(c *gin.Context) {
-			if require(c); !c.IsAborted() {
-				limit(c)
-			}
-		}
-	}
-}
-
 // withoutTrailingSlash serves /items/ as /items, as the NestJS application does. Gin would redirect, and clients drop the
 // Authorization header or the body when they follow a redirect.
 func withoutTrailingSlash(next http.Handler) http.Handler {
