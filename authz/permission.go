@@ -55,13 +55,12 @@ func (e *KeysUnavailableError) Unwrap() []error { return []error{ErrKeysUnavaila
 // request.
 func (g *Guard) Require(permissions ...string) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		principal, ok := PrincipalOf(c)
-		if !ok {
+		if _, ok := PrincipalOf(c); !ok {
 			abort(c, ErrMissing)
 			return
 		}
 		for _, permission := range permissions {
-			if !g.allows(principal, permission) {
+			if !g.Allows(c, permission) {
 				abort(c, &ForbiddenError{Permission: permission})
 				return
 			}
@@ -72,11 +71,7 @@ func (g *Guard) Require(permissions ...string) gin.HandlerFunc {
 // Allows reports whether the token of a request that Authenticate has passed grants the permission.
 func (g *Guard) Allows(c *gin.Context, permission string) bool {
 	principal, ok := PrincipalOf(c)
-	return ok && g.allows(principal, permission)
-}
-
-func (g *Guard) allows(principal Principal, permission string) bool {
-	return !g.requirePermissions || slices.Contains(principal.Permissions, permission)
+	return ok && (!g.requirePermissions || slices.Contains(principal.Permissions, permission))
 }
 
 // The challenges in WWW-Authenticate (RFC 6750 section 3). A request without a token gets the realm alone.
