@@ -191,7 +191,8 @@ func decodeMenuPatch(body []byte) (menuPatch, error) {
 const maxPatchErrors = 1000
 
 func invalidPatch(invalid problems) error {
-	return invalid[:min(len(invalid), maxPatchErrors)].err("The changes are not valid. See errors for each invalid field.")
+	invalid = invalid[:min(len(invalid), maxPatchErrors)]
+	return invalid.err("The changes are not valid. See errors for each invalid field.")
 }
 
 // Object is the members of a JSON object by name.

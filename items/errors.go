@@ -65,11 +65,11 @@ func (p *problems) add(field, message string) {
 }
 
 // err returns the problems as a *ValidationError with the detail, or nil without any.
-func (p problems) err(detail string) error {
-	if len(p) == 0 {
+func (p *problems) err(detail string) error {
+	if len(*p) == 0 {
 		return nil
 	}
-	return &ValidationError{Detail: detail, Fields: p}
+	return &ValidationError{Detail: detail, Fields: *p}
 }
 
 // UnknownItemsError is an ErrNotFound that names the ids.
