@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"menu-api/items"
 	"menu-api/items/sqlite"
+	"menu-api/items/sqlite/sqlitetest"
 	"menu-api/items/transfer"
 )
 
@@ -19,7 +19,7 @@ var info = items.AuditInfo{By: "tester", At: time.Date(2026, 2, 28, 22, 59, 59, 
 
 func open(tb testing.TB) items.Store {
 	tb.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(tb.TempDir(), "menu.db"))
+	store, err := sqlite.Open(context.Background(), sqlitetest.NewFile(tb))
 	if err != nil {
 		tb.Fatal(err)
 	}
