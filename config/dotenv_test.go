@@ -218,7 +218,7 @@ func TestPasswordsStayHidden(t *testing.T) {
 		if strings.HasPrefix(form, "sqlite") {
 			d = ""
 		}
-		printed := fmt.Sprintf("%v %v %+v %#v %v %+v %#v %s", err, c, c, c, d, d, d, c.Warnings) + log.String()
+		printed := fmt.Sprintf("%v %v %+v %#v %v %+v %#v %q %s", err, c, c, c, d, d, d, d, c.Warnings) + log.String()
 		if strings.Contains(printed, "hunter") || strings.Contains(printed, "77123") {
 			rt.Errorf("%q printed %s", text, printed)
 		}

@@ -1,8 +1,6 @@
 package docs_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -191,30 +189,5 @@ func TestPageIsSelfContained(t *testing.T) {
 		if strings.Contains(page.Body.String(), settings.ClientID) {
 			t.Errorf("%s: a setting ends the script element: %s", path, page.Body)
 		}
-	}
-}
-
-// TestCompression: a client that accepts gzip gets gzip, and another client gets the same file without it.
-func TestCompression(t *testing.T) {
-	t.Parallel()
-	const path = "/docs/assets/swagger-ui-bundle.js"
-	h := newHandler(docs.Settings{})
-	plain, zipped := get(h, path), get(h, path, "Accept-Encoding", "gzip, br")
-	if got := zipped.Header().Get("Content-Encoding"); got != "gzip" {
-		t.Errorf("got Content-Encoding %q, want gzip", got)
-	}
-	reader, err := gzip.NewReader(zipped.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	unzipped, err := io.ReadAll(reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(unzipped, plain.Body.Bytes()) || plain.Header().Get("Content-Encoding") != "" {
-		t.Errorf("got %d bytes unzipped and %d plain, want the same", len(unzipped), plain.Body.Len())
-	}
-	if plain.Header().Get("ETag") == zipped.Header().Get("ETag") || plain.Header().Get("Vary") != "Accept-Encoding" {
-		t.Errorf("got the ETags %s and %s, want two", plain.Header().Get("ETag"), zipped.Header().Get("ETag"))
 	}
 }

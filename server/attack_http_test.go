@@ -109,39 +109,6 @@ func (r *running) fill(raw string) string {
 		"<POST>", "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n").Replace(expand(unescape(r.tb, raw)))
 }
 
-// TestSlowHeaders sends the head of a request one byte at a time. ReadHeaderTimeout ends the connection. Until then, the server
-// serves all other clients.
-func TestSlowHeaders(t *testing.T) {
-	t.Parallel()
-	r := serve(t, nil, nil)
-	conn := mustDial(t, r.url)
-	start := time.Now()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		// The server sends nothing, because such a client does not wait for a response.
-		if n, err := conn.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("got %d bytes and %v, want the connection closed", n, err)
-		}
-	}()
-	const head = "GET /items HTTP/1.1\r\nHost: x\r\nX-Slow: "
-	for i := 0; ; i++ {
-		select {
-		case <-ended:
-			if took := time.Since(start); took < 4*time.Second || took > 15*time.Second {
-				t.Errorf("closed after %s, want about 5s", took)
-			}
-			assertUnchanged(t, r.api)
-			return
-		case <-time.After(100 * time.Millisecond):
-			_, _ = conn.Write([]byte{(head + strings.Repeat("a", 1000))[i]})
-			if i%10 == 0 {
-				r.do("GET", "/items/1", "").assertStatus(t, 200)
-			}
-		}
-	}
-}
-
 // pipeListener accepts connections in memory, so that a test can run with a fake clock.
 type pipeListener struct {
 	conns  chan net.Conn

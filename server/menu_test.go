@@ -261,39 +261,6 @@ func TestMenuPages(t *testing.T) {
 	}
 }
 
-// Each write needs its permission.
-func TestMenuPermissions(t *testing.T) {
-	t.Parallel()
-	a := newAPI(t, nil)
-	before := a.do("GET", "/items", "").body
-	all := items.Permissions()
-	for _, test := range []struct {
-		method, path, body string
-		needs              []string
-	}{
-		{"POST", "/api/menu/items", formSoup, []string{items.CreateItems}},
-		{"PUT", "/api/menu/items/1", formSoup, []string{items.UpdateItems}},
-		{"PATCH", "/api/menu/items/1", `{"price":1}`, []string{items.UpdateItems}},
-		{"DELETE", "/api/menu/items/1", "", []string{items.DeleteItems}},
-		{"DELETE", "/api/menu/items", "", all},
-		{"POST", "/api/menu/reset", "", all},
-	} {
-		r := a.do(test.method, test.path, test.body)
-		r.assertStatus(t, 401)
-		for _, needed := range test.needs {
-			others := slices.DeleteFunc(slices.Clone(all), func(p string) bool { return p == needed })
-			r := a.do(test.method, test.path, test.body, a.as(others...)...)
-			if r.status != 403 || !strings.Contains(r.header.Get("WWW-Authenticate"), needed) {
-				t.Errorf("%s %s without %s: got %d %s", test.method, test.path, needed, r.status, r.body)
-			}
-			r.mustProblem(t)
-		}
-	}
-	if after := a.do("GET", "/items", "").body; after != before {
-		t.Errorf("got %s, want the menu as it was", after)
-	}
-}
-
 // A reset counts as one write.
 func TestMenuRateLimit(t *testing.T) {
 	t.Parallel()

@@ -239,9 +239,11 @@ func TestNothingLeaks(t *testing.T) {
 	outputs := map[string]string{"answers": strings.Join(slices.Sorted(maps.Keys(lines)), "\n"), "log": r.log.String(), "metrics": string(exposed)}
 	t.Logf("searched %d calls: answers of %d bytes, a log of %d, metrics of %d; statuses %v",
 		total, len(outputs["answers"]), len(outputs["log"]), len(outputs["metrics"]), statuses)
-	for _, want := range []string{`"msg":"panic"`, "goroutine ", "INSERT INTO hidden", "token is expired"} {
+	for _, want := range []string{
+		`"msg":"panic"`, "goroutine ", "INSERT INTO hidden", "token is expired", `"route":"/items"`, `"status":201`, `"subject":"auth0|someone"`, `"duration_ms":`,
+	} {
 		if !strings.Contains(outputs["log"], want) {
-			t.Errorf("the log does not hold %q, so its reader cannot find the cause", want)
+			t.Errorf("the log does not contain %q, which its readers need", want)
 		}
 	}
 

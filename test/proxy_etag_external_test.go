@@ -3,17 +3,11 @@
 package test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"menu-api/authz/authztest"
@@ -21,7 +15,7 @@ import (
 )
 
 // TestETagsBehindProxies: conditional requests work behind proxies that compress. Each proxy removes Accept-Encoding, so it
-// gets an uncompressed response, and changes the ETag when it compresses it.
+// gets an uncompressed response and compresses it. TestETagsFromProxies has the forms of ETags that other proxies send.
 func TestETagsBehindProxies(t *testing.T) {
 	t.Parallel()
 	issuer := authztest.NewIssuer(t)
@@ -32,11 +26,8 @@ func TestETagsBehindProxies(t *testing.T) {
 		start func(t *testing.T, upstream string) (url string)
 		form  func(etag string) string // the tag that the proxy sends
 	}{
-		"nginx":              {startNginx, func(etag string) string { return "W/" + etag }},
-		"Caddy":              {startCompressingCaddy, func(etag string) string { return etag }},
-		"one that weakens":   {startTaggingProxy("W/", ""), func(etag string) string { return "W/" + etag }},
-		"one that extends":   {startTaggingProxy("", "-gzip"), func(etag string) string { return etag[:len(etag)-1] + `-gzip"` }},
-		"one that does both": {startTaggingProxy("W/", ";br"), func(etag string) string { return "W/" + etag[:len(etag)-1] + `;br"` }},
+		"nginx": {startNginx, func(etag string) string { return "W/" + etag }},
+		"Caddy": {startCompressingCaddy, func(etag string) string { return etag }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,39 +136,4 @@ http://`+addr+` {
 	cmd.Env = []string{"HOME=" + t.TempDir()}
 	startProcess(t, cmd).mustBecomeReady(t, "http://"+addr+"/readyz")
 	return "http://" + addr
-}
-
-// startTaggingProxy starts a proxy that compresses, and changes each ETag by a prefix and a suffix.
-func startTaggingProxy(prefix, suffix string) func(t *testing.T, upstream string) string {
-	return func(t *testing.T, upstream string) string {
-		t.Helper()
-		target, err := url.Parse(upstream)
-		must(t, err)
-		proxy := &httputil.ReverseProxy{
-			Transport: &http.Transport{DisableCompression: true},
-			Rewrite: func(r *httputil.ProxyRequest) {
-				r.SetURL(target)
-				r.Out.Header.Del("Accept-Encoding")
-			},
-			ModifyResponse: func(r *http.Response) error {
-				etag := r.Header.Get("ETag")
-				if r.StatusCode != http.StatusOK || etag == "" {
-					return nil
-				}
-				var zipped bytes.Buffer
-				z := gzip.NewWriter(&zipped)
-				if _, err := io.Copy(z, r.Body); err != nil {
-					return err
-				}
-				r.Header.Set("ETag", prefix+strings.TrimSuffix(etag, `"`)+suffix+`"`)
-				r.Header.Set("Content-Encoding", "gzip")
-				r.Header.Del("Content-Length")
-				r.Body, r.ContentLength = io.NopCloser(&zipped), -1
-				return z.Close()
-			},
-		}
-		server := httptest.NewServer(proxy)
-		t.Cleanup(server.Close)
-		return server.URL
-	}
 }
