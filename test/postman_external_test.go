@@ -1,6 +1,6 @@
 //go:build external
 
-package docs_test
+package test
 
 import (
 	"encoding/json"
@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	collection = "menu-api.postman_collection.json"
+	collection = "docs/menu-api.postman_collection.json"
 	// postmanCLI is an optional dependency. Its package names no command.
-	postmanCLI = "node_modules/@postman/pm-bin-linux-x64/bin/postman"
+	postmanCLI = "docs/node_modules/@postman/pm-bin-linux-x64/bin/postman"
 	// minAssertions is a little less than the number in the collection, so that a run that skips half of it fails.
 	minAssertions = 300
 )
@@ -27,7 +27,7 @@ const (
 func TestPostmanCollection(t *testing.T) {
 	t.Parallel()
 	newman := nodetest.Tool(t, "newman")
-	server := mustStartDev(t)
+	server := start(t, "dev", nil)
 	api := docstest.Proxy(t, server.api)
 
 	// Every run but the first one shows that the one before it leaves the database as it was.
@@ -50,7 +50,7 @@ func TestPostmanCollection(t *testing.T) {
 			}
 			report := filepath.Join(t.TempDir(), "report.json")
 			cmd := exec.CommandContext(t.Context(), run.program, append(run.args, collection,
-				"--environment", "menu-api.dev.postman_environment.json",
+				"--environment", "docs/menu-api.dev.postman_environment.json",
 				"--env-var", "baseUrl="+run.baseURL,
 				"--env-var", "issuer="+run.issuer,
 				"--timeout-request", "10000",
@@ -63,7 +63,6 @@ func TestPostmanCollection(t *testing.T) {
 			checkReport(t, report)
 		})
 	}
-	server.stop(t)
 }
 
 // checkReport checks that the assertions ran. The exit status is 0 even if none did.
