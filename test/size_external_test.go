@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,24 +14,28 @@ import (
 	"menu-api/test/program"
 )
 
-// maxBinary is what the stripped binary may weigh, in bytes. The container image, which holds little else, is to stay
-// under 30 MB.
+// maxBinary is the maximum size of the stripped binary in bytes. The container image, which contains little else, must stay under
+// 30 MB.
 const maxBinary = 29 << 20
 
-// TestBinaryIsSmall builds the program as `make build` does. It also names what has the linker keep the exported methods
-// of every type: a way to call a method whose name is not known before the program runs. One such call makes the binary a
-// quarter larger.
+// TestBinaryIsSmall builds the program as a release does, and checks its size and its version. It also finds code that looks up
+// methods by names that are known only at run time. Because of one such call, the linker keeps the exported methods of every
+// type, and the binary is a quarter larger.
 func TestBinaryIsSmall(t *testing.T) {
 	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "menu-api")
-	dependencies, err := program.Build(".", binary, "-ldflags=-s -w -dumpdep") // of each function, as "caller -> callee"
+	// -dumpdep prints the dependencies of each function, as "caller -> callee".
+	dependencies, err := program.Build(".", binary, "-ldflags=-s -w -X menu-api/cli.release=v1.2.3 -dumpdep")
 	must(t, err)
+	if got, want := mustOutput(t, exec.Command(binary, "version")), "menu-api v1.2.3 go"; !strings.HasPrefix(got, want) {
+		t.Errorf("got the version %q, want it to begin with %q", got, want)
+	}
 	info, err := os.Stat(binary)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info.Size() > maxBinary {
-		t.Errorf("the binary has %.1f MB, want at most %.1f: docs/performance.md says what weighs how much", mb(info.Size()), mb(maxBinary))
+		t.Errorf("got a binary of %.1f MB, want at most %.1f (see docs/performance.md)", mb(info.Size()), mb(maxBinary))
 	}
 
 	edges := 0
@@ -43,7 +48,7 @@ func TestBinaryIsSmall(t *testing.T) {
 		caller, looksUp := strings.CutSuffix(caller, " <ReflectMethod>")
 		// Calls inside reflect have no effect unless another caller appears too.
 		if looksUp && !strings.HasPrefix(caller, "reflect.") {
-			t.Fatalf("%s finds methods by name, so that the linker keeps them all: leave it out, by a build tag or another way", caller)
+			t.Fatalf("%s looks up methods by name, so the linker keeps all of them: remove it, for example with a build tag", caller)
 		}
 	}
 	if edges < 10_000 {

@@ -89,13 +89,3 @@ func TestBuildFlagsAgree(t *testing.T) {
 		}
 	}
 }
-
-// TestReleaseVersion builds the program as a release does and asks it for its version.
-func TestReleaseVersion(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "menu-api")
-	mustRun(t, "go", "build", "-buildvcs=false", "-ldflags", "-X menu-api/cli.release=v1.2.3", "-o", file, ".")
-	if got, want := mustRun(t, file, "version"), "menu-api v1.2.3 go"; !strings.HasPrefix(got, want) {
-		t.Errorf("got %q, want it to begin with %q", got, want)
-	}
-}
