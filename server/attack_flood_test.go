@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"menu-api/items"
 	"menu-api/server"
 )
@@ -79,18 +81,14 @@ func mib(n int64) float64 { return float64(n) / (1 << 20) }
 // quiet discards the log, because its length would dominate what these tests measure.
 func quiet(o *server.Options) { o.Logger = slog.New(slog.DiscardHandler) }
 
-// inParallel calls f with 0 to n-1, from a few goroutines.
-func inParallel(n, workers int, f func(i int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
+// inParallel calls f with 0 to n-1, at most limit calls at a time.
+func inParallel(n, limit int, f func(i int)) {
+	var group errgroup.Group
+	group.SetLimit(limit)
+	for i := range n {
+		group.Go(func() error { f(i); return nil })
 	}
-	wg.Wait()
+	_ = group.Wait()
 }
 
 // TestSlowClientsHoldUpNobody runs 500 slow clients, which send a byte now and then, in the head or body of a request, or never

@@ -12,9 +12,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"menu-api/items"
 )
@@ -64,7 +65,12 @@ func TestEventBurstAtScale(t *testing.T) {
 		var during *experience
 		reading.Go(func() { during = x.readOne(3 * time.Second) })
 		began := time.Now()
-		inParallel(16, writes-1, func(i int) { write(fmt.Sprint("Soup ", i)) })
+		var writing errgroup.Group
+		writing.SetLimit(16)
+		for i := range writes - 1 {
+			writing.Go(func() error { write(fmt.Sprint("Soup ", i)); return nil })
+		}
+		_ = writing.Wait()
 		write(last)
 		written := time.Now()
 		receiving.Wait()
@@ -99,29 +105,19 @@ func (x *target) streams(t *testing.T) int {
 // readOne reads an item again and again, from two clients.
 func (x *target) readOne(duration time.Duration) *experience {
 	e, ended := &experience{failed: map[string]int{}}, time.Now().Add(duration)
-	inParallel(2, 2, func(int) {
-		for time.Now().Before(ended) {
-			began := time.Now()
-			e.add("GET", x.try(http.MethodGet, "http://"+x.addr+"/items/1", "", ""), time.Since(began))
-			time.Sleep(5 * time.Millisecond)
-		}
-	})
-	e.sort()
-	return e
-}
-
-// inParallel calls f with 0 to n-1, from a few goroutines.
-func inParallel(goroutines, n int, f func(i int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range goroutines {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-				f(int(i))
+	var clients sync.WaitGroup
+	for range 2 {
+		clients.Go(func() {
+			for time.Now().Before(ended) {
+				began := time.Now()
+				e.add("GET", x.try(http.MethodGet, "http://"+x.addr+"/items/1", "", ""), time.Since(began))
+				time.Sleep(5 * time.Millisecond)
 			}
 		})
 	}
-	wg.Wait()
+	clients.Wait()
+	e.sort()
+	return e
 }
 
 // mustReadUntil reads from the connection until it has seen the text.
