@@ -28,8 +28,8 @@ COVER_MIN := 85
 
 # The tests above the store that the engine can affect. `make test` runs them a second time, on PostgreSQL.
 ENGINE_TESTS := TestContract TestMenuContract TestAgainstModel TestConditionalWrites TestNoLostUpdate TestIdempotencyKey \
-	TestIdempotencyKeyInFlight TestHistoryTellsWhoWhenAndWhat TestRestore TestPagesSortAndSearch TestLargeMenu TestResetLargeMenu \
-	TestEventsTellOfEveryChange TestEventsResumeWithoutLoss TestEventsResetOnImport TestReplicasAgree TestDevFromSignInToRestart
+	TestIdempotencyKeyInFlight TestHistoryHasWhoWhenAndWhat TestRestore TestPagesSortAndSearch TestLargeMenu TestResetLargeMenu \
+	TestEventsOfEveryChange TestEventsResumeWithoutLoss TestEventsResetOnImport TestReplicasAgree TestDevFromSignInToRestart
 
 # How many inputs each fuzz target gets. To search for longer, set a time: make fuzz FUZZTIME=10m
 FUZZTIME := 1000x

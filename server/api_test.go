@@ -90,7 +90,7 @@ func newGuard(tb testing.TB, issuer *authztest.Issuer, log *slog.Logger) *authz.
 	return guard
 }
 
-// openStore returns a store on a new database, in the engine that is being tested.
+// openStore returns a store on a new database in the engine that the tests run on.
 func openStore(tb testing.TB) items.Store {
 	tb.Helper()
 	return openStoreAt(tb, newDatabase(tb))
@@ -196,7 +196,7 @@ func (a *api) as(permissions ...string) []string {
 
 func (a *api) admin() []string { return a.as(items.Permissions()...) }
 
-// mustProblem checks that the answer is a well-formed problem document and returns it.
+// mustProblem checks that the response is a well-formed problem document and returns it.
 func (r answer) mustProblem(tb testing.TB) problem {
 	tb.Helper()
 	var p problem
@@ -212,9 +212,9 @@ func (r answer) mustProblem(tb testing.TB) problem {
 	if p.Instance == "" || p.Instance != r.header.Get("X-Request-Id") {
 		tb.Errorf("got instance %q, want the request id %q", p.Instance, r.header.Get("X-Request-Id"))
 	}
-	for _, inner := range []string{"sqlite", "SQL", "goroutine", ".go:", "/work", "/home", "/root", "/tmp", "jose"} {
-		if strings.Contains(strings.ReplaceAll(r.body, p.Instance, ""), inner) { // a random id may hold any letters
-			tb.Errorf("the answer tells of the inside (%q): %s", inner, r.body)
+	for _, internal := range []string{"sqlite", "SQL", "goroutine", ".go:", "/work", "/home", "/root", "/tmp", "jose"} {
+		if strings.Contains(strings.ReplaceAll(r.body, p.Instance, ""), internal) { // a random id can contain any letters
+			tb.Errorf("the response exposes the internal detail %q: %s", internal, r.body)
 		}
 	}
 	return p
@@ -234,7 +234,7 @@ func assertHeader(tb testing.TB, r answer, name, want string) {
 	}
 }
 
-// fields returns the names of the wrong fields, in their order.
+// fields returns the names of the invalid fields, in their order.
 func (p problem) fields() string {
 	names := make([]string, len(p.Errors))
 	for i, e := range p.Errors {

@@ -91,11 +91,11 @@ func inParallel(n, limit int, f func(i int)) {
 	_ = group.Wait()
 }
 
-// TestSlowClientsHoldUpNobody runs 500 slow clients, which send a byte now and then, in the head or body of a request, or never
-// read their response. A fast client still gets all of its responses.
+// TestSlowClientsDoNotDelayOthers runs 500 slow clients, which send single bytes of the head or body of a request, or never read
+// their response. A fast client still gets all of its responses.
 //
 //nolint:paralleltest // it measures
-func TestSlowClientsHoldUpNobody(t *testing.T) {
+func TestSlowClientsDoNotDelayOthers(t *testing.T) {
 	r := serve(t, quiet, nil)
 	authorization := r.admin()[1]
 	fast := func() (p50, p99 time.Duration) {
@@ -120,7 +120,7 @@ func TestSlowClientsHoldUpNobody(t *testing.T) {
 			"GET /items HTTP/1.1\r\nHost: x\r\nX: ",
 			"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\nAuthorization: " + authorization + "\r\n\r\n{",
 			"POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nAuthorization: " + authorization + "\r\n\r\nffff\r\n{",
-			strings.Repeat("GET /items HTTP/1.1\r\nHost: x\r\n\r\n", 5), // and reads none of the answers
+			strings.Repeat("GET /items HTTP/1.1\r\nHost: x\r\n\r\n", 5), // and reads no response
 		}
 		conns := make([]net.Conn, 500)
 		for i := range conns {
@@ -147,10 +147,10 @@ func TestSlowClientsHoldUpNobody(t *testing.T) {
 		p50, p99 := fast()
 		t.Logf("beside 500 slow clients: p50 %s, p99 %s", p50, p99)
 		if p99 > 5*time.Second {
-			t.Errorf("got p99 %s, want the slow clients not to be noticed", p99)
+			t.Errorf("got p99 %s, want at most 5 s", p99)
 		}
 		if n := cut.Load(); n > 0 {
-			t.Logf("%d writes of slow clients failed: they were cut off by then", n)
+			t.Logf("%d writes of slow clients failed, because the server had disconnected them", n)
 		}
 		close(stop)
 		trickling.Wait()
@@ -202,12 +202,12 @@ func TestFloodOfBodies(t *testing.T) {
 				failed.Add(1)
 				return
 			}
-			answered, _ := io.ReadAll(response.Body)
+			body, _ := io.ReadAll(response.Body)
 			_ = response.Body.Close()
 			if response.StatusCode == 408 {
 				failed.Add(1)
-			} else if response.StatusCode != 400 || len(answered) > 5000 {
-				t.Errorf("body %d: got %d with %d bytes, want 400 and a short answer", i%len(bodies), response.StatusCode, len(answered))
+			} else if response.StatusCode != 400 || len(body) > 5000 {
+				t.Errorf("body %d: got %d with %d bytes, want 400 and a short response", i%len(bodies), response.StatusCode, len(body))
 			}
 		})
 		for _, client := range clients {
@@ -216,7 +216,7 @@ func TestFloodOfBodies(t *testing.T) {
 	})
 	// On a busy machine, requests may time out.
 	if n := failed.Load(); n > 0 && took < 10*time.Second {
-		t.Errorf("%d writers had no answer", n)
+		t.Errorf("%d writers had no response", n)
 	}
 	assertUnchanged(t, r.api)
 	r.client.CloseIdleConnections()
@@ -273,16 +273,16 @@ func TestFloodOfEndlessBodies(t *testing.T) {
 			}
 		})
 	})
-	t.Logf("the most that one client got rid of, buffers included: %.1f MiB of 10 GiB", mib(most))
+	t.Logf("the most that one client sent, including buffers: %.1f MiB of 10 GiB", mib(most))
 	if most >= 64<<20 {
-		t.Errorf("the server went on reading: %d bytes and more", most)
+		t.Errorf("the server read %d bytes or more of a rejected body", most)
 	}
 	assertUnchanged(t, r.api)
 	r.client.CloseIdleConnections()
 }
 
-// TestFloodOfAddresses sends invalid tokens from 20,000 addresses. The limiter keeps the last 10,000, so it must have forgotten
-// the first and not the last.
+// TestFloodOfAddresses sends invalid tokens from 20,000 addresses. The limiter keeps the last 10,000, so it must have removed
+// the first and kept the last.
 //
 //nolint:paralleltest // it measures
 func TestFloodOfAddresses(t *testing.T) {
@@ -316,18 +316,18 @@ func TestFloodOfAddresses(t *testing.T) {
 func assertRemembers(t *testing.T, took time.Duration, try func(int) int, n, remembered, fresh int) {
 	t.Helper()
 	if took > 40*time.Second {
-		t.Logf("the flood took %s, and the limits of most keys have recovered by now: this run cannot show which keys are remembered", took)
+		t.Logf("the flood took %s, so most limits have recovered: this run cannot show which keys the limiter keeps", took)
 		return
 	}
 	// Several goroutines sent the flood, so the order is not exact.
 	for _, i := range []int{n, n - 1, n - remembered/2, n - remembered + 100} {
 		if got := try(i); got != 429 {
-			t.Errorf("number %d of %d: got %d, want it to be remembered", i, n, got)
+			t.Errorf("number %d of %d: got %d, want the limiter to have it", i, n, got)
 		}
 	}
 	for _, i := range []int{0, 1, (n - remembered) / 2, n - remembered - 100} {
 		if got := try(i); got != fresh {
-			t.Errorf("number %d of %d: got %d, want it to be forgotten", i, n, got)
+			t.Errorf("number %d of %d: got %d, want the limiter to have removed it", i, n, got)
 		}
 	}
 }

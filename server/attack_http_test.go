@@ -38,7 +38,7 @@ func exchange(tb testing.TB, url, raw string) (answers []answer, closed bool) {
 	reader := bufio.NewReader(conn)
 	request := &http.Request{Method: http.MethodGet}
 	if strings.HasPrefix(raw, "HEAD ") {
-		request.Method = http.MethodHead // its answer has no body
+		request.Method = http.MethodHead // the response has no body
 	}
 	for {
 		response, err := http.ReadResponse(reader, request)
@@ -62,7 +62,7 @@ func exchangeOnce(tb testing.TB, url, raw string) answer {
 	tb.Helper()
 	answers, _ := exchange(tb, url, raw)
 	if len(answers) != 1 {
-		tb.Fatalf("got %d answers %+v, want 1", len(answers), answers)
+		tb.Fatalf("got %d responses %+v, want 1", len(answers), answers)
 	}
 	return answers[0]
 }
@@ -71,12 +71,12 @@ func exchangeOnce(tb testing.TB, url, raw string) answer {
 func assertUnchanged(tb testing.TB, a *api) {
 	tb.Helper()
 	if r := a.do("GET", "/items", ""); r.status != 200 || r.body != menu {
-		tb.Errorf("the menu is not what it was: got %d %s", r.status, r.body)
+		tb.Errorf("the menu has changed: got %d %s", r.status, r.body)
 	}
 }
 
-// assertBare checks a response that net/http sends without our handlers: it is short, and says neither what the client sent
-// nor what the server runs on.
+// assertBare checks a response that net/http sends without our handlers: it is short, does not repeat what the client sent, and
+// does not name the software of the server.
 func assertBare(tb testing.TB, r answer, sent ...string) {
 	tb.Helper()
 	if len(r.body) > 200 {
@@ -85,7 +85,7 @@ func assertBare(tb testing.TB, r answer, sent ...string) {
 	assertHeader(tb, r, "Server", "")
 	for _, s := range sent {
 		if strings.Contains(r.body, s) {
-			tb.Errorf("the answer repeats %q: %s", s, r.body)
+			tb.Errorf("the response repeats %q: %s", s, r.body)
 		}
 	}
 }
@@ -142,12 +142,12 @@ func TestSlowClientsEnd(t *testing.T) {
 	token := a.issuer.TokenWith(t, items.Permissions(), map[string]any{"iat": epoch, "exp": epoch + 3600})
 	post := "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer " + token + "\r\n"
 
-	const slack = 100 * time.Millisecond // how late a deadline may pass
+	const slack = 100 * time.Millisecond // how late the server may notice a deadline
 
 	for name, test := range map[string]struct {
 		head    string
-		trickle string // sent again and again, once a second
-		status  int    // 0 is no answer at all
+		trickle string // sent once a second
+		status  int    // 0 means no response
 		from    time.Duration
 		to      time.Duration
 		silent  bool // the client never reads
@@ -207,7 +207,7 @@ func TestSlowClientsEnd(t *testing.T) {
 						body, _ := io.ReadAll(response.Body)
 						status = response.StatusCode
 						switch got := (answer{status, response.Header, string(body)}); {
-						case status == 400: // net/http takes half a line for a whole one, which is no request
+						case status == 400: // net/http parses half a line as a whole one, which is not a valid request
 							assertBare(t, got, "GET")
 						case status > 400:
 							got.mustProblem(t)
@@ -240,7 +240,7 @@ func TestHeadTooLarge(t *testing.T) {
 			t.Parallel()
 			answers, closed := exchange(t, r.url, r.fill(row[2])+smuggled)
 			if len(answers) != 1 || !closed {
-				t.Fatalf("got %d answers, closed %t, want one and no more", len(answers), closed)
+				t.Fatalf("got %d responses, closed %t, want one and a closed connection", len(answers), closed)
 			}
 			assertKind(t, answers[0], row[0], "aaaa", "1111")
 			if answers[0].status >= 400 && len(answers[0].body) > 1000 {
@@ -270,7 +270,7 @@ func TestFraming(t *testing.T) {
 	}
 
 	t.Run("a separate request is executed", func(t *testing.T) {
-		t.Parallel() // or the rest would prove nothing
+		t.Parallel() // otherwise the other cases would prove nothing
 		path, smuggled := victim(t)
 		answers, closed := exchange(t, r.url, fill(`<POST>Content-Length: 0\r\n\r\n<SMUGGLED>`, smuggled))
 		if len(answers) != 2 || !closed || answers[0].status != 401 || answers[1].status != 200 {
@@ -284,7 +284,7 @@ func TestFraming(t *testing.T) {
 			path, smuggled := victim(t)
 			answers, closed := exchange(t, r.url, fill(row[2], smuggled))
 			if len(answers) != 1 || !closed {
-				t.Fatalf("got %d answers %+v, connection closed: %t, want one and the end", len(answers), answers, closed)
+				t.Fatalf("got %d responses %+v, closed %t, want one and a closed connection", len(answers), answers, closed)
 			}
 			assertKind(t, answers[0], row[0], "chunked", "SMUGGLED", "Bearer", path)
 			r.do("GET", path, "").assertStatus(t, 200) // still there
@@ -322,7 +322,7 @@ func TestRequestTargets(t *testing.T) {
 			t.Parallel()
 			got := exchangeOnce(t, r.url, "CONNECT "+form+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 			if got.status != 404 && got.status != 405 {
-				t.Errorf("got %d %s, want a refusal", got.status, got.body)
+				t.Errorf("got %d %s, want 404 or 405", got.status, got.body)
 			}
 			got.mustProblem(t)
 		})
@@ -403,7 +403,7 @@ func TestHeadersThatOverride(t *testing.T) {
 				key, value, _ := strings.Cut(header, ": ")
 				got := r.do("GET", "/items/1", "", append(r.admin(), key, value)...)
 				if got.status != 200 || got.body != burger {
-					t.Errorf("%s: got %d %s, want what the request asks for", header, got.status, got.body)
+					t.Errorf("%s: got %d %s, want the item of the path", header, got.status, got.body)
 				}
 				for name := range got.header {
 					if name != "Date" && name != requestID && fmt.Sprint(got.header[name]) != fmt.Sprint(plain.header[name]) {
@@ -420,7 +420,7 @@ func TestHeadersThatOverride(t *testing.T) {
 			r.do("POST", "/items/1?_method=DELETE", "_method=DELETE", append(r.admin(), "Content-Type", "application/x-www-form-urlencoded")...).assertStatus(t, 405)
 			assertUnchanged(t, r.api)
 			if log := r.log.String(); strings.Contains(log, "192.0.2.66") || strings.Contains(log, "evil") {
-				t.Error("the log believes what a header says")
+				t.Error("the log contains a value of a header that has no effect")
 			}
 		})
 	}
@@ -445,7 +445,7 @@ func TestHost(t *testing.T) {
 	assertUnchanged(t, r.api)
 	got := exchangeOnce(t, r.url, r.fill(fmt.Sprintf(`POST http://evil.example/items HTTP/1.1\r\nHost: evil.example\r\n<AUTH>Content-Type: application/json\r\nContent-Length: %d\r\n<END>%s`, len(soup), soup)))
 	got.assertStatus(t, 201)
-	assertHeader(t, got, "Location", "/items/4") // relative: no host to be wrong about
+	assertHeader(t, got, "Location", "/items/4") // relative, without a host
 }
 
 // TestCompressedBodies: the API decompresses nothing, so a zip bomb has no effect.
@@ -466,21 +466,21 @@ func TestCompressedBodies(t *testing.T) {
 		body     string
 		encoding []string
 	}{
-		"gzip":                       {zipped.String(), []string{"gzip"}},
-		"x-gzip":                     {zipped.String(), []string{"x-gzip"}},
-		"GZIP":                       {zipped.String(), []string{"GZIP"}},
-		"deflate":                    {deflated.String(), []string{"deflate"}},
-		"br":                         {"\x0b\x02\x80{}\x03", []string{"br"}},
-		"zstd":                       {"\x28\xb5\x2f\xfd", []string{"zstd"}},
-		"compress":                   {"\x1f\x9d", []string{"compress"}},
-		"unknown":                    {soup, []string{"evil"}},
-		"two":                        {zipped.String(), []string{"gzip, gzip"}},
-		"identity, then gzip":        {zipped.String(), []string{"identity, gzip"}},
-		"identity, gzip in two":      {zipped.String(), []string{"identity", "gzip"}},
-		"empty, then gzip":           {zipped.String(), []string{"", "gzip"}},
-		"a bomb":                     {bomb.String(), []string{"gzip"}},
-		"a bomb in a bomb":           {bomb.String(), []string{"gzip, gzip, gzip"}},
-		"that is not what it claims": {soup, []string{"gzip"}},
+		"gzip":                        {zipped.String(), []string{"gzip"}},
+		"x-gzip":                      {zipped.String(), []string{"x-gzip"}},
+		"GZIP":                        {zipped.String(), []string{"GZIP"}},
+		"deflate":                     {deflated.String(), []string{"deflate"}},
+		"br":                          {"\x0b\x02\x80{}\x03", []string{"br"}},
+		"zstd":                        {"\x28\xb5\x2f\xfd", []string{"zstd"}},
+		"compress":                    {"\x1f\x9d", []string{"compress"}},
+		"unknown":                     {soup, []string{"evil"}},
+		"two":                         {zipped.String(), []string{"gzip, gzip"}},
+		"identity, then gzip":         {zipped.String(), []string{"identity, gzip"}},
+		"identity, gzip in two":       {zipped.String(), []string{"identity", "gzip"}},
+		"empty, then gzip":            {zipped.String(), []string{"", "gzip"}},
+		"a bomb":                      {bomb.String(), []string{"gzip"}},
+		"a bomb in a bomb":            {bomb.String(), []string{"gzip, gzip, gzip"}},
+		"a label without compression": {soup, []string{"gzip"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -521,7 +521,7 @@ func TestHostileNumbers(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	admin := a.admin()
-	for literal, want := range map[string]string{ // "" is refused
+	for literal, want := range map[string]string{ // "" is rejected
 		"1e400": "", "-1e400": "", "1e999999999999999999": "", "1e-400": "", "1e-1": "0.1", "0e400": "0", "0e-999999999999": "0", "-0": "0", "-0.00": "0", "0.0": "0",
 		"5.990000000000001": "", "5.99000000000000000000": "5.99", "5.999": "", "0.001": "", "599e-2": "5.99", "1e2": "100", "1E+2": "100", "1000000": "1000000",
 		"1000000.01": "", "9007199254740993": "", "9223372036854775808": "", "-0.01": "", "-1": "", "1.5": "1.5",
@@ -612,13 +612,13 @@ func TestHostileOrigins(t *testing.T) {
 				}
 				for name := range r.header {
 					if strings.HasPrefix(name, "Access-Control-") {
-						t.Errorf("%s %s: got %s %q, want nothing for this origin", request.method, request.path, name, r.header[name])
+						t.Errorf("%s %s: got %s %q, want no such header for this origin", request.method, request.path, name, r.header[name])
 					}
 				}
 				assertHeader(t, r, "Vary", "Origin")
 
 				if request.method == "DELETE" || request.method == "POST" {
-					continue // where every origin is allowed, they would be carried out
+					continue // where every origin is allowed, these change the menu
 				}
 				r = open.do(request.method, request.path, request.body, slices.Concat(request.headers, []string{"Origin", origin})...)
 				assertHeader(t, r, "Access-Control-Allow-Origin", "*") // never the origin itself
@@ -639,7 +639,7 @@ func TestHostileOrigins(t *testing.T) {
 			}
 		}
 	})
-	t.Run("an allowed origin gets no more than it needs", func(t *testing.T) {
+	t.Run("an allowed origin gets only what it needs", func(t *testing.T) {
 		t.Parallel()
 		r := listing.do("OPTIONS", "/items/1", "", "Origin", listed, "Access-Control-Request-Method", "DELETE",
 			"Access-Control-Request-Headers", "x-evil,cookie", "Access-Control-Request-Private-Network", "true")
@@ -694,7 +694,7 @@ func TestCachePoisoning(t *testing.T) {
 			// The API serves no ranges, so no cache can store a part as the whole menu.
 			r := a.do("GET", "/items", "", "Range", "bytes=0-4")
 			if r.status != 200 || r.body != menu || r.header.Get("Content-Range") != "" || r.header.Get("Accept-Ranges") == "bytes" {
-				t.Errorf("a range: got %d %s, want the whole", r.status, r.body)
+				t.Errorf("a range: got %d %s, want the whole menu", r.status, r.body)
 			}
 			// Caches store neither errors nor responses that depend on a token.
 			for _, r := range []answer{
@@ -750,7 +750,7 @@ func TestResponseSplitting(t *testing.T) {
 				t.Errorf("got %s, want the line break as an escape", got.body)
 			}
 			assertHeader(t, got, "X-Injected", "")
-			assertHeader(t, got, "X-Content-Type-Options", "nosniff") // or the markup might be run
+			assertHeader(t, got, "X-Content-Type-Options", "nosniff") // otherwise a browser could execute the markup
 			assertHeader(t, got, "Content-Type", "application/json; charset=utf-8")
 		}
 	})
@@ -775,7 +775,7 @@ func TestResponseSplitting(t *testing.T) {
 		}
 		for line := range strings.Lines(r.log.String()) {
 			if !strings.HasPrefix(line, `{"time":`) {
-				t.Errorf("a client wrote a line of the log: %q", line)
+				t.Errorf("a client has written a line of the log: %q", line)
 			}
 		}
 	})

@@ -18,7 +18,7 @@ import (
 	"menu-api/server"
 )
 
-// The guard's own tests (authz) try every form of token and key set. Here they meet the running server.
+// The tests of package authz try every form of token and key set. These tests send some of them to a running server.
 
 // forgerKey belongs to no issuer.
 var forgerKey = sync.OnceValue(func() *authztest.Key { return authztest.NewKey(&testing.B{}) })
@@ -62,7 +62,7 @@ func (a *api) assertVerdict(tb testing.TB, want verdict, r answer) {
 	}
 	r.mustProblem(tb)
 	if location := r.header.Get("Location"); location != "" {
-		tb.Errorf("got Location %q on a rejection", location)
+		tb.Errorf("got Location %q for a rejected request", location)
 	}
 	if retry := r.header.Get("Retry-After"); (want.status == 503) != (retry != "" && retry != "0") {
 		tb.Errorf("got Retry-After %q with status %d", retry, r.status)
@@ -105,7 +105,7 @@ func TestTokensInOtherPlaces(t *testing.T) {
 			t.Fatalf("%s: unknown verdict %q", row[1], row[0])
 		}
 		t.Run(row[1], func(t *testing.T) {
-			r := a.byHand(t, placeholders.Replace(row[2]), placeholders.Replace(expand(unescape(t, row[3]))), good)
+			r := a.postRaw(t, placeholders.Replace(row[2]), placeholders.Replace(expand(unescape(t, row[3]))), good)
 			if !strings.HasSuffix(row[0], " bare") {
 				a.assertVerdict(t, want, r)
 				return
@@ -114,7 +114,7 @@ func TestTokensInOtherPlaces(t *testing.T) {
 			assertHeader(t, r, "Content-Type", "text/plain; charset=utf-8")
 			assertHeader(t, r, "WWW-Authenticate", "")
 			if strings.Contains(r.body, parts[2][:20]) || len(r.body) > 100 {
-				t.Errorf("got %q, want the status alone", r.body)
+				t.Errorf("got %q, want only the status", r.body)
 			}
 		})
 	}
@@ -122,9 +122,9 @@ func TestTokensInOtherPlaces(t *testing.T) {
 	a.assertUntouched(t, before)
 }
 
-// byHand sends a POST with unchanged headers. With a header Trailer, the token follows the body; with X-Form, it is in the
+// postRaw sends a POST with exactly these headers. With a header Trailer, the token follows the body; with X-Form, it is in the
 // body.
-func (a *api) byHand(tb testing.TB, path, head, token string) answer {
+func (a *api) postRaw(tb testing.TB, path, head, token string) answer {
 	tb.Helper()
 	body := fmt.Sprintf("Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(soup), soup)
 	if strings.HasPrefix(head, "Trailer:") {
@@ -169,7 +169,7 @@ func TestTokensOfTheWrongKind(t *testing.T) {
 		"too long":                {parts[0] + "." + strings.Repeat("A", 20<<10) + "." + parts[2], tooLong},
 		"too long and opaque":     {strings.Repeat("A", 20<<10), tooLong},
 		"cut in the claims":       {good[:len(parts[0])+20], cut},
-		"a signature cut off":     {parts[0] + "." + parts[1], cut},
+		"a missing signature":     {parts[0] + "." + parts[1], cut},
 		"in quotes":               {`"` + good + `"`, cut},
 		"five segments, no JWE":   {good + ".AAAA.AAAA", cut},
 		"a placeholder":           {"<token>", cut},
@@ -204,7 +204,7 @@ func TestEveryWriteIsGuarded(t *testing.T) {
 		{"none", authztest.Encode(`{"alg":"none"}`) + "." + authztest.Encode("{}") + ".", malformed},
 		{"forged", forged, invalid},
 		{"expired", a.issuer.TokenWith(t, items.Permissions(), map[string]any{"exp": 1}), expired},
-		{"powerless", a.issuer.Token(t, "read:items"), verdict{status: 403}},
+		{"without the permission", a.issuer.Token(t, "read:items"), verdict{status: 403}},
 	}
 	routes := []struct{ method, path, permission string }{
 		{"POST", "/items", items.CreateItems},
@@ -218,7 +218,7 @@ func TestEveryWriteIsGuarded(t *testing.T) {
 		{"PUT", "/api/menu/items/1", items.UpdateItems},
 		{"PATCH", "/api/menu/items/1", items.UpdateItems},
 		{"DELETE", "/api/menu/items/1", items.DeleteItems},
-		{"DELETE", "/api/menu/items", items.CreateItems}, // and the others
+		{"DELETE", "/api/menu/items", items.CreateItems}, // it needs the others, too
 		{"POST", "/api/menu/reset", items.CreateItems},
 	}
 	for _, route := range routes {
@@ -236,15 +236,15 @@ func TestEveryWriteIsGuarded(t *testing.T) {
 	t.Logf("%d requests", len(routes)*len(attacks))
 }
 
-// TestLogIsNotTheAttackers: the library quotes header members that it cannot parse, before it checks the signature. An
-// attacker could write kilobytes of text into the log with each request.
-func TestLogIsNotTheAttackers(t *testing.T) {
+// TestAttackersCannotFillTheLog: before the library checks the signature, its errors quote header members that it cannot parse.
+// Without a limit, an attacker could write kilobytes of text into the log with each request.
+func TestAttackersCannotFillTheLog(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	text := strings.Repeat("attacker's text ", 600)
 	headers := map[string]string{
 		"jwk":             `{"alg":"RS256","kid":"KID","jwk":"` + text + `"}`,
-		"jwk of a kind":   `{"alg":"RS256","kid":"KID","jwk":{"kty":"` + text + `"}}`,
+		"kty of a jwk":    `{"alg":"RS256","kid":"KID","jwk":{"kty":"` + text + `"}}`,
 		"x5c":             `{"alg":"RS256","kid":"KID","x5c":["` + text + `"]}`,
 		"nonce":           `{"alg":"RS256","kid":"KID","nonce":["` + text + `"]}`,
 		"an extra header": `{"alg":"RS256","kid":"KID","x":"` + text + `"}`,

@@ -47,7 +47,7 @@ func (c *call) serve(tb testing.TB) {
 func calls(tb testing.TB) []*call {
 	tb.Helper()
 	a, options := newParts(tb)
-	options.Logger = telemetry.NewLogger(io.Discard, "json", slog.LevelInfo) // encoding the lines is part of the cost
+	options.Logger = telemetry.NewLogger(io.Discard, "json", slog.LevelInfo) // the encoding of the lines counts
 	options.Feed = storetest.MustFollow(tb, options.Store)
 	options.MaxConcurrent = 1000
 	s := newServer(tb, options)

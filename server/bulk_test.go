@@ -80,12 +80,12 @@ func TestPatchMenuRejects(t *testing.T) {
 		fields  string // or the detail
 	}{
 		"no token":                        {nil, `{"1":{"price":1}}`, 401, ""},
-		"create alone":                    {a.as(items.CreateItems), `{"1":{"price":1}}`, 403, "update:items"},
+		"only create":                     {a.as(items.CreateItems), `{"1":{"price":1}}`, 403, "update:items"},
 		"a deletion without delete":       {update, `{"1":{"price":1},"2":null}`, 403, "delete:items"},
 		"a deletion of an unknown id":     {update, `{"99":null}`, 403, "delete:items"},
 		"a restoration without create":    {a.as(items.UpdateItems, items.DeleteItems), `{"3":` + complete + `,"99":{"price":"x"}}`, 403, "create:items"},
-		"an id that never was":            {all, `{"1":{"price":1},"99":{"price":1},"100":null}`, 404, "99, 100"},
-		"an id that never was, incorrect": {all, `{"99":{"price":"x"}}`, 400, "99.price"},
+		"an id that never existed":        {all, `{"1":{"price":1},"99":{"price":1},"100":null}`, 404, "99, 100"},
+		"such an id with an invalid body": {all, `{"99":{"price":"x"}}`, 400, "99.price"},
 		"an incomplete restoration":       {all, `{"3":{"price":1}}`, 400, "3.name 3.description 3.image"},
 		"all wrong fields at once": {
 			all, `{"2":{"name":"","colour":1},"1":{"price":"x","id":2},"3":{"price":-1,"name":"x","image":""}}`,

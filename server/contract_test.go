@@ -68,14 +68,14 @@ func TestContract(t *testing.T) {
 				t.Errorf("got challenge %q", r.header.Get("WWW-Authenticate"))
 			}
 			if got := r.header.Get("X-Powered-By") + r.header.Get("Server"); got != "" {
-				t.Errorf("the response says what it runs on: %q", got)
+				t.Errorf("the response names the software of the server: %q", got)
 			}
 		})
 	}
 	after := a.do("GET", "/items", "").body
 	if want := `{"2":{"id":2,"name":"Soda","price":1.75,"description":"Fizzy","image":"https://x/soda.png"},"3":` + tea +
 		`,"4":{"id":4,"name":"Soup","price":4.5,"description":"Warm","image":""},"5":{"id":5,"name":"n","price":1,"description":"d","image":""},"6":{"id":6,"name":"n","price":1,"description":"d","image":""}}`; after != want {
-		t.Errorf("the menu in the end: got\n%s\nwant\n%s", after, want)
+		t.Errorf("the menu at the end: got\n%s\nwant\n%s", after, want)
 	}
 }
 
@@ -148,7 +148,7 @@ func TestConditionalWrites(t *testing.T) {
 	a.do("PATCH", "/items/2", `{"price":1}`, headers("If-Match", etag)...).assertStatus(t, 412) // it has changed since
 	a.do("PATCH", "/items/2", `{"price":1}`, headers("If-Match", `"x", `+put.header.Get("ETag"))...).assertStatus(t, 200)
 	a.do("DELETE", "/items/2", "", headers("If-Match", "*")...).assertStatus(t, 200)
-	a.do("DELETE", "/items/2", "", headers("If-Match", "*")...).assertStatus(t, 404) // 404 comes before 412
+	a.do("DELETE", "/items/2", "", headers("If-Match", "*")...).assertStatus(t, 404) // 404 has precedence over 412
 }
 
 // TestETagsFromProxies: a compressing proxy weakens or extends an ETag. The client's tag still identifies the version.
@@ -205,7 +205,7 @@ func TestUnquotedETags(t *testing.T) {
 	}
 }
 
-func TestWriteAnswers(t *testing.T) {
+func TestWriteResponses(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	created := a.do("POST", "/items", `{"item":{"name":"  Soup  ","price":4.50,"description":"<b>&</b>","image":"https://x/y?a=1&b=2","tagline":"t","category":"c","calories":0}}`, a.admin()...)
@@ -218,7 +218,7 @@ func TestWriteAnswers(t *testing.T) {
 	assertHeader(t, created, "Cache-Control", "no-store")
 	read := a.do("GET", created.header.Get("Location"), "")
 	if read.body != want {
-		t.Errorf("got %s, want what the POST answered", read.body)
+		t.Errorf("got %s, want the response of the POST", read.body)
 	}
 	assertHeader(t, created, "ETag", read.header.Get("ETag"))
 
@@ -253,23 +253,23 @@ func TestMenuIsInTheOrderOfIDs(t *testing.T) {
 	for _, key := range []string{`"1":`, `"2":`, `"9":`, `"10":`, `"11":`, `"12":`} {
 		at := strings.Index(body, key+`{"id":`)
 		if at <= last {
-			t.Fatalf("%s stands at %d, after %d: %s", key, at, last, body)
+			t.Fatalf("%s is at %d, want it after %d: %s", key, at, last, body)
 		}
 		last = at
 	}
 }
 
-// A public read ignores the token on it, also in a browser.
+// A public read ignores its token, also in a browser.
 func TestPublicReadsIgnoreTokens(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	for name, authorization := range map[string]string{
-		"valid":                  "Bearer " + a.issuer.Token(t),
-		"expired":                "Bearer " + a.issuer.TokenWith(t, nil, map[string]any{"exp": 1}),
-		"of another issuer":      "Bearer " + a.issuer.TokenWith(t, nil, map[string]any{"iss": "https://other.example/"}),
-		"garbage":                "Bearer garbage",
-		"empty, before a log-in": "Bearer ",
-		"basic":                  "Basic dXNlcjpwYXNz",
+		"valid":                 "Bearer " + a.issuer.Token(t),
+		"expired":               "Bearer " + a.issuer.TokenWith(t, nil, map[string]any{"exp": 1}),
+		"of another issuer":     "Bearer " + a.issuer.TokenWith(t, nil, map[string]any{"iss": "https://other.example/"}),
+		"garbage":               "Bearer garbage",
+		"empty, before sign-in": "Bearer ",
+		"basic":                 "Basic dXNlcjpwYXNz",
 	} {
 		for _, path := range []string{"/items", "/items/1", "/api/menu/items", "/api/menu/items/1"} {
 			r := dashboardClient{a, authorization}.fetch("GET", path, "")

@@ -11,7 +11,7 @@ import (
 	"menu-api/server"
 )
 
-// startOf returns the data in a page, or false if the binary has no dashboard, which the page then has to say.
+// startOf returns the data in a page, or false if the binary has no dashboard. Then the page says how to build it.
 func startOf(t *testing.T, page answer) (data string, built bool) {
 	t.Helper()
 	assertHeader(t, page, "Content-Type", "text/html; charset=utf-8")
@@ -48,7 +48,7 @@ func TestDashboardStartsWithTheMenu(t *testing.T) {
 		return
 	}
 	if strings.ContainsAny(data, "<>&") {
-		t.Errorf("the data holds characters of markup: %s", data)
+		t.Errorf("the data contains characters of markup: %s", data)
 	}
 	list := a.do("GET", fmt.Sprintf("/items?limit=%d", dashboard.PageSize), "")
 	var start struct {
@@ -86,7 +86,7 @@ func TestDashboardOfALargeMenu(t *testing.T) {
 	for i := range dashboard.PageSize {
 		category := []string{"Pasta", "pasta", "PÂSTA", "Sweets", ""}[i%5]
 		if i == dashboard.PageSize-1 {
-			category = "Behind the first page"
+			category = "After the first page"
 		}
 		body := fmt.Sprintf(`{"name":"Item %d","price":1,"description":"","image":"","category":%q}`, i, category)
 		a.do("POST", "/items", body, a.admin()...).assertStatus(t, 201)
@@ -108,12 +108,12 @@ func TestDashboardOfALargeMenu(t *testing.T) {
 	if got := len(start.Menu.Items); got != dashboard.PageSize {
 		t.Errorf("got %d items, want %d", got, dashboard.PageSize)
 	}
-	if got, want := fmt.Sprint(start.Menu.Categories), "[Behind the first page Pasta Sweets]"; got != want {
+	if got, want := fmt.Sprint(start.Menu.Categories), "[After the first page Pasta Sweets]"; got != want {
 		t.Errorf("got the categories %s, want %s", got, want)
 	}
 	rest := a.do("GET", "/items?limit=100&sort=menu&after="+start.Menu.After, "")
 	if got, want := len(mustDecode[[]any](t, rest.body)), 3; got != want {
-		t.Errorf("got %d items behind the page, want %d", got, want)
+		t.Errorf("got %d items after the page, want %d", got, want)
 	}
 }
 
@@ -140,7 +140,7 @@ func TestUnknownPages(t *testing.T) {
 	}
 }
 
-// Programs can tell an item that was deleted from one that never was.
+// A client can distinguish an item that was deleted from one that never existed.
 func TestDeletedItem(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)

@@ -34,12 +34,12 @@ type stream struct {
 // streamEvent is one event as a client reads it.
 type streamEvent struct {
 	name, id, data string
-	comment        string // of a heartbeat, which is no event
+	comment        string // of a heartbeat, which is not an event
 	retry          string
 }
 
-// patience bounds the wait for what takes moments.
-const patience = 30 * time.Second
+// timeout is the limit for an event that usually arrives within milliseconds.
+const timeout = 30 * time.Second
 
 // open opens a stream. Headers are pairs of name and value.
 func (a *api) open(headers ...string) *stream {
@@ -121,7 +121,7 @@ func (s *stream) block() (e streamEvent) {
 // next reads the next event. The test fails if the stream ends.
 func (s *stream) next() streamEvent {
 	s.tb.Helper()
-	timer := time.AfterFunc(patience, s.close)
+	timer := time.AfterFunc(timeout, s.close)
 	defer timer.Stop()
 	for {
 		e := s.block()
@@ -150,7 +150,7 @@ func (s *stream) mustChange() changeEvent {
 	return mustDecode[changeEvent](s.tb, e.data)
 }
 
-func TestEventsTellOfEveryChange(t *testing.T) {
+func TestEventsOfEveryChange(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	admin := a.admin()
@@ -199,7 +199,7 @@ func TestEventsResetOnImport(t *testing.T) {
 		t.Errorf("got %+v, want a reset", reset)
 	}
 	if e := a.follow("Last-Event-ID", away.lastID).next(); e.name != "reset" {
-		t.Errorf("got %+v for one that was away, want a reset", e)
+		t.Errorf("got %+v for a client that was disconnected, want a reset", e)
 	}
 	later := a.follow("Last-Event-ID", reset.id)
 	created := a.do("POST", "/items", soup, a.admin()...)
@@ -291,7 +291,7 @@ func TestEventsResumeWithoutLoss(t *testing.T) {
 	}
 }
 
-// eventReplicas returns two APIs over one database, for each way in which they learn of each other's changes.
+// eventReplicas returns two APIs over one database, for each way in which one learns of the changes of the other.
 func eventReplicas(tb testing.TB) map[string][2]*api {
 	tb.Helper()
 	if !pgtest.IsPostgres(tb) {
@@ -352,14 +352,14 @@ func TestEventClientsAreBounded(t *testing.T) {
 	}
 	a.do("GET", "/items", "").assertStatus(t, 200)
 	clients[1].close()
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(timeout); ; {
 		s := a.open()
 		if s.response.StatusCode == 200 {
 			break
 		}
 		s.close()
 		if time.Now().After(deadline) {
-			t.Fatal("the place of a client that left is not given back")
+			t.Fatal("a client that disconnected still counts")
 		}
 	}
 }
@@ -373,11 +373,11 @@ func TestEventsFromForeignOrigin(t *testing.T) {
 	r.mustProblem(t)
 	s := a.follow("Origin", "http://localhost:4040")
 	if got := s.response.Header.Get("Access-Control-Allow-Origin"); got != "http://localhost:4040" {
-		t.Errorf("got Access-Control-Allow-Origin %q, want the page's", got)
+		t.Errorf("got Access-Control-Allow-Origin %q, want the origin of the page", got)
 	}
 }
 
-// The log has a line for a stream when it has ended, and a client that disconnects is no error.
+// The log gets a line for a stream when the stream ends. A client that disconnects is not an error.
 func TestEventsAreLogged(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -387,7 +387,7 @@ func TestEventsAreLogged(t *testing.T) {
 		t.Error("the stream is in the log before it is over")
 	}
 	s.close()
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(time.Millisecond) {
 		if log := a.log.String(); strings.Contains(log, feed.Path) {
 			last := log[strings.LastIndex(strings.TrimSpace(log), "\n")+1:]
 			line := mustDecode[struct {
@@ -396,7 +396,7 @@ func TestEventsAreLogged(t *testing.T) {
 				Duration float64 `json:"duration_ms"`
 			}](t, last)
 			if line.Level != "INFO" || line.Status != 200 || line.Duration < 50 || strings.Contains(log, "secret-of") {
-				t.Errorf("got %s, want an ordinary line without what the client sent", log)
+				t.Errorf("got %s, want a line of level INFO without the Last-Event-ID", log)
 			}
 			return
 		}
@@ -406,7 +406,7 @@ func TestEventsAreLogged(t *testing.T) {
 	}
 }
 
-// serveWith serves the API with an http.Server and with connections that adjust has changed.
+// serveWith serves the API with an http.Server. adjust may change the settings of each connection.
 func serveWith(tb testing.TB, change func(*server.Options), srv *http.Server, adjust func(*net.TCPConn)) *api {
 	tb.Helper()
 	a, options := newParts(tb)
@@ -451,7 +451,7 @@ func TestEventsOutliveTimeouts(t *testing.T) {
 	}
 }
 
-// A server that stops ends its streams immediately, so that nothing waits for them.
+// A server that stops ends its streams immediately, so the shutdown does not wait for them.
 func TestEventsEndWhenTheServerStops(t *testing.T) {
 	t.Parallel()
 	r := serve(t, func(o *server.Options) { o.ShutdownGrace = time.Minute }, nil)
@@ -476,7 +476,7 @@ func TestEventsEndWhenTheServerStops(t *testing.T) {
 func TestEventsSlowClient(t *testing.T) {
 	t.Parallel()
 	a := serveWith(t, func(o *server.Options) { o.MaxEventClients = 2 }, &http.Server{}, func(conn *net.TCPConn) {
-		_ = conn.SetWriteBuffer(4096) // or the system would take megabytes in
+		_ = conn.SetWriteBuffer(4096) // otherwise the system would buffer megabytes
 	})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
 	if err != nil {
@@ -498,10 +498,10 @@ func TestEventsSlowClient(t *testing.T) {
 			t.Fatalf("got version %d, want %d", e.Version, n+2)
 		}
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(100 * time.Millisecond) {
 		probe := a.open()
 		if probe.response.StatusCode == 200 {
-			return // its place is free
+			return // the slow client no longer counts
 		}
 		probe.close()
 		if time.Now().After(deadline) {
@@ -557,7 +557,7 @@ func TestEventClientsMemory(t *testing.T) { //nolint:paralleltest // measures th
 
 // readUntil reads from the connection until it has seen the text.
 func readUntil(conn net.Conn, text string) error {
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(timeout))
 	var seen strings.Builder
 	buf := make([]byte, 512)
 	for !strings.Contains(seen.String(), text) {

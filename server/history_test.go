@@ -29,7 +29,7 @@ type change struct {
 	After       *struct{ Name string }
 }
 
-func TestHistoryTellsWhoWhenAndWhat(t *testing.T) {
+func TestHistoryHasWhoWhenAndWhat(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	chef := []string{"Authorization", "Bearer " + a.issuer.TokenWith(t, items.Permissions(), map[string]any{"sub": "auth0|chef"})}
@@ -84,12 +84,12 @@ func TestHistoryIsGuarded(t *testing.T) {
 		headers []string
 		want    int
 	}{
-		"no token":             {"/items/1/history", nil, 401},
-		"another permission":   {"/items/1/history", a.as(items.CreateItems, items.DeleteItems), 403},
-		"an id that never was": {"/items/99/history", a.admin(), 404},
-		"no id":                {"/items/abc/history", a.admin(), 400},
-		"a bad limit":          {"/items/1/history?limit=0", a.admin(), 400},
-		"a bad cursor":         {"/items/1/history?after=x", a.admin(), 400},
+		"no token":            {"/items/1/history", nil, 401},
+		"another permission":  {"/items/1/history", a.as(items.CreateItems, items.DeleteItems), 403},
+		"an unknown id":       {"/items/99/history", a.admin(), 404},
+		"not an id":           {"/items/abc/history", a.admin(), 400},
+		"a bad limit":         {"/items/1/history?limit=0", a.admin(), 400},
+		"an invalid page key": {"/items/1/history?after=x", a.admin(), 400},
 	} {
 		r := a.do("GET", test.path, "", test.headers...)
 		if r.status != test.want || strings.Contains(r.body, "Tasty") {
@@ -122,7 +122,7 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// An item that was changed and changed back has another ETag, because its readers have missed a change.
+// An item that was changed and changed back has another ETag, because it has another version.
 func TestETagIsAVersion(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -170,7 +170,7 @@ func TestIdempotencyKey(t *testing.T) {
 	for _, key := range []string{`"8e03978e-40d5-43dd-bc93-6894a57f9324"`, `8e03978e-40d5-43dd-bc93-6894a57f9324`} {
 		again := a.do("POST", "/items", soup, with(key)...)
 		if again.status != 201 || again.body != first.body {
-			t.Errorf("%s: got %d %s, want the first answer %s", key, again.status, again.body, first.body)
+			t.Errorf("%s: got %d %s, want the first response %s", key, again.status, again.body, first.body)
 		}
 		for _, name := range []string{"Location", "ETag", "Content-Type"} {
 			assertHeader(t, again, name, first.header.Get(name))
@@ -184,14 +184,14 @@ func TestIdempotencyKey(t *testing.T) {
 	other.mustProblem(t)
 	a.do("POST", "/items/4/restore", "", with(`8e03978e-40d5-43dd-bc93-6894a57f9324`)...).assertStatus(t, 422)
 
-	somebody := []string{"Authorization", "Bearer " + a.issuer.TokenWith(t, items.Permissions(), map[string]any{"sub": "auth0|else"})}
-	theirs := a.do("POST", "/items", soup, append(somebody, "Idempotency-Key", `8e03978e-40d5-43dd-bc93-6894a57f9324`)...)
+	another := []string{"Authorization", "Bearer " + a.issuer.TokenWith(t, items.Permissions(), map[string]any{"sub": "auth0|else"})}
+	theirs := a.do("POST", "/items", soup, append(another, "Idempotency-Key", `8e03978e-40d5-43dd-bc93-6894a57f9324`)...)
 	if theirs.status != 201 || theirs.header.Get("Location") == first.header.Get("Location") {
 		t.Errorf("got %d %s for the key of another subject, want a new item", theirs.status, theirs.header.Get("Location"))
 	}
 
-	a.do("POST", "/items", `{"name":""}`, with("refused")...).assertStatus(t, 400)
-	a.do("POST", "/items", soup, with("refused")...).assertStatus(t, 201) // the refusal did not use it up
+	a.do("POST", "/items", `{"name":""}`, with("rejected")...).assertStatus(t, 400)
+	a.do("POST", "/items", soup, with("rejected")...).assertStatus(t, 201) // the rejected request did not use up the key
 
 	for _, key := range []string{`""`, `"`, `"open`, "with\ttab", strings.Repeat("x", 256), `a"b`, "ä"} {
 		p := a.do("POST", "/items", soup, with(key)...).mustProblem(t)
@@ -201,7 +201,7 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
-// Many copies of a request at once make one item. Each gets the item, or a 409.
+// Many copies of a request at once create one item. Each copy gets the item, or a 409.
 func TestIdempotencyKeyInFlight(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)

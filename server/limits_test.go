@@ -109,7 +109,7 @@ func TestWriteDeadlineDependsOnTheSize(t *testing.T) {
 	}
 }
 
-// Every form of one address has one bucket.
+// All forms of an address share a limit.
 func TestFormsOfOneAddress(t *testing.T) {
 	t.Parallel()
 	for name, forms := range map[string][]string{
@@ -134,7 +134,7 @@ func TestFormsOfOneAddress(t *testing.T) {
 	}
 }
 
-// A client cannot hide behind a header line that it sends before the line of the proxy.
+// A header line that the client sends before the line of the proxy does not change its address.
 func TestForwardedForLinesAreOneList(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.TrustedProxies = []string{"127.0.0.1"} })
@@ -150,7 +150,7 @@ func TestForwardedForLinesAreOneList(t *testing.T) {
 	_ = response.Body.Close()
 	waitFor(t, func() bool { return strings.Contains(a.log.String(), "192.0.2.1") })
 	if strings.Contains(a.log.String(), "203.0.113.7") {
-		t.Error("the log names the address that the client made up")
+		t.Error("the log contains the address that the client made up")
 	}
 }
 
@@ -268,7 +268,7 @@ func TestReadLimit(t *testing.T) {
 			a.do("POST", "/items", soup, append(a.admin(), "X-Forwarded-For", "192.0.2.1")...).assertStatus(t, 201)
 		})
 	}
-	t.Run("responses from the cache are free", func(t *testing.T) {
+	t.Run("responses from the cache do not count", func(t *testing.T) {
 		t.Parallel()
 		a := newLimited(t)
 		start := time.Now()
@@ -356,7 +356,7 @@ func TestResumedEventsCountAsReads(t *testing.T) {
 	start := s.lastID
 	s.close()
 	waitFor(t, func() bool {
-		// The write comes from the store once the server has noticed that no client follows. Until then, it comes from memory.
+		// Once the server has noticed that there are no subscribers, the events come from the store. Until then, they come from memory.
 		a.do("POST", "/items", soup, a.admin()...).assertStatus(t, 201)
 		s := a.open("Last-Event-ID", start)
 		defer s.close()
@@ -365,7 +365,7 @@ func TestResumedEventsCountAsReads(t *testing.T) {
 	a.follow() // reads nothing from the store
 }
 
-// While memory is scarce, the requests that do not need much of it still work.
+// While memory is scarce, the requests that need little of it still work.
 func TestScarceMemory(t *testing.T) {
 	t.Parallel()
 	var scarce atomic.Bool

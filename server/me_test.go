@@ -24,7 +24,7 @@ func TestMe(t *testing.T) {
 		"a customer":              {nil, nil, `[]`},
 		"in any order":            {[]string{"z:last", "delete:items", "a:other", "create:items"}, nil, `["create:items","delete:items","a:other","z:last"]`},
 		"twice":                   {[]string{"update:items", "update:items"}, nil, `["update:items"]`},
-		"a claim of another kind": {nil, map[string]any{"permissions": "create:items"}, `[]`},
+		"a claim of another type": {nil, map[string]any{"permissions": "create:items"}, `[]`},
 		"scopes do not count":     {nil, map[string]any{"scope": "create:items"}, `[]`},
 		"text is data":            {[]string{`</script>"`}, nil, `["\u003c/script\u003e\""]`},
 	} {

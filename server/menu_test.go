@@ -20,7 +20,7 @@ const (
 
 	// The body that a dashboard's form sends.
 	formSoup = `{"name":"Soup","price":"4.99","tagline":"For cold days","description":"Warm","image":"https://example.com/soup.png","calories":"320","category":"Starter"}`
-	// The item that it makes.
+	// The resulting item.
 	menuSoup = `{"id":"4","name":"Soup","price":499,"description":"Warm","image":"https://example.com/soup.png","tagline":"For cold days","category":"Starter","calories":320}`
 )
 
@@ -31,7 +31,7 @@ func assertBody(tb testing.TB, r answer, status int, body string) {
 	}
 }
 
-// Every row of the second contract, with its two documented exceptions.
+// The second contract, with its two documented exceptions.
 func TestMenuContract(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -51,7 +51,7 @@ func TestMenuContract(t *testing.T) {
 	put := a.do("PUT", "/api/menu/items/4", strings.Replace(formSoup, `{`, `{"id":"4",`, 1), admin...)
 	assertBody(t, put, 200, menuSoup)
 	assertHeader(t, put, "ETag", a.do("GET", "/api/menu/items/4", "").header.Get("ETag"))
-	a.do("PUT", "/api/menu/items/99", formSoup, admin...).assertStatus(t, 404) // ids are the store's to give
+	a.do("PUT", "/api/menu/items/99", formSoup, admin...).assertStatus(t, 404) // only the store assigns ids
 
 	// A PUT leaves fields that this contract does not have unchanged.
 	a.do("PATCH", "/items/4", `{"soldOut":true,"position":7}`, admin...).assertStatus(t, 200)
@@ -244,7 +244,7 @@ func TestMenuPages(t *testing.T) {
 	}
 	page := a.do("GET", "/api/menu/items?sort=-price&limit=2", "")
 	if got := ids(page); got != "12" {
-		t.Errorf("got %s, want the two dearest", got)
+		t.Errorf("got %s, want the two most expensive items", got)
 	}
 	next := mustNext(t, page)
 	if !strings.HasPrefix(next, "/api/menu/items?") {
@@ -274,7 +274,7 @@ func TestMenuRateLimit(t *testing.T) {
 	r.mustProblem(t)
 }
 
-// dashboardClient is a browser with a page of a WHATABYTE dashboard. It sends the requests that were observed there.
+// dashboardClient is a browser with a page of a WHATABYTE dashboard. It sends the requests that such a dashboard sends.
 type dashboardClient struct {
 	*api
 	authorization string
@@ -302,12 +302,12 @@ func (d dashboardClient) fetch(method, path, body string) answer {
 	}
 	r := d.do(method, path, body, "Origin", dashboardOrigin, "Authorization", d.authorization)
 	if got := r.header.Get("Access-Control-Allow-Origin"); got != dashboardOrigin && got != "*" {
-		d.tb.Errorf("%s %s: got Access-Control-Allow-Origin %q, want the page to read the answer", method, path, got)
+		d.tb.Errorf("%s %s: got Access-Control-Allow-Origin %q, want one that lets the page read the response", method, path, got)
 	}
 	return r
 }
 
-// The observed requests of an administrator's dashboard work.
+// The requests of an administrator's dashboard work.
 func TestDashboardClient(t *testing.T) {
 	t.Parallel()
 	for name, origins := range map[string][]string{"every origin": nil, "its origin": {dashboardOrigin}} {

@@ -19,8 +19,8 @@ import (
 	"menu-api/server/telemetry"
 )
 
-// observed is an API with its metrics, the database's included.
-func observed(tb testing.TB, change func(*server.Options)) (*api, *telemetry.Metrics) {
+// newInstrumentedAPI returns an API with its metrics, including those of the store.
+func newInstrumentedAPI(tb testing.TB, change func(*server.Options)) (*api, *telemetry.Metrics) {
 	tb.Helper()
 	metrics := telemetry.NewMetrics()
 	return newAPI(tb, func(o *server.Options) {
@@ -59,7 +59,7 @@ func assertSeries(tb testing.TB, series, want map[string]string) {
 
 func TestMetricsOfRequests(t *testing.T) {
 	t.Parallel()
-	a, metrics := observed(t, nil)
+	a, metrics := newInstrumentedAPI(t, nil)
 	a.do("GET", "/items/1", "").assertStatus(t, 200)
 	a.do("GET", "/items/99", "").assertStatus(t, 404)
 	a.do("GET", "/items/abc", "").assertStatus(t, 400)
@@ -86,14 +86,14 @@ func TestMetricsOfRequests(t *testing.T) {
 
 func TestMetricsOfAuthentication(t *testing.T) {
 	t.Parallel()
-	a, metrics := observed(t, func(o *server.Options) { o.AuthFailuresPerMinute = 3 })
+	a, metrics := newInstrumentedAPI(t, func(o *server.Options) { o.AuthFailuresPerMinute = 3 })
 	bearer := func(token string) []string { return []string{"Authorization", "Bearer " + token} }
 	expired := a.issuer.TokenWith(t, items.Permissions(), map[string]any{"exp": time.Now().Add(-time.Hour).Unix()})
 	foreign := a.issuer.TokenWith(t, items.Permissions(), map[string]any{"aud": "https://other.example.com"})
 	for _, headers := range [][]string{
 		a.admin(), a.as("update:items"), nil,
 		{"Authorization", "Basic x"},
-		bearer("x.y"), bearer(expired), bearer(foreign), bearer(foreign), bearer(foreign), // the last two are over the limit
+		bearer("x.y"), bearer(expired), bearer(foreign), bearer(foreign), bearer(foreign), // the last two exceed the limit
 	} {
 		a.do("POST", "/items", soup, headers...)
 	}
@@ -114,7 +114,7 @@ func TestMetricsOfAuthentication(t *testing.T) {
 
 func TestMetricsOfTheWriteLimit(t *testing.T) {
 	t.Parallel()
-	a, metrics := observed(t, func(o *server.Options) { o.WritesPerMinute = 1 })
+	a, metrics := newInstrumentedAPI(t, func(o *server.Options) { o.WritesPerMinute = 1 })
 	for range 3 {
 		a.do("POST", "/items", soup, a.admin()...)
 	}
@@ -127,7 +127,7 @@ func TestMetricsOfTheWriteLimit(t *testing.T) {
 
 func TestMetricsOfTheKeys(t *testing.T) {
 	t.Parallel()
-	a, metrics := observed(t, nil)
+	a, metrics := newInstrumentedAPI(t, nil)
 	a.do("POST", "/items", soup, a.admin()...).assertStatus(t, 201)
 	_, series := scrape(t, metrics)
 	assertSeries(t, series, map[string]string{
@@ -162,7 +162,7 @@ func TestMetricsWithoutKeys(t *testing.T) {
 	t.Parallel()
 	issuer := authztest.NewIssuer(t)
 	issuer.Answer(http.NotFound)
-	a, metrics := observed(t, func(o *server.Options) { o.Guard = newGuard(t, issuer, o.Logger) })
+	a, metrics := newInstrumentedAPI(t, func(o *server.Options) { o.Guard = newGuard(t, issuer, o.Logger) })
 	a.do("POST", "/items", soup, a.admin()...).assertStatus(t, 503)
 	_, series := scrape(t, metrics)
 	assertSeries(t, series, map[string]string{
@@ -174,7 +174,7 @@ func TestMetricsWithoutKeys(t *testing.T) {
 	})
 }
 
-func TestMetricsOfTheStoresFailures(t *testing.T) {
+func TestMetricsOfStoreFailures(t *testing.T) {
 	t.Parallel()
 	failures := map[string]error{
 		"unavailable": fmt.Errorf("%w: disk I/O error", items.ErrUnavailable),
@@ -198,10 +198,10 @@ func TestMetricsOfTheStoresFailures(t *testing.T) {
 	}
 }
 
-// The names and help texts are as Prometheus wants them.
-func TestMetricsAreLintFree(t *testing.T) {
+// The names and help texts follow the conventions of Prometheus.
+func TestMetricsFollowConventions(t *testing.T) {
 	t.Parallel()
-	a, metrics := observed(t, nil)
+	a, metrics := newInstrumentedAPI(t, nil)
 	metrics.WatchFiles("menu.db", "menu.db-wal")
 	a.do("POST", "/items", soup, a.admin()...).assertStatus(t, 201)
 	a.do("POST", "/items", soup).assertStatus(t, 401)
@@ -215,10 +215,10 @@ func TestMetricsAreLintFree(t *testing.T) {
 	}
 }
 
-// An event stream counts when it ends, and not as a slow request. One that is refused is a request like any other.
+// An event stream counts when it ends, and not as a slow request. A rejected one counts like any other request.
 func TestMetricsOfEventStreams(t *testing.T) {
 	t.Parallel()
-	a, metrics := observed(t, func(o *server.Options) { o.MaxEventClients = 1 })
+	a, metrics := newInstrumentedAPI(t, func(o *server.Options) { o.MaxEventClients = 1 })
 	stream := a.follow()
 	_, series := scrape(t, metrics)
 	assertSeries(t, series, map[string]string{`http_requests_in_flight`: "1"})

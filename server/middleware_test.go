@@ -99,7 +99,7 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
-// RFC 6797: over TLS, and never over plain HTTP. Whether it is TLS is for a trusted proxy to say.
+// The header is sent only over TLS (RFC 6797). Only a trusted proxy can say that the client uses TLS.
 func TestStrictTransportSecurity(t *testing.T) {
 	t.Parallel()
 	proxied := newAPI(t, func(o *server.Options) { o.TrustedProxies = []string{"127.0.0.1"} })
@@ -120,7 +120,7 @@ func TestStrictTransportSecurity(t *testing.T) {
 	}
 }
 
-// One request too many is refused at once, and nothing is left over when the others are done.
+// A request over the limit is rejected immediately. Once the others have their responses, requests work again.
 func TestConcurrencyLimit(t *testing.T) {
 	t.Parallel()
 	arrived, release := make(chan struct{}, 3), make(chan struct{})
@@ -153,13 +153,13 @@ func TestConcurrencyLimit(t *testing.T) {
 	a.do("GET", "/readyz", "").assertStatus(t, 200)
 	close(release)
 	wg.Wait()
-	for range 10 { // one after the other: each gives its place back
+	for range 10 { // more than the limit, one after the other
 		a.do("GET", "/items/1", "").assertStatus(t, 200)
 		a.do("GET", "/items/99", "").assertStatus(t, 404)
 	}
 }
 
-// However many clients wait for the same response, they take two slots: one for the read in progress and one for the next.
+// All clients that wait for the same response take two slots together: one for the read in progress and one for the next.
 func TestWaitersForOneResponseTakeNoSlots(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -208,7 +208,7 @@ func TestLogLinesAreShort(t *testing.T) {
 	}
 }
 
-// brokenStore fails in one way or another where a real one would not.
+// brokenStore calls get first, which can fail, wait or panic.
 type brokenStore struct {
 	items.Store
 	get func(ctx context.Context) error
@@ -245,10 +245,10 @@ func TestStoreFailures(t *testing.T) {
 			r.assertStatus(t, test.want)
 			assertHeader(t, r, "Retry-After", test.retryAfter)
 			if r.mustProblem(t); strings.Contains(r.body, "secret") {
-				t.Errorf("the answer tells the cause: %s", r.body)
+				t.Errorf("the response contains the cause: %s", r.body)
 			}
 			if log := a.log.String(); !strings.Contains(log, test.log) || strings.Contains(log, "hunter2") {
-				t.Errorf("the log must hold the cause %q and no token:\n%s", test.log, log)
+				t.Errorf("the log must contain the cause %q and no token:\n%s", test.log, log)
 			}
 			if name != "a panic" {
 				a.do("GET", "/readyz", "").assertStatus(t, 503)
@@ -259,8 +259,8 @@ func TestStoreFailures(t *testing.T) {
 	}
 }
 
-// A client that hangs up is no error of ours.
-func TestClientThatHangsUp(t *testing.T) {
+// The log has no error for a client that disconnects.
+func TestClientThatDisconnects(t *testing.T) {
 	t.Parallel()
 	arrived, done := make(chan struct{}), make(chan struct{})
 	a := newAPI(t, func(o *server.Options) {
@@ -279,7 +279,7 @@ func TestClientThatHangsUp(t *testing.T) {
 	}
 	if response, err := a.client.Do(request); err == nil {
 		_ = response.Body.Close()
-		t.Fatal("got an answer to a request that was given up")
+		t.Fatal("got a response to a cancelled request")
 	}
 	<-done
 	waitFor(t, func() bool { return strings.Contains(a.log.String(), `"status":499`) })
@@ -292,7 +292,7 @@ func waitFor(tb testing.TB, condition func() bool) {
 	tb.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			tb.Fatal("waited 10 s in vain")
+			tb.Fatal("the condition is false after 10 s")
 		}
 	}
 }
@@ -326,7 +326,7 @@ func TestWriteLimit(t *testing.T) {
 			t.Errorf("got RateLimit %q, want %s", r.header.Get("RateLimit"), want)
 		}
 		assertHeader(t, r, "RateLimit-Policy", `"writes";q=3;w=60`)
-		a.do("POST", "/items", soup, a.as()...).assertStatus(t, 403) // a refused write costs nothing
+		a.do("POST", "/items", soup, a.as()...).assertStatus(t, 403) // a rejected write does not count
 	}
 	r := a.do("POST", "/items", "not even JSON", a.admin()...) // checked before the body
 	r.assertStatus(t, 429)
@@ -362,7 +362,7 @@ func TestAuthFailureLimit(t *testing.T) {
 	}
 	a.do("POST", "/items", soup, append(a.admin(), "X-Forwarded-For", "192.0.2.1")...).assertStatus(t, 201)
 	if r := a.do("POST", "/items", soup, "X-Forwarded-For", "192.0.2.1"); r.status != 401 {
-		t.Errorf("without a token: got %d, want 401, since nothing failed", r.status)
+		t.Errorf("without a token: got %d, want 401, because a missing token does not count", r.status)
 	}
 	for i := range 4 { // one IPv6 network, many addresses
 		want := 401
@@ -374,7 +374,7 @@ func TestAuthFailureLimit(t *testing.T) {
 		}
 	}
 	r = a.do("POST", "/items", soup, "Authorization", "Bearer garbage", "X-Forwarded-For", "192.0.2.1", "X-Real-Ip", "192.0.2.9")
-	r.assertStatus(t, 429) // no other header may say who the client is
+	r.assertStatus(t, 429) // no other header sets the address of the client
 	for range 3 {
 		from("not an address")
 	}
@@ -382,8 +382,8 @@ func TestAuthFailureLimit(t *testing.T) {
 	r.assertStatus(t, 429)
 }
 
-// Without a trusted proxy, a client cannot pick its own address.
-func TestForwardedForIsNotBelieved(t *testing.T) {
+// Without a trusted proxy, a client cannot choose its address.
+func TestForwardedForWithoutProxy(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.AuthFailuresPerMinute = 1 })
 	got := ""
@@ -394,11 +394,11 @@ func TestForwardedForIsNotBelieved(t *testing.T) {
 		t.Errorf("got %s, want 401 429", got)
 	}
 	if strings.Contains(a.log.String(), "192.0.2.") {
-		t.Error("the log names the address that the client made up")
+		t.Error("the log contains the address that the client made up")
 	}
 }
 
-func TestBadProxyIsRefused(t *testing.T) {
+func TestInvalidProxyIsRejected(t *testing.T) {
 	t.Parallel()
 	_, options := newParts(t)
 	options.TrustedProxies = []string{"proxy.example"}
@@ -407,7 +407,7 @@ func TestBadProxyIsRefused(t *testing.T) {
 	}
 }
 
-// mustDial opens a connection on which a test speaks HTTP by hand.
+// mustDial opens a connection for raw HTTP.
 func mustDial(tb testing.TB, url string) net.Conn {
 	tb.Helper()
 	conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", strings.TrimPrefix(url, "http://"))
@@ -419,7 +419,7 @@ func mustDial(tb testing.TB, url string) net.Conn {
 	return conn
 }
 
-// mustAnswer reads an answer from the connection.
+// mustAnswer reads a response from the connection.
 func mustAnswer(tb testing.TB, conn net.Conn) answer {
 	tb.Helper()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -434,7 +434,7 @@ func mustAnswer(tb testing.TB, conn net.Conn) answer {
 	return answer{response.StatusCode, response.Header, string(raw)}
 }
 
-// The guard decides before a byte of the body is read, and a body that is announced as too large is refused unread.
+// The guard runs before the server reads the body, and a body whose Content-Length is too large is rejected unread.
 func TestTokenIsCheckedBeforeTheBody(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -455,8 +455,8 @@ func TestTokenIsCheckedBeforeTheBody(t *testing.T) {
 	}
 }
 
-// A refusal does not wait for a body that never comes; one that comes leaves the connection open for the next request.
-func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
+// A rejection does not wait for a body that never arrives. If the body arrives, the connection stays open for the next request.
+func TestRejectionDoesNotWaitForTheBody(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	token := a.issuer.Token(t, items.Permissions()...)
@@ -469,18 +469,18 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 		_, _ = fmt.Fprintf(conn, "POST /items HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s\r\n\r\n", head)
 		mustAnswer(t, conn).mustProblem(t)
 		if waited := time.Since(start); waited > 5*time.Second {
-			t.Errorf("%s: waited %s for the answer", name, waited)
+			t.Errorf("%s: waited %s for the response", name, waited)
 		}
 	}
 	conn := mustDial(t, a.url)
 	for range 3 {
 		_, _ = io.WriteString(conn, "POST /items HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
 		mustAnswer(t, conn).assertStatus(t, 401)
-		time.Sleep(300 * time.Millisecond) // past the time that the refusal would have waited
+		time.Sleep(300 * time.Millisecond) // longer than a rejection waits for a body
 	}
 }
 
-func TestBodyThatBreaksOff(t *testing.T) {
+func TestMalformedChunk(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	conn := mustDial(t, a.url)
@@ -501,8 +501,8 @@ func TestChunkedBodyOverTheLimit(t *testing.T) {
 	r.mustProblem(t)
 }
 
-// TestHangUpIsNoticed: when the client hangs up while its request waits for the store, the store call is cancelled.
-func TestHangUpIsNoticed(t *testing.T) {
+// TestDisconnectCancelsTheStoreCall: when the client disconnects while its request waits for the store, the call is cancelled.
+func TestDisconnectCancelsTheStoreCall(t *testing.T) {
 	t.Parallel()
 	for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond} {
 		t.Run(after.String(), func(t *testing.T) {
@@ -520,7 +520,7 @@ func TestHangUpIsNoticed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The second request waits, on a connection that has been used before, as most are.
+			// The second request waits. Its connection was used before, as most are.
 			for _, path := range []string{"/nope", "/items/1"} {
 				if _, err := fmt.Fprintf(client, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path); err != nil {
 					t.Fatal(err)
@@ -532,7 +532,7 @@ func TestHangUpIsNoticed(t *testing.T) {
 			select {
 			case <-cancelled:
 			case <-time.After(5 * time.Second):
-				t.Error("the store call still runs 5 s after the client hung up")
+				t.Error("the store call still runs 5 s after the client disconnected")
 			}
 		})
 	}

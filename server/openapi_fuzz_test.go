@@ -34,7 +34,7 @@ func attempts() *rapid.Generator[attempt] {
 type documentChecker struct {
 	handler  http.Handler
 	tokens   map[string]string
-	statuses map[int]int // how often each came
+	statuses map[int]int // the number of responses with each
 }
 
 func newDocumentChecker(tb testing.TB) *documentChecker {
@@ -83,11 +83,11 @@ func (d *documentChecker) check(t interface{ Fatalf(string, ...any) }, a attempt
 		fail("the API failed")
 	case guarded && a.as != "admin" && a.as != "nobody" && status != http.StatusUnauthorized,
 		len(scopes) > 0 && a.as == "nobody" && status != http.StatusForbidden:
-		fail("a token is needed, and was not asked for")
+		fail("the operation needs a token, and the API did not require it")
 	case a.BodyInvalid && status < http.StatusBadRequest:
-		fail("the document does not allow this body, and the API took it")
+		fail("the document does not allow this body, and the API accepted it")
 	case a.Valid && mayWrite && slices.Contains([]int{400, 401, 403, 413, 415}, status):
-		fail("the document allows this request, and the API did not take it")
+		fail("the document allows this request, and the API rejected it")
 	}
 }
 
@@ -97,7 +97,7 @@ func TestRequestsOfDocument(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { d.check(t, all.Draw(t, "attempt")) })
 	for _, status := range []int{200, 400, 401, 404} {
 		if d.statuses[status] == 0 {
-			t.Errorf("got the statuses %v, want some %d among them, or not much was tried", d.statuses, status)
+			t.Errorf("got the statuses %v, want also %d: too few requests were tried", d.statuses, status)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func TestDocumentAndGuardAgree(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	for _, op := range docstest.Operations() {
-		if op.OperationId == "streamItemEvents" { // which does not end by itself
+		if op.OperationId == "streamItemEvents" { // the stream does not end
 			continue
 		}
 		t.Run(op.OperationId, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestDocumentAndGuardAgree(t *testing.T) {
 				}
 			}
 			if allowed := a.do(op.Method, path, "", a.as(scopes...)...); guarded && (allowed.status == 401 || allowed.status == 403) {
-				t.Errorf("with %v: got %d, want that they are enough", scopes, allowed.status)
+				t.Errorf("with %v: got %d, want the request to be allowed", scopes, allowed.status)
 			}
 		})
 	}
@@ -119,7 +119,7 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 	}
 	for _, slug := range server.ProblemTypes() {
 		if failures[slug] == nil && slug != "too-many-requests" && slug != "client-closed-request" { // only in the log
-			t.Errorf("problem.go has the type %s, and this test no error for it", slug)
+			t.Errorf("problem.go has the type %s, and this test has no error for it", slug)
 		}
 	}
 	examples, err := docstest.ProblemExamples()

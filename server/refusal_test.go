@@ -9,7 +9,7 @@ import (
 	"menu-api/server"
 )
 
-// slowLog is as slow as a log on a busy machine.
+// slowLog writes each line as slowly as on a busy machine.
 type slowLog struct{ slog.Handler }
 
 func (l slowLog) Handle(ctx context.Context, r slog.Record) error {
@@ -17,17 +17,17 @@ func (l slowLog) Handle(ctx context.Context, r slog.Record) error {
 	return l.Handler.Handle(ctx, r)
 }
 
-// TestRefusalsLeaveTheConnectionUsable: a problem that is sent slowly does not cancel the next request on the connection.
-func TestRefusalsLeaveTheConnectionUsable(t *testing.T) {
+// TestRejectionsLeaveTheConnectionUsable: a problem that is sent slowly does not cancel the next request on the connection.
+func TestRejectionsLeaveTheConnectionUsable(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.Logger = slog.New(slowLog{o.Logger.Handler()}) })
-	for _, refused := range []struct{ method, path, body string }{
+	for _, rejected := range []struct{ method, path, body string }{
 		{"GET", "/items/99", ""},
 		{"POST", "/items", `{"item":{}}`},
 	} {
-		r := a.do(refused.method, refused.path, refused.body, a.admin()...)
+		r := a.do(rejected.method, rejected.path, rejected.body, a.admin()...)
 		if r.status != 404 && r.status != 400 {
-			t.Errorf("%s %s: got %d %s, want a refusal", refused.method, refused.path, r.status, r.body)
+			t.Errorf("%s %s: got %d %s, want 400 or 404", rejected.method, rejected.path, r.status, r.body)
 		}
 		a.do("GET", "/items/1", "").assertStatus(t, 200)
 	}

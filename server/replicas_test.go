@@ -19,7 +19,7 @@ func newReplicas(tb testing.TB) (one, two *api) {
 	return newReplicasWith(tb, func() items.Store { return openStoreAt(tb, url) })
 }
 
-// newReplicasWith starts two APIs over what open returns: two stores on one database.
+// newReplicasWith starts two APIs over the stores that open returns, two on one database.
 func newReplicasWith(tb testing.TB, open func() items.Store) (one, two *api) {
 	tb.Helper()
 	var options server.Options
@@ -38,7 +38,7 @@ func newReplicasWith(tb testing.TB, open func() items.Store) (one, two *api) {
 // connections are the ways to a database. PgBouncer comes with the build tag external.
 var connections = map[string]func(testing.TB) string{"directly": newDatabase}
 
-// What one replica has answered is what the other answers, ETags and the answers to retries included.
+// Both replicas send the same responses, including ETags and the responses to retries.
 func TestReplicasAgree(t *testing.T) {
 	t.Parallel()
 	for name, database := range connections {
@@ -86,9 +86,9 @@ func testReplicasAgree(t *testing.T, one, two *api) {
 	}
 }
 
-// What another process writes is seen soon, however often the old menu was read before: by way of the feed, and within a
+// A write of another process is visible soon, even if the response cache has the old menu: through the change feed, or within a
 // second without it.
-func TestOthersWritesAreSeen(t *testing.T) {
+func TestWritesOfOtherProcessesAreVisible(t *testing.T) {
 	t.Parallel()
 	for name, feed := range map[string]bool{"with the feed": true, "without the feed": false} {
 		t.Run(name, func(t *testing.T) {

@@ -19,65 +19,65 @@ import (
 	"menu-api/server/telemetry"
 )
 
-// moodyStore fails as its mood says. The causes of its errors contain details that no client may see.
-type moodyStore struct {
+// failingStore fails in the way that failure selects. Its errors contain details that no client may see.
+type failingStore struct {
 	items.Store
-	mood *atomic.Int32
+	failure *atomic.Int32
 }
 
 const (
-	wellMood = iota
-	unavailableMood
-	slowMood
-	brokenMood
-	panickingMood
-	moods
+	noFailure = iota
+	failUnavailable
+	failSlow
+	failBug
+	failPanic
+	failures // their number
 )
 
-func (s moodyStore) fail() error {
-	switch s.mood.Load() {
-	case unavailableMood:
+func (s failingStore) fail() error {
+	switch s.failure.Load() {
+	case failUnavailable:
 		return fmt.Errorf("%w: sqlite: disk I/O error (522) in /var/lib/hidden/menu.db", items.ErrUnavailable)
-	case slowMood:
+	case failSlow:
 		return fmt.Errorf("pgx: SELECT hidden: %w", context.DeadlineExceeded)
-	case brokenMood:
+	case failBug:
 		return errors.New("modernc.org/sqlite: INSERT INTO hidden VALUES (/var/lib/hidden)")
-	case panickingMood:
+	case failPanic:
 		panic("SELECT * FROM hidden /var/lib/hidden store.go:42")
 	}
 	return nil
 }
 
-// unlessMoody calls the store, or fails.
-func unlessMoody[T any](s moodyStore, call func() (T, error)) (result T, err error) {
+// unlessFailing calls the store, or fails.
+func unlessFailing[T any](s failingStore, call func() (T, error)) (result T, err error) {
 	if err := s.fail(); err != nil {
 		return result, err
 	}
 	return call()
 }
 
-func (s moodyStore) List(ctx context.Context, query items.Query) ([]items.Item, error) {
-	return unlessMoody(s, func() ([]items.Item, error) { return s.Store.List(ctx, query) })
+func (s failingStore) List(ctx context.Context, query items.Query) ([]items.Item, error) {
+	return unlessFailing(s, func() ([]items.Item, error) { return s.Store.List(ctx, query) })
 }
 
-func (s moodyStore) Get(ctx context.Context, id int64) (items.Item, error) {
-	return unlessMoody(s, func() (items.Item, error) { return s.Store.Get(ctx, id) })
+func (s failingStore) Get(ctx context.Context, id int64) (items.Item, error) {
+	return unlessFailing(s, func() (items.Item, error) { return s.Store.Get(ctx, id) })
 }
 
-func (s moodyStore) Create(ctx context.Context, info items.AuditInfo, item items.Item) (items.Item, error) {
-	return unlessMoody(s, func() (items.Item, error) { return s.Store.Create(ctx, info, item) })
+func (s failingStore) Create(ctx context.Context, info items.AuditInfo, item items.Item) (items.Item, error) {
+	return unlessFailing(s, func() (items.Item, error) { return s.Store.Create(ctx, info, item) })
 }
 
-func (s moodyStore) Update(ctx context.Context, info items.AuditInfo, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
-	return unlessMoody(s, func() (items.Item, error) { return s.Store.Update(ctx, info, id, change) })
+func (s failingStore) Update(ctx context.Context, info items.AuditInfo, id int64, change func(items.Item) (items.Item, error)) (items.Item, error) {
+	return unlessFailing(s, func() (items.Item, error) { return s.Store.Update(ctx, info, id, change) })
 }
 
-func (s moodyStore) Delete(ctx context.Context, info items.AuditInfo, id int64, allow func(items.Item) error) (items.Item, error) {
-	return unlessMoody(s, func() (items.Item, error) { return s.Store.Delete(ctx, info, id, allow) })
+func (s failingStore) Delete(ctx context.Context, info items.AuditInfo, id int64, allow func(items.Item) error) (items.Item, error) {
+	return unlessFailing(s, func() (items.Item, error) { return s.Store.Delete(ctx, info, id, allow) })
 }
 
-func (s moodyStore) Ping(ctx context.Context) error {
-	_, err := unlessMoody(s, func() (struct{}, error) { return struct{}{}, s.Store.Ping(ctx) })
+func (s failingStore) Ping(ctx context.Context) error {
+	_, err := unlessFailing(s, func() (struct{}, error) { return struct{}{}, s.Store.Ping(ctx) })
 	return err
 }
 
@@ -85,12 +85,12 @@ func (s moodyStore) Ping(ctx context.Context) error {
 // responses, the log and the metrics for secrets.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
-	var mood atomic.Int32
+	var failure atomic.Int32
 	metrics := telemetry.NewMetrics()
 	r := serve(t, func(o *server.Options) {
-		o.Store = moodyStore{o.Store, &mood}
+		o.Store = failingStore{o.Store, &failure}
 		o.Metrics = metrics
-		o.AuthFailuresPerMinute = 200 // some of the failures are one too many
+		o.AuthFailuresPerMinute = 200 // some of the failures are over the limit
 		o.CORSOrigins = []string{"https://menu.example.com"}
 	}, nil)
 
@@ -188,24 +188,24 @@ func TestNothingLeaks(t *testing.T) {
 		call{"OPTIONS", "/items", "", []string{"Origin", "https://menu.example.com", "Access-Control-Request-Method", "POST"}},
 	)
 
-	lines := map[string]bool{} // of the answers, each once: most are alike
+	lines := map[string]bool{} // of the responses, without duplicates: most are alike
 	statuses, total := map[int]int{}, 0
 	keep := func(got answer) {
 		statuses[got.status]++
 		total++
 		id := got.header.Get(requestID)
 		for name, values := range got.header {
-			if name != "Etag" && name != requestID { // random letters may spell anything
+			if name != "Etag" && name != requestID { // random letters can spell any word
 				lines[fmt.Sprint(name, values)] = true
 			}
 		}
 		lines[strings.ReplaceAll(got.body, id, "")] = true
 	}
-	for m := range int32(moods) {
-		mood.Store(m)
+	for f := range int32(failures) {
+		failure.Store(f)
 		for _, c := range calls {
-			if m != wellMood && m != panickingMood && c.headers != nil && !slices.Contains(c.headers, valid[1]) {
-				continue // refused before the store is asked
+			if f != noFailure && f != failPanic && c.headers != nil && !slices.Contains(c.headers, valid[1]) {
+				continue // the guard rejects it before the store is called
 			}
 			keep(r.do(c.method, c.path, c.body, c.headers...))
 		}
@@ -222,12 +222,12 @@ func TestNothingLeaks(t *testing.T) {
 			keep(exchangeOnce(t, r.url, raw))
 		}
 	}
-	mood.Store(wellMood)
+	failure.Store(noFailure)
 
-	// Without one of these, the search has missed a kind of response.
+	// If one of these is missing, the search has missed a kind of response.
 	for _, status := range []int{200, 201, 204, 400, 401, 403, 404, 405, 412, 413, 415, 429, 500, 503} {
 		if statuses[status] == 0 {
-			t.Errorf("no answer had the status %d: %v", status, statuses)
+			t.Errorf("no response has the status %d: %v", status, statuses)
 		}
 	}
 	recorder := httptest.NewRecorder()
@@ -236,9 +236,9 @@ func TestNothingLeaks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outputs := map[string]string{"answers": strings.Join(slices.Sorted(maps.Keys(lines)), "\n"), "log": r.log.String(), "metrics": string(exposed)}
-	t.Logf("searched %d calls: answers of %d bytes, a log of %d, metrics of %d; statuses %v",
-		total, len(outputs["answers"]), len(outputs["log"]), len(outputs["metrics"]), statuses)
+	outputs := map[string]string{"responses": strings.Join(slices.Sorted(maps.Keys(lines)), "\n"), "log": r.log.String(), "metrics": string(exposed)}
+	t.Logf("searched %d calls: responses of %d bytes, a log of %d, metrics of %d; statuses %v",
+		total, len(outputs["responses"]), len(outputs["log"]), len(outputs["metrics"]), statuses)
 	for _, want := range []string{
 		`"msg":"panic"`, "goroutine ", "INSERT INTO hidden", "token is expired", `"route":"/items"`, `"status":201`, `"subject":"auth0|someone"`, `"duration_ms":`,
 	} {
@@ -259,7 +259,7 @@ func TestNothingLeaks(t *testing.T) {
 	for where, output := range outputs {
 		for i := range len(output) - n + 1 {
 			if name, found := pieces[output[i:i+n]]; found {
-				t.Errorf("the %s hold a piece of the token %q, in %q", where, name, output[max(0, i-80):i+n])
+				t.Errorf("the %s contain a piece of the token %q, in %q", where, name, output[max(0, i-80):i+n])
 				break
 			}
 		}
@@ -268,14 +268,14 @@ func TestNothingLeaks(t *testing.T) {
 	inside := regexp.MustCompile(`(?i)\b(SELECT|INSERT|UPDATE [a-z]+ SET|PRAGMA|goroutine [0-9])|\.go:[0-9]|` +
 		`(^|[^a-z.])/(var|tmp|home|root|usr|etc|work|proc|build)/|menu\.db|hidden|` +
 		`modernc|sqlite|postgres|pgx|goose|jose|go-jwt|gin-gonic|runtime error|0xc0[0-9a-f]{6}`)
-	for _, where := range []string{"answers", "metrics"} {
+	for _, where := range []string{"responses", "metrics"} {
 		for _, found := range slices.Compact(inside.FindAllString(outputs[where], 20)) {
-			t.Errorf("the %s tell of the inside: %q, in %q", where, found, around(outputs[where], found))
+			t.Errorf("the %s expose the internal detail %q, in %q", where, found, around(outputs[where], found))
 		}
 	}
 	for _, secret := range []string{"Bearer ey", "bearer ey", "access_token", "id_token", "session="} {
 		if strings.Contains(outputs["log"], secret) || strings.Contains(outputs["metrics"], secret) {
-			t.Errorf("the log or the metrics hold %q, in %q", secret, around(outputs["log"], secret))
+			t.Errorf("the log or the metrics contain %q, in %q", secret, around(outputs["log"], secret))
 		}
 	}
 }

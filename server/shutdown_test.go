@@ -18,15 +18,15 @@ import (
 	"menu-api/server"
 )
 
-// running is a server that listens for itself.
+// running is a server with its own listener.
 type running struct {
 	*api
-	stop func()        // tells it to stop
-	done chan struct{} // closed when it has
+	stop func()        // starts the shutdown
+	done chan struct{} // closed at its end
 	err  error         // what Serve returned
 }
 
-// serve starts a server. silent, if not nil, counts the connections that have had no answer.
+// serve starts a server. silent, if not nil, counts the connections that have had no response.
 func serve(tb testing.TB, change func(*server.Options), silent *atomic.Int64) *running {
 	tb.Helper()
 	a, options := newParts(tb)
@@ -52,14 +52,14 @@ func serve(tb testing.TB, change func(*server.Options), silent *atomic.Int64) *r
 		r.err = s.Serve(ctx, listeners...)
 	}()
 	tb.Cleanup(func() {
-		a.client.CloseIdleConnections() // the server would wait for them a little
+		a.client.CloseIdleConnections() // otherwise the shutdown would wait for them briefly
 		cancel()
 		<-r.done
 	})
 	return r
 }
 
-// countingListener counts the connections that the server took but closed without a word.
+// countingListener counts the connections that the server accepted but closed without a response.
 type countingListener struct {
 	*net.TCPListener
 	silent *atomic.Int64
@@ -115,8 +115,8 @@ func TestNoRequestIsCutOff(t *testing.T) {
 				case errors.Is(err, syscall.ECONNREFUSED):
 					return
 				case errors.Is(err, syscall.ECONNRESET) && !kept:
-					// It came in the instant between the listener's last look at its queue and its end. That the server
-					// had not taken it is what silent shows.
+					// The listener closed between the client's connect and Accept. silent proves that the server had not accepted
+					// the connection.
 					return
 				case err != nil:
 					t.Errorf("a request was cut off: %v", err)
@@ -126,7 +126,7 @@ func TestNoRequestIsCutOff(t *testing.T) {
 				default:
 					t.Errorf("got %s, want 201", response.Status)
 				}
-				_, _ = io.Copy(io.Discard, response.Body) // else the connection is not kept
+				_, _ = io.Copy(io.Discard, response.Body) // otherwise the connection is not reused
 				_ = response.Body.Close()
 			}
 		})
@@ -139,7 +139,7 @@ func TestNoRequestIsCutOff(t *testing.T) {
 		t.Errorf("Serve: %v", r.err)
 	}
 	if n := silent.Load(); n != 0 {
-		t.Errorf("got %d connections that were taken and closed without an answer, want none", n)
+		t.Errorf("got %d connections that were accepted and closed without a response, want none", n)
 	}
 	menu, err := store.List(context.Background(), items.Query{})
 	if err != nil {
@@ -173,7 +173,7 @@ func TestReadinessEndsFirst(t *testing.T) {
 	r.do("GET", "/items", "").assertStatus(t, 200) // still served
 	close(release)
 	if got := <-slow; got.status != 200 || got.body != burger {
-		t.Errorf("the request in progress: got %d %s, want its answer", got.status, got.body)
+		t.Errorf("the request in progress: got %d %s, want its response", got.status, got.body)
 	}
 	<-r.done
 	if r.err != nil {
@@ -203,35 +203,35 @@ func TestGraceIsBounded(t *testing.T) {
 	r.stop()
 	<-r.done
 	if r.err == nil || !strings.Contains(r.err.Error(), "SHUTDOWN_GRACE") {
-		t.Errorf("got %v, want to be told that requests were cut off", r.err)
+		t.Errorf("got %v, want an error that names SHUTDOWN_GRACE", r.err)
 	}
 	if waited := time.Since(start); waited > 8*time.Second { // a request may take ten
 		t.Errorf("waited %s for a grace of 1s", waited)
 	}
 }
 
-// A browser opens connections in case it needs them. One on which nothing was ever sent is not a request in progress.
-func TestSilentConnectionDoesNotHoldUpTheStop(t *testing.T) {
+// Browsers open connections in advance. The shutdown does not wait for a connection without a request.
+func TestShutdownDoesNotWaitForUnusedConnections(t *testing.T) {
 	t.Parallel()
 	r := serve(t, func(o *server.Options) { o.ShutdownGrace = 2 * time.Second }, nil)
 	mustDial(t, r.url)
-	r.do("GET", "/items", "").assertStatus(t, 200) // by now the server has taken both connections
+	r.do("GET", "/items", "").assertStatus(t, 200) // by now the server has accepted both connections
 	start := time.Now()
 	r.stop()
 	<-r.done
 	if waited := time.Since(start); r.err != nil || waited > 1900*time.Millisecond {
-		t.Errorf("got %v after %s, want an orderly stop within the grace of 2s", r.err, waited)
+		t.Errorf("got %v after %s, want a shutdown within 2s", r.err, waited)
 	}
 }
 
-func TestStopWithoutClientsIsQuick(t *testing.T) {
+func TestShutdownWithoutClientsIsImmediate(t *testing.T) {
 	t.Parallel()
 	r := serve(t, nil, nil)
 	start := time.Now()
 	r.stop()
 	<-r.done
 	if waited := time.Since(start); r.err != nil || waited > time.Second {
-		t.Errorf("got %v after %s, want an immediate stop", r.err, waited)
+		t.Errorf("got %v after %s, want an immediate shutdown", r.err, waited)
 	}
 }
 
@@ -252,16 +252,16 @@ func TestListen(t *testing.T) {
 		}
 	}
 	if _, err := server.Listen(context.Background(), "127.0.0.1", server.PortOf(listeners)); err == nil || !strings.Contains(err.Error(), "in use by another program") {
-		t.Errorf("got %v for a port in use, want to be told so", err)
+		t.Errorf("got %v for a port in use, want an error that says so", err)
 	}
-	if len(listeners) == 2 { // with IPv6: a program that has the port on ::1 alone is in the way as well
+	if len(listeners) == 2 { // with IPv6, a program that uses the port only on ::1 conflicts, too
 		_ = listeners[0].Close()
 		if _, err := server.Listen(context.Background(), "127.0.0.1", server.PortOf(listeners)); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("got %v for a port in use on ::1, want EADDRINUSE", err)
 		}
 	}
 	if _, err := server.Listen(context.Background(), "192.0.2.1", 0); err == nil {
-		t.Error("got no error for an address that is not ours")
+		t.Error("got no error for an address of another machine")
 	}
 }
 

@@ -57,8 +57,8 @@ func newCollector(tb testing.TB) *collector {
 			}
 		}
 		w.Header().Set("Content-Type", "application/x-protobuf")
-		answer, _ := proto.Marshal(&collectorpb.ExportTraceServiceResponse{})
-		_, _ = w.Write(answer)
+		response, _ := proto.Marshal(&collectorpb.ExportTraceServiceResponse{})
+		_, _ = w.Write(response)
 	}))
 	tb.Cleanup(c.Close)
 	return c
@@ -98,10 +98,10 @@ func attributesOf(span *tracepb.Span) map[string]string {
 	return attributes
 }
 
-// traced is an API that sends its spans to the endpoint. shutdown has the last of them sent.
-func traced(tb testing.TB, endpoint string, change func(*server.Options)) (a *api, metrics *telemetry.Metrics, tracing *telemetry.Tracing) {
+// newTracedAPI returns an API that sends its spans to the endpoint. tracing.Shutdown sends the last of them.
+func newTracedAPI(tb testing.TB, endpoint string, change func(*server.Options)) (a *api, metrics *telemetry.Metrics, tracing *telemetry.Tracing) {
 	tb.Helper()
-	a, metrics = observed(tb, func(o *server.Options) {
+	a, metrics = newInstrumentedAPI(tb, func(o *server.Options) {
 		var err error
 		o.Tracing, err = telemetry.NewTracing(context.Background(), telemetry.TracingOptions{
 			Endpoint: endpoint, Headers: map[string]string{"X-Api-Key": "hunter2"}, Version: "v1.2.3", Metrics: o.Metrics, Logger: o.Logger,
@@ -122,7 +122,7 @@ func traced(tb testing.TB, endpoint string, change func(*server.Options)) (a *ap
 func TestTraces(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
-	a, metrics, tracing := traced(t, c.URL+"/", nil)
+	a, metrics, tracing := newTracedAPI(t, c.URL+"/", nil)
 	token := a.issuer.Token(t, items.Permissions()...)
 	const traceID, callerID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	a.do("POST", "/items?access_token="+token, soup, "Authorization", "Bearer "+token, "X-Request-Id", "my-request",
@@ -134,7 +134,7 @@ func TestTraces(t *testing.T) {
 
 	created := c.mustFind(t, "POST /items")
 	if got := hex.EncodeToString(created.GetTraceId()) + " " + hex.EncodeToString(created.GetParentSpanId()); got != traceID+" "+callerID {
-		t.Errorf("got trace and parent %s, want the caller's", got)
+		t.Errorf("got trace and parent %s, want those of the caller", got)
 	}
 	if created.GetKind() != tracepb.Span_SPAN_KIND_SERVER || created.GetStatus().GetCode() != tracepb.Status_STATUS_CODE_UNSET {
 		t.Errorf("got kind %s with status %s", created.GetKind(), created.GetStatus())
@@ -150,15 +150,15 @@ func TestTraces(t *testing.T) {
 	}
 	stored := c.mustFind(t, "store create")
 	if !bytes.Equal(stored.GetParentSpanId(), created.GetSpanId()) || attributesOf(stored)["store.outcome"] != "ok" {
-		t.Errorf("got %v, want a child of the request that went well", stored)
+		t.Errorf("got %v, want a successful child of the request", stored)
 	}
 	missing := c.mustFind(t, "GET /items/:id")
 	if len(missing.GetParentSpanId()) > 0 || missing.GetStatus().GetCode() != tracepb.Status_STATUS_CODE_UNSET || attributesOf(missing)["error.type"] != "no-such-item" {
-		t.Errorf("got %v, want a trace of its own without an error", missing)
+		t.Errorf("got %v, want a new trace without an error", missing)
 	}
 	odd := attributesOf(c.mustFind(t, "HTTP"))
 	if odd["http.request.method"] != "_OTHER" || len(odd["user_agent.original"]) > 500 {
-		t.Errorf("got %v, want nothing that a client made up at length", odd)
+		t.Errorf("got %v, want short values", odd)
 	}
 	if len(c.spans) != 6 { // two of them read the store: the item, and whether it was deleted
 		t.Errorf("got %d spans, want no probe among them: %v", len(c.spans), c.spans)
@@ -166,7 +166,7 @@ func TestTraces(t *testing.T) {
 
 	for _, secret := range []string{token[:40], token[len(token)-40:], "access_token", "Bearer", "hunter2"} {
 		if strings.Contains(string(c.raw), secret) || strings.Contains(a.log.String(), secret) {
-			t.Errorf("the spans or the log hold %q", secret)
+			t.Errorf("the spans or the log contain %q", secret)
 		}
 	}
 	if r := c.requests[0]; r.URL.Path != "/v1/traces" || r.Header.Get("X-Api-Key") != "hunter2" || r.Header.Get("Content-Type") != "application/x-protobuf" {
@@ -195,11 +195,11 @@ func TestTraces(t *testing.T) {
 	assertSeries(t, series, map[string]string{`trace_spans_total{outcome="sent"}`: "6"})
 }
 
-// A failure of ours is an error of the span. Its cause, which may hold SQL, is in the log alone.
+// A failure of the server is an error of the span. Only the log has its cause, which can contain SQL.
 func TestTracesOfFailures(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
-	a, _, tracing := traced(t, c.URL, func(o *server.Options) {
+	a, _, tracing := newTracedAPI(t, c.URL, func(o *server.Options) {
 		o.Store = brokenStore{o.Store, func(context.Context) error { return errors.New("SELECT secret FROM nowhere") }}
 	})
 	a.do("GET", "/items/1", "").assertStatus(t, 500)
@@ -211,15 +211,15 @@ func TestTracesOfFailures(t *testing.T) {
 		}
 	}
 	if strings.Contains(string(c.raw), "secret") {
-		t.Error("the spans hold the cause")
+		t.Error("the spans contain the cause")
 	}
 }
 
-// TestTracesGoOut: requests to other services are part of a trace, and carry its id.
-func TestTracesGoOut(t *testing.T) {
+// TestTracesOfOutgoingRequests: requests to other services are part of a trace, and carry its id.
+func TestTracesOfOutgoingRequests(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
-	_, _, tracing := traced(t, c.URL, nil)
+	_, _, tracing := newTracedAPI(t, c.URL, nil)
 	var traceparent string
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { traceparent = r.Header.Get("Traceparent") }))
 	defer other.Close()
@@ -233,12 +233,12 @@ func TestTracesGoOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = response.Body.Close()
-	if _, err := client.Get("http://127.0.0.1:1/nobody"); err == nil {
-		t.Error("got an answer from nobody")
+	if _, err := client.Get("http://127.0.0.1:1/"); err == nil {
+		t.Error("got a response from a port without a server")
 	}
 	tracing.Shutdown(t.Context())
 	if request.Header.Get("Traceparent") != "" {
-		t.Error("the caller's request was changed")
+		t.Error("the request of the caller was changed")
 	}
 	var found bool
 	for _, span := range c.spans {
@@ -250,29 +250,29 @@ func TestTracesGoOut(t *testing.T) {
 	}
 }
 
-// A collector that is down, that refuses, or that never answers: requests do not notice, the log says it once, and the
-// stop does not wait for it.
-func TestCollectorInTrouble(t *testing.T) {
+// If the collector is down, rejects spans or never responds, requests are not affected, the log has one warning, and the shutdown
+// does not wait.
+func TestCollectorFailures(t *testing.T) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "10") // ms, so that there are many exports
 	t.Setenv("OTEL_BSP_EXPORT_TIMEOUT", "1000")
-	refusing := httptest.NewServer(http.NotFoundHandler())
-	defer refusing.Close()
+	rejecting := httptest.NewServer(http.NotFoundHandler())
+	defer rejecting.Close()
 	hangs := make(chan struct{})
 	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hangs }))
 	defer hanging.Close()
 	defer close(hangs)
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
-	for name, endpoint := range map[string]string{"refuses": refusing.URL, "hangs": hanging.URL, "is gone": gone.URL} {
+	down := httptest.NewServer(http.NotFoundHandler())
+	down.Close()
+	for name, endpoint := range map[string]string{"rejects": rejecting.URL, "hangs": hanging.URL, "is down": down.URL} {
 		t.Run(name, func(t *testing.T) {
-			a, metrics, tracing := traced(t, endpoint, nil)
+			a, metrics, tracing := newTracedAPI(t, endpoint, nil)
 			lost := func() string {
 				_, series := scrape(t, metrics)
 				return series[`trace_spans_total{outcome="lost"}`]
 			}
 			for i := range 20 {
 				a.do("GET", fmt.Sprint("/items?limit=", i+1), "").assertStatus(t, 200) // each a read of the store
-				time.Sleep(15 * time.Millisecond)                                      // lets an export begin
+				time.Sleep(15 * time.Millisecond)                                      // so that an export begins
 			}
 			tracing.Shutdown(t.Context())
 			if name != "hangs" && lost() != "40" {
@@ -283,20 +283,20 @@ func TestCollectorInTrouble(t *testing.T) {
 				t.Errorf("got %d warnings, want one:\n%s", n, a.log)
 			}
 			if strings.Contains(a.log.String(), "hunter2") {
-				t.Error("the log holds the header")
+				t.Error("the log contains the header")
 			}
 			a.do("GET", "/items/1", "").assertStatus(t, 200)
 		})
 	}
 }
 
-// The variables that the SDK reads by itself.
+// The SDK itself reads these variables.
 func TestTracesFollowTheEnvironment(t *testing.T) {
 	t.Run("names", func(t *testing.T) {
 		t.Setenv("OTEL_SERVICE_NAME", "lunch-menu")
 		t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
 		c := newCollector(t)
-		a, _, tracing := traced(t, c.URL, nil)
+		a, _, tracing := newTracedAPI(t, c.URL, nil)
 		a.do("GET", "/items", "").assertStatus(t, 200)
 		tracing.Shutdown(t.Context())
 		if c.resource["service.name"] != "lunch-menu" || c.resource["deployment.environment.name"] != "test" {
@@ -306,7 +306,7 @@ func TestTracesFollowTheEnvironment(t *testing.T) {
 	t.Run("sampler", func(t *testing.T) {
 		t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
 		c := newCollector(t)
-		a, _, tracing := traced(t, c.URL, nil)
+		a, _, tracing := newTracedAPI(t, c.URL, nil)
 		a.do("GET", "/items", "").assertStatus(t, 200)
 		tracing.Shutdown(t.Context())
 		if len(c.spans) > 0 {

@@ -171,7 +171,7 @@ func TestImageURLs(t *testing.T) {
 	}
 }
 
-func TestAllWrongFieldsAtOnce(t *testing.T) {
+func TestAllInvalidFieldsAtOnce(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	r := a.do("POST", "/items", `{"colour":1,"item":{"price":"x","name":1,"image":"x","calories":-1,"Tagline":"x","id":"x"}}`, a.admin()...)
@@ -235,7 +235,7 @@ func TestPutAndPatchIDs(t *testing.T) {
 	a.do("GET", "/items/9223372036854775807", "").assertStatus(t, 404)
 }
 
-// TestBodies: a body has one reading, and its response is short.
+// TestBodies: no body is ambiguous, and each response is short.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
@@ -288,7 +288,7 @@ func TestBodyAtTheLimit(t *testing.T) {
 }
 
 // Unknown fields cannot make the response as large as the request.
-func TestUnknownFieldsAreReportedInMeasure(t *testing.T) {
+func TestUnknownFieldsAreReportedBriefly(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, nil)
 	var b strings.Builder
@@ -297,7 +297,7 @@ func TestUnknownFieldsAreReportedInMeasure(t *testing.T) {
 	}
 	r := a.do("POST", "/items", (`{` + b.String())[:60_000]+`":1}`, a.admin()...)
 	if p := r.mustProblem(t); r.status != 400 || len(r.body) > 10_000 || len(p.Errors) > 30 {
-		t.Errorf("got %d with %d errors in %d bytes, want 400 in measure", r.status, len(p.Errors), len(r.body))
+		t.Errorf("got %d with %d errors in %d bytes, want 400 with a short body", r.status, len(p.Errors), len(r.body))
 	}
 }
 
@@ -349,7 +349,7 @@ func TestMediaTypes(t *testing.T) {
 			continue
 		}
 		if test.want == 415 && !strings.Contains(r.mustProblem(t).Detail, "application/json") {
-			t.Errorf("%s as %q: got %s, want to be told what to send", test.method, test.contentType, r.body)
+			t.Errorf("%s as %q: got %s, want a detail that says what to send", test.method, test.contentType, r.body)
 		}
 	}
 	r := a.do("POST", "/items", "\x1f\x8b", append(a.admin(), "Content-Encoding", "gzip")...)
@@ -373,7 +373,7 @@ func TestErrorDetailsCanBeHidden(t *testing.T) {
 	r := a.do("POST", "/items", `{"item":{"name":"","price":"x"}}`, a.admin()...)
 	p := r.mustProblem(t)
 	if r.status != 400 || len(p.Errors) != 0 || strings.Contains(r.body, "item.") || strings.Contains(r.body, "price") {
-		t.Errorf("got %d %s, want 400 without a word about fields", r.status, r.body)
+		t.Errorf("got %d %s, want 400 without fields", r.status, r.body)
 	}
 	if !strings.Contains(a.log.String(), "item.price") {
 		t.Error("the log does not say which field was wrong")

@@ -48,7 +48,7 @@ type brokenOutput struct {
 	logtest.Buffer
 
 	room    int           // bytes that it accepts before it fails
-	blocked chan struct{} // Write waits until it is closed; nil does not wait
+	blocked chan struct{} // Write waits until this is closed, unless it is nil
 }
 
 func (b *brokenOutput) Write(p []byte) (int, error) {
@@ -87,7 +87,7 @@ func TestLogOnAFullDisk(t *testing.T) {
 	})
 }
 
-// A reader that stalls blocks neither the callers nor the end of the program.
+// A stalled reader blocks neither the callers nor the shutdown.
 func TestLogWithAStalledReader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
