@@ -88,7 +88,7 @@ func send(text string) attack {
 	}
 }
 
-// drip sends the text and then, now and then, one more byte.
+// drip sends the text and then one byte every 200 ms.
 func drip(text string) attack {
 	return func(conn net.Conn, _ *atomic.Int64) error {
 		_, err := io.WriteString(conn, text)
@@ -149,7 +149,7 @@ func exchange(method, path, header string) attack {
 func TestAttacker(t *testing.T) { //nolint:paralleltest // nothing else runs in its process
 	names := os.Getenv("ATTACKS")
 	if names == "" {
-		t.Skip("it is a part of the other tests")
+		t.Skip("other tests start it")
 	}
 	connections, err := strconv.Atoi(os.Getenv("ATTACK_CONNECTIONS"))
 	must(t, err)
@@ -211,7 +211,7 @@ func startTarget(tb testing.TB, database string, settings ...string) *target {
 // underAttack runs the attacks on a number of connections while do runs.
 func (x *target) underAttack(tb testing.TB, names []string, connections int, do func()) {
 	tb.Helper()
-	// A real attacker does not use the processors of the server.
+	// With a low priority, because a real attacker does not use the processors of the server.
 	cmd := exec.CommandContext(tb.Context(), "nice", "-n", "10", os.Args[0], "-test.run=^TestAttacker$", "-test.v")
 	cmd.Dir = "test"
 	cmd.Env = append(os.Environ(),
@@ -228,7 +228,7 @@ func (x *target) underAttack(tb testing.TB, names []string, connections int, do 
 	}
 }
 
-// experience is what the bystanders have seen.
+// experience has the results of the bystanders' requests.
 type experience struct {
 	mu     sync.Mutex
 	took   []time.Duration // of the requests that succeeded

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestEachAttackAtScale runs each attack against a menu of a million items. The bystanders must not notice it, and its memory
+// TestEachAttackAtScale runs each attack against a menu of a million items. It must not affect the bystanders, and its memory
 // must soon be free again. On PostgreSQL, only the attacks on the database matter.
 //
 //nolint:paralleltest // it measures
@@ -23,7 +23,7 @@ func TestEachAttackAtScale(t *testing.T) {
 		// The target is 250 ms on two idle cores. The attacker and other programs share the cores with the server.
 		maxDuration = time.Second
 		maxGrowth   = 150 // MiB
-		maxLeft     = 50  // MiB, of the response cache, of pools, and of what Go keeps
+		maxLeft     = 50  // MiB, for the response cache, for pools, and for memory that Go keeps
 	)
 	file := t.TempDir() + "/menu.csv"
 	writeTable(t, file, rows)
@@ -34,7 +34,7 @@ func TestEachAttackAtScale(t *testing.T) {
 				t.Fatalf("import: %v\n%s", err, out)
 			}
 			x := startTarget(t, database)
-			time.Sleep(15 * time.Second) // for the work of the start
+			time.Sleep(15 * time.Second) // until the check of the database has ended
 			x.watch(t, time.Second)
 			idle := x.memory(t)
 			for _, name := range slices.Sorted(maps.Keys(attacks)) {

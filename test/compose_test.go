@@ -72,7 +72,7 @@ func TestCompose(t *testing.T) {
 		t.Errorf("the replicas differ:\n%+v\n%+v", one, two)
 	}
 	if !one.ReadOnly || len(one.Ports) != 0 || len(project.Services["database"].Ports) != 0 {
-		t.Error("a replica can write to its root, or something but the proxy can be reached from outside")
+		t.Error("a replica can write to its root, or a service other than the proxy publishes ports")
 	}
 	for _, name := range []string{"api1", "api2"} {
 		if project.Services["proxy"].DependsOn[name].Condition != types.ServiceConditionHealthy {
@@ -93,19 +93,19 @@ func TestCompose(t *testing.T) {
 	}
 	proxy := netip.MustParseAddr(project.Services["proxy"].Networks["default"].Ipv4Address)
 	if len(cfg.TrustedProxies) != 1 || cfg.TrustedProxies[0] != netip.PrefixFrom(proxy, 32).String() {
-		t.Errorf("TRUSTED_PROXIES is %v, want the proxy, %s, alone", cfg.TrustedProxies, proxy)
+		t.Errorf("TRUSTED_PROXIES is %v, want only the proxy, %s", cfg.TrustedProxies, proxy)
 	}
 	if subnet := netip.MustParsePrefix(project.Networks["default"].Ipam.Config[0].Subnet); !subnet.Contains(proxy) {
 		t.Errorf("the proxy, %s, is outside of the network %s", proxy, subnet)
 	}
 	if cfg.Port != 7000 || cfg.Host != "" || !strings.HasPrefix(string(cfg.Database), "postgres://") || environment("PGPASSWORD") != "secret" {
-		t.Errorf("got port %d, host %q, database %q: .env has changed what must be as it is", cfg.Port, cfg.Host, cfg.Database)
+		t.Errorf("got port %d, host %q, database %q: .env has changed what compose.yaml sets", cfg.Port, cfg.Host, cfg.Database)
 	}
 	if want := "a$POSTGRES_USER#b"; cfg.ClientID != want {
-		t.Errorf("got the value %q, want it as it is in .env: %q", cfg.ClientID, want)
+		t.Errorf("got the value %q, want the literal value of .env, %q", cfg.ClientID, want)
 	}
 	if grace := time.Duration(*one.StopGracePeriod); grace <= cfg.ShutdownGrace {
-		t.Errorf("a replica is killed after %s, while it may take %s to stop", grace, cfg.ShutdownGrace)
+		t.Errorf("Compose kills a replica after %s, want more than SHUTDOWN_GRACE, %s", grace, cfg.ShutdownGrace)
 	}
 }
 

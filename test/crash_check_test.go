@@ -12,9 +12,9 @@ import (
 
 // verdict counts what is wrong with a database after a crash.
 type verdict struct {
-	lost       int // acknowledged writes that are not there
+	lost       int // acknowledged writes that are missing
 	half       int // items that do not match their history, and gaps in a history
-	duplicated int // writes that are there twice, or that no client sent
+	duplicated int // writes that were applied twice, or that no client sent
 	details    []string
 }
 
@@ -56,8 +56,8 @@ func check(export string, ledgers []*ledger, shared *sharedItem) (verdict, error
 	return v, lines.Err()
 }
 
-// checkHistory compares each item with its history: there are no gaps, each change begins where the previous one ended, and
-// the item is as the last change left it.
+// checkHistory compares each item with its history: the history has no gaps, each change starts with the state that the previous
+// one left, and the item has the state that the last one left.
 func (v *verdict) checkHistory(menu map[int64]items.Item, history map[int64][]items.Change) {
 	for id, item := range menu {
 		if len(history[id]) == 0 {
@@ -91,7 +91,7 @@ func (v *verdict) checkLedger(l *ledger, changes []items.Change) {
 	}
 }
 
-// change is the item that a change left, or removed.
+// change returns the item that a change left or removed.
 func change(c items.Change) items.Item {
 	if c.After == nil {
 		return *c.Before
@@ -138,19 +138,19 @@ func TestCrashCheckFindsLosses(t *testing.T) {
 		shared                 *sharedItem
 		lost, half, duplicated int
 	}{
-		"all writes are there":                 {item + created + updated + shared, both, seven, 0, 0, 0},
+		"no loss":                              {item + created + updated + shared, both, seven, 0, 0, 0},
 		"an acknowledged change is lost":       {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Updated, 200}, entry{items.Deleted, 0}), seven, 1, 0, 0},
 		"an acknowledged item is lost":         {shared, both, seven, 2, 0, 0},
-		"another change is there":              {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Updated, 300}), seven, 1, 0, 0},
-		"a change is there twice":              {item + created + updated + shared, one(entry{items.Created, 100}), seven, 0, 0, 1},
-		"an item is there twice":               {item + created + updated + shared, nil, seven, 0, 0, 1},
+		"a change has another price":           {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Updated, 300}), seven, 1, 0, 0},
+		"a change was applied twice":           {item + created + updated + shared, one(entry{items.Created, 100}), seven, 0, 0, 1},
+		"an item was created twice":            {item + created + updated + shared, nil, seven, 0, 0, 1},
 		"the history is missing":               {item + shared, nil, seven, 0, 1, 0},
 		"the last change is missing":           {item + created + shared, one(entry{items.Created, 100}), seven, 0, 1, 0},
 		"the first change is missing":          {item + updated + shared, one(entry{items.Updated, 200}), seven, 0, 1, 0},
 		"the item is missing":                  {created + updated + shared, both, seven, 0, 1, 0},
 		"a shared change is lost":              {shared, nil, &sharedItem{id: 9, answered: map[items.Price]bool{700: true, 800: true}}, 1, 0, 0},
 		"a shared change was never sent":       {shared, nil, &sharedItem{id: 9}, 0, 0, 1},
-		"a shared change may be there":         {shared, nil, &sharedItem{id: 9, unknown: map[items.Price]bool{700: true, 800: true}}, 0, 0, 0},
+		"a shared change got no response":      {shared, nil, &sharedItem{id: 9, unknown: map[items.Price]bool{700: true, 800: true}}, 0, 0, 0},
 		"a write was made with another action": {item + created + updated + shared, one(entry{items.Created, 100}, entry{items.Deleted, 0}), seven, 1, 0, 0},
 	} {
 		got, err := check(test.export, test.ledgers, test.shared)

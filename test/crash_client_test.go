@@ -24,17 +24,17 @@ type attempt struct {
 	name     string  // of a new item
 	price    items.Price
 	key      string // the Idempotency-Key of a POST
-	repeated bool   // sent before, without a response
-	applied  bool   // the first request made the write
+	repeated bool   // it was sent before and got no response
+	applied  bool   // the first request had an effect
 }
 
-// entry is a change that a client knows to be in the history of an item.
+// entry is a change that must be in the history of an item.
 type entry struct {
 	action items.Action
 	price  items.Price
 }
 
-// ledger has what the only writer of an item knows about it. The entry of version 1 comes first.
+// ledger has the changes of an item that its only writer knows, version 1 first.
 type ledger struct {
 	id      int64
 	name    string
@@ -52,7 +52,7 @@ type sharedItem struct {
 	unknown  map[items.Price]bool
 }
 
-// writer is one client. It writes until a request gets no response, and sends that again when the program is back.
+// writer is one client. It writes until a request gets no response, and repeats that request when the program runs again.
 type writer struct {
 	number int
 	random *mathrand.Rand
@@ -63,10 +63,10 @@ type writer struct {
 	shared *sharedItem
 	// pending is the write without a response.
 	pending *attempt
-	// prices is the last price that it used: no two writes have the same.
+	// prices is the last price that it used. Each write has another price.
 	prices items.Price
-	// answered counts acknowledged writes, unanswered those without a response, and found the unanswered writes that had
-	// been made.
+	// answered counts acknowledged writes, unanswered those without a response, and found those of the latter that were
+	// applied.
 	answered, unanswered, found int
 	wrong                       []string // unexpected responses
 }
@@ -93,7 +93,7 @@ func (w *writer) writeUntil(stop <-chan struct{}, answers *atomic.Int64) {
 	}
 }
 
-// next returns a random write: mostly new items, and updates, deletions and restorations of those of this writer.
+// next returns a random write: often a new item, otherwise an update, deletion or restoration of an item of this writer.
 func (w *writer) next() *attempt {
 	w.prices++
 	a := &attempt{action: items.Created, price: w.prices, key: rand.Text()}

@@ -28,12 +28,12 @@ var crashRounds = flag.Int("rounds", 3, "how many rounds a crash test has")
 
 const (
 	crashWriters = 16
-	// A new database after this many rounds bounds how much has to be read in each.
+	// A new database after this many rounds limits what each round has to read.
 	crashDatabaseRounds = 20
 )
 
-// After any SIGKILL of the program while clients write, every acknowledged write is there, complete, and only once. That
-// also holds for a client that got no response and sends its request again.
+// After a SIGKILL of the program while clients write, every acknowledged write is in the database, complete and exactly once. The
+// same is true for a client that got no response and repeats its request.
 func TestCrashOnSQLite(t *testing.T) {
 	t.Parallel()
 	crash(t, []crashKind{{program: true}}, nil)
@@ -45,7 +45,7 @@ type crashKind struct{ program, server bool }
 // tally is the report of a crash test.
 type tally struct {
 	rounds, programs, servers   int // rounds, and what was killed
-	answered, unanswered, found int // writes; found counts those that were made although the response was lost
+	answered, unanswered, found int // writes with and without a response; found counts the latter that were applied
 	verdict                     verdict
 	orphans                     int // idempotency keys without their change
 	opened, sound               int // databases that opened and passed the engine's own check
@@ -77,7 +77,7 @@ func crash(t *testing.T, kinds []crashKind, server *pgtest.Server) {
 		sum.programs, sum.servers, sum.answered, sum.unanswered, sum.found, sum.verdict.lost, sum.verdict.half, sum.verdict.duplicated, sum.orphans,
 		sum.opened, sum.rounds, sum.sound, sum.rounds, time.Since(began).Round(time.Second))
 	if sum.answered == 0 || sum.unanswered == 0 {
-		t.Errorf("got %d writes with a response and %d without, want some of each", sum.answered, sum.unanswered)
+		t.Errorf("got %d writes with a response and %d without, want some of both", sum.answered, sum.unanswered)
 	}
 }
 
@@ -88,7 +88,7 @@ type replica struct {
 	program  string // its file, or "" for the one that the tests build
 	tenant   *authztest.Issuer
 	database string
-	settings []string // beside the usual ones
+	settings []string // in addition to the usual ones
 	addr     string
 	writers  []*writer
 	shared   *sharedItem

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// builder runs buildah with a storage that is removed after the test.
+// builder runs buildah with storage that is removed after the test.
 type builder struct {
 	tb      testing.TB
 	storage []string
@@ -27,10 +27,10 @@ type builder struct {
 func mustBuildImage(tb testing.TB) image {
 	tb.Helper()
 	if os.Geteuid() != 0 {
-		tb.Fatal("the image is built and run with mounts and users of its own, which takes root")
+		tb.Fatal("the test needs root, because it mounts file systems and changes its user")
 	}
 	if _, err := exec.LookPath("buildah"); err != nil {
-		tb.Fatal("the image is built with buildah. On Debian: apt-get install -y buildah")
+		tb.Fatal("the test needs buildah. On Debian: apt-get install -y buildah")
 	}
 	b := newBuilder(tb)
 	build := []string{"build", "--isolation", "chroot", "--pull-never", "--format", "docker", "--platform", "linux/" + runtime.GOARCH, "--tag", "menu-api"}
@@ -48,7 +48,7 @@ func mustBuildImage(tb testing.TB) image {
 	return image{root: b.must("mount", id), config: inspected.Docker.Config}
 }
 
-// newBuilder takes the overlay storage where the kernel allows it: vfs copies every layer.
+// newBuilder uses overlay storage if the kernel allows it, because vfs copies every layer.
 func newBuilder(tb testing.TB) builder {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -61,13 +61,13 @@ func newBuilder(tb testing.TB) builder {
 		if err == nil {
 			b.must("rm", id)
 			tb.Logf("storage: %s", driver)
-			// The storage is mounted on itself; the folder can only be removed after that.
+			// buildah mounts the storage on itself. The folder can be removed only after an unmount.
 			tb.Cleanup(func() { _ = syscall.Unmount(filepath.Join(dir, driver, driver), syscall.MNT_DETACH) })
 			return b
 		}
 		tb.Logf("storage: no %s: %v", driver, err)
 	}
-	tb.Fatal("buildah has no storage that works here")
+	tb.Fatal("neither storage driver of buildah works on this machine")
 	return builder{}
 }
 
@@ -91,9 +91,8 @@ func (b builder) run(args ...string) (string, error) {
 	return strings.TrimSpace(string(output)), nil
 }
 
-// prepareBases makes the images that a Dockerfile begins with available. One that cannot be pulled gets a stand-in under
-// its name, so that the Dockerfile stays as it is: an empty image in which this machine's own tools are mounted for the
-// time of the build. It returns what the build needs for that.
+// prepareBases pulls the base images of a Dockerfile. If an image cannot be pulled, an image of the same name replaces it: an empty
+// one, into which the build mounts the tools of this machine. prepareBases returns the options of the build for that.
 func (b builder) prepareBases(dockerfile string) (options []string) {
 	b.tb.Helper()
 	content, err := os.ReadFile(dockerfile)
@@ -121,16 +120,16 @@ func (b builder) prepareBases(dockerfile string) (options []string) {
 			b.tb.Logf("%s: pulled", name)
 			continue
 		}
-		b.tb.Logf("%s: a stand-in of this machine's tools, since it cannot be pulled: %s", name, output)
-		options = b.makeStandIn(name)
+		b.tb.Logf("%s: replaced by the tools of this machine, because it cannot be pulled: %s", name, output)
+		options = b.replaceBase(name)
 	}
 	return options
 }
 
-// machine are the folders that make the tools of this machine work.
+// machine are the folders that the tools of this machine need.
 var machine = []string{"/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc/ssl", "/etc/alternatives"}
 
-func (b builder) makeStandIn(name string) (options []string) {
+func (b builder) replaceBase(name string) (options []string) {
 	b.tb.Helper()
 	id := b.must("from", "scratch")
 	root := b.must("mount", id)
@@ -140,14 +139,14 @@ func (b builder) makeStandIn(name string) (options []string) {
 		b.tb.Fatal(err)
 	}
 
-	// The Go installation, and what this machine has downloaded of modules, as the first place to look for them.
+	// The Go installation, and the modules that this machine has downloaded, as the first source of modules.
 	goenv := goEnv(b.tb)
 	modules := filepath.Join(goenv["GOMODCACHE"], "cache", "download")
 	folders = append(folders, goenv["GOROOT"], modules)
 	env[0] += ":" + filepath.Join(goenv["GOROOT"], "bin")
 	env = append(env, "HOME=/root", "GOPATH=/go", "GOTOOLCHAIN=local", "GOPROXY=file://"+modules+","+goenv["GOPROXY"])
 
-	// Node.js, where it is not in /usr, and how npm reaches its registry.
+	// Node.js, if it is not in /usr, and the settings with which npm reaches its registry.
 	if node, err := exec.LookPath("node"); err == nil {
 		if node, err = filepath.EvalSymlinks(node); err == nil {
 			folders = append(folders, filepath.Dir(filepath.Dir(node)))
@@ -168,7 +167,7 @@ func (b builder) makeStandIn(name string) (options []string) {
 		info, err := os.Lstat(folder)
 		switch {
 		case err != nil:
-		case info.Mode()&fs.ModeSymlink != 0: // /bin and its like
+		case info.Mode()&fs.ModeSymlink != 0: // such as /bin
 			target, err := os.Readlink(folder)
 			if err == nil {
 				err = os.Symlink(target, filepath.Join(root, folder))

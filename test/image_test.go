@@ -27,11 +27,11 @@ import (
 	"menu-api/items"
 )
 
-// maxImage is what the image may weigh, in bytes.
+// maxImage is the maximum size of the image in bytes.
 const maxImage = 30_000_000
 
-// TestImage builds the Dockerfile and runs what comes out as its configuration says, on a read-only root. It is no part of
-// make test, since it needs root and buildah, and compiles the program once more. make soak runs it.
+// TestImage builds the image and runs it as its configuration says, on a read-only root. Only make soak runs it, because it needs
+// root and buildah, and compiles the program again.
 func TestImage(t *testing.T) {
 	t.Parallel()
 	image := mustBuildImage(t)
@@ -78,13 +78,13 @@ func TestImage(t *testing.T) {
 				t.Errorf("got %v after SIGTERM, want exit status 0\n%s", err, c.output())
 			}
 			t.Logf("stopped in %s", time.Since(begun).Round(time.Millisecond))
-		case <-time.After(15 * time.Second): // the grace period, 10 s, and some for a busy machine
+		case <-time.After(15 * time.Second): // the grace period is 10 s
 			t.Fatalf("still running 15 s after SIGTERM\n%s", c.output())
 		}
 		acknowledged = load.stop()
-		t.Logf("%d items created, %d answers in all", len(acknowledged), load.answers.Load())
+		t.Logf("%d items created, %d responses in total", len(acknowledged), load.responses.Load())
 		if len(acknowledged) == 0 {
-			t.Error("got no item created before the stop, want some")
+			t.Error("got no item before the shutdown, want some")
 		}
 		if err := image.healthcheck(t, c); err == nil {
 			t.Error("the health check passes without a server")
@@ -160,7 +160,7 @@ func TestImage(t *testing.T) {
 	})
 }
 
-// checkContent looks at every file of the image: there is nothing but what the program needs.
+// checkContent checks that the image contains only the files that the program needs.
 func checkContent(t *testing.T, root string) {
 	t.Helper()
 	var total int64
@@ -181,7 +181,7 @@ func checkContent(t *testing.T, root string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%10d in all", total)
+	t.Logf("%10d in total", total)
 	if total > maxImage {
 		t.Errorf("the image has %d bytes, want at most %d", total, maxImage)
 	}
@@ -193,7 +193,7 @@ func checkContent(t *testing.T, root string) {
 		t.Fatal(err)
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(certificates) {
-		t.Error("there is no usable certificate for the connection to the issuer")
+		t.Error("the image has no usable certificates")
 	}
 }
 
@@ -210,7 +210,7 @@ type imageConfig struct {
 	Healthcheck           struct{ Test []string }
 }
 
-// mustMakeVolume returns a new volume. It takes its owner from the image, as Docker has it.
+// mustMakeVolume returns a new volume. Like Docker, it gives the volume the owner that /data has in the image.
 func (i image) mustMakeVolume(tb testing.TB) string {
 	tb.Helper()
 	var stat syscall.Stat_t
@@ -227,18 +227,18 @@ func (i image) mustMakeVolume(tb testing.TB) string {
 	return volume
 }
 
-// container is the image's program in its own root, as process 1.
+// container is a process of the image in its own root, as process 1.
 type container struct {
 	image   image
 	root    string
 	env     []string
 	url     string
 	process *exec.Cmd
-	ended   chan error // has how it ended, once
+	ended   chan error // gets the result of the process
 	log     string     // the name of a file
 }
 
-// start runs the image's entry point, with the volume at /data and everything else read-only. It ends with the test.
+// start runs the entry point of the image, with the volume at /data and everything else read-only, until the end of the test.
 func (i image) start(tb testing.TB, volume string, settings []string) *container {
 	tb.Helper()
 	return i.startCommand(tb, i.config.Cmd[0], volume, settings)
@@ -268,26 +268,26 @@ func (i image) startCommand(tb testing.TB, command, volume string, settings []st
 	if err := c.process.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	gone := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
 		c.ended <- c.process.Wait()
-		close(gone)
+		close(ended)
 	}()
 	tb.Cleanup(func() {
-		_ = c.process.Process.Kill() // after an orderly stop there is nothing to kill
-		<-gone
+		_ = c.process.Process.Kill() // fails if the process has ended
+		<-ended
 	})
 	return c
 }
 
-// command is a process of the container's: its root, user, working folder and environment.
+// command returns a command with the root, user, working folder and environment of the container.
 func (c *container) command(tb testing.TB, args []string) *exec.Cmd {
 	tb.Helper()
 	user, group, _ := strings.Cut(c.image.config.User, ":")
 	uid, uidErr := strconv.ParseUint(user, 10, 32)
 	gid, gidErr := strconv.ParseUint(group, 10, 32)
 	if err := errors.Join(uidErr, gidErr); err != nil {
-		tb.Fatalf("the user of the image is not in numbers: %v", err)
+		tb.Fatalf("the user of the image is not a number: %v", err)
 	}
 	command := exec.CommandContext(context.WithoutCancel(tb.Context()), args[0], args[1:]...)
 	command.Dir = c.image.config.WorkingDir
@@ -340,7 +340,7 @@ func (c *container) mustBecomeHealthy(tb testing.TB) {
 	}
 }
 
-// checkIdentity asks the kernel who the program is and what it may.
+// checkIdentity checks the user, the group and the capabilities of the process.
 func (c *container) checkIdentity(tb testing.TB) {
 	tb.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.Process.Pid))
@@ -377,13 +377,13 @@ func mustMountReadOnly(tb testing.TB, root, volume string) string {
 	return view
 }
 
-// load is a few clients that read and create items as fast as they are answered.
+// load is a set of clients that read and create items without a pause.
 type load struct {
-	answers atomic.Int64
-	ended   sync.WaitGroup
-	cancel  context.CancelFunc
-	mu      sync.Mutex
-	created []string
+	responses atomic.Int64
+	ended     sync.WaitGroup
+	cancel    context.CancelFunc
+	mu        sync.Mutex
+	created   []string
 }
 
 func startLoad(url, token string) *load {
@@ -404,11 +404,11 @@ func startLoad(url, token string) *load {
 				request.Header.Set("Content-Type", "application/json")
 				response, err := http.DefaultClient.Do(request)
 				if err != nil {
-					continue // the server is gone, or going
+					continue // the server is shutting down
 				}
 				_, err = io.Copy(io.Discard, response.Body)
 				_ = response.Body.Close()
-				l.answers.Add(1)
+				l.responses.Add(1)
 				if err == nil && response.StatusCode == http.StatusCreated {
 					l.mu.Lock()
 					l.created = append(l.created, response.Header.Get("Location"))
@@ -420,7 +420,7 @@ func startLoad(url, token string) *load {
 	return l
 }
 
-// stop ends the clients and returns the paths of what they created.
+// stop ends the clients and returns the paths of the items that they created.
 func (l *load) stop() []string {
 	l.cancel()
 	l.ended.Wait()

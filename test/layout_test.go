@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// TestImportDirection holds the layout that docs/architecture.md describes: which package may import which.
+// TestImportDirection checks that each package imports only the packages that docs/architecture.md allows.
 func TestImportDirection(t *testing.T) {
 	t.Parallel()
-	// What each package may import of ours. A name that ends in /... means all other packages below it. The
-	// order of the lines is the direction: a package imports only packages of lines below.
+	// The packages of this project that each package may import. A name that ends in /... stands for all other packages below it.
+	// A package imports only packages of later lines.
 	allowed := map[string]string{
 		"":                 "cli",
 		"cli":              "authz authz/devidp config dashboard docs items items/feed items/postgres items/schema items/sqlite items/transfer items/whatabyte server server/telemetry",
@@ -72,7 +72,7 @@ func TestImportDirection(t *testing.T) {
 		}
 		for _, vague := range []string{"pkg", "internal", "utils", "common"} {
 			if slices.Contains(strings.Split(importer, "/"), vague) {
-				t.Errorf("%s says nothing about its subject: name the package after what it has", fields[0])
+				t.Errorf("%s says nothing about its content: name the package after its subject", fields[0])
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func TestMainIsTheOnlyGoFileInTheRoot(t *testing.T) {
 }
 
 // modernc.org/sqlite works only with the version of modernc.org/libc that its go.mod names. Other modules may ask for a newer one.
-func TestLibcIsTheOneOfSQLite(t *testing.T) {
+func TestVersionOfLibc(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.GoMod}}", "modernc.org/sqlite").Output()
 	must(t, err)
@@ -104,7 +104,7 @@ func TestLibcIsTheOneOfSQLite(t *testing.T) {
 	}
 }
 
-// A claim in docs/security.md or docs/durability.md is only as good as the test that it names. The Makefile names tests too.
+// docs/security.md and docs/durability.md name a test for each claim, and the Makefile names tests. All of them exist.
 func TestDocumentsNameRealTests(t *testing.T) {
 	t.Parallel()
 	exists := map[string]bool{}

@@ -20,7 +20,7 @@ import (
 const litestream = "github.com/benbjohnson/litestream/cmd/litestream@v0.5.18"
 
 // TestLitestream replicates a database while clients write, kills the server and Litestream, and restores the replica. It has
-// every acknowledged write but those of the last seconds. Each round continues with the database that the last one restored.
+// every acknowledged write except those of the last seconds. Each round continues with the database that the last one restored.
 func TestLitestream(t *testing.T) {
 	t.Parallel()
 	const (
@@ -83,7 +83,7 @@ func TestLitestream(t *testing.T) {
 		if wal.Size() > maxWAL {
 			t.Errorf("got a WAL of %d bytes, want at most %d", wal.Size(), maxWAL)
 		}
-		// A restored database is one moment of the original: ids have no gaps.
+		// A restored database is a consistent snapshot of the original, so ids have no gaps.
 		for id := range int64(len(found)) {
 			if !found[id+1] {
 				t.Fatalf("got %d items without item %d", len(found), id+1)
@@ -95,7 +95,7 @@ func TestLitestream(t *testing.T) {
 	}
 }
 
-// recorder has the ids of new items and when their creation was acknowledged.
+// recorder has the ids of new items, and the times at which their creation was acknowledged.
 type recorder struct {
 	mu           sync.Mutex
 	acknowledged map[int64]time.Time

@@ -26,12 +26,12 @@ type loggingServer struct {
 func startLogging(t *testing.T, stdout *os.File, wrapper ...string) *loggingServer {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux has 127.0.0.2 without a setting, and these signals")
+		t.Skip("only Linux has these signals, and 127.0.0.2 without configuration")
 	}
 	cmd := command(t, []string{"DATABASE_URL=" + newFile(t), "DEV_IDP_PORT=0"}, "dev")
 	api := mustFindAddr(t)
 	_, port, _ := net.SplitHostPort(api)
-	metrics := "127.0.0.2:" + port // where no client takes a port
+	metrics := "127.0.0.2:" + port // no client uses a port of this address
 	cmd.Env = append(cmd.Env, "PORT="+port, "METRICS_ADDR="+metrics)
 	if len(wrapper) > 0 {
 		wrapped := exec.Command(wrapper[0], append(wrapper[1:], cmd.Args...)...)
@@ -74,7 +74,7 @@ func (s *loggingServer) lostLines(t *testing.T) int {
 	return lost
 }
 
-// mustStop sends the signal and returns the log. The process must shut down in order and within the time limit.
+// mustStop sends the signal and returns the log. The process must exit with status 0 within a minute.
 func (s *loggingServer) mustStop(t *testing.T, sig os.Signal) string {
 	t.Helper()
 	must(t, s.Process.Signal(sig))
@@ -89,8 +89,8 @@ func (s *loggingServer) mustStop(t *testing.T, sig os.Signal) string {
 	return mustReadFile(t, s.log)
 }
 
-// A reader of the log that stalls blocks neither requests nor the shutdown. Once it reads again, it learns how many lines
-// were lost.
+// A stalled reader of the log blocks neither requests nor the shutdown. Once it reads again, it gets a line with the number of
+// lost lines.
 func TestStalledLogReader(t *testing.T) {
 	t.Parallel()
 	reader, writer, err := os.Pipe()
@@ -116,7 +116,7 @@ func TestStalledLogReader(t *testing.T) {
 				return
 			}
 		}
-		reported <- true // and the reader stalls again
+		reported <- true // the reader stalls again
 	}()
 	s.mustServe(t, 1)
 	select {
@@ -125,13 +125,13 @@ func TestStalledLogReader(t *testing.T) {
 			t.Error("the log ended without a line about the lost lines")
 		}
 	case <-time.After(20 * time.Second):
-		t.Error("the log does not say that lines were lost")
+		t.Error("the log has no line about the lost lines")
 	}
 	s.mustServe(t, 1000) // the pipe is full again
 	s.mustStop(t, syscall.SIGTERM)
 }
 
-// A server whose log has no reader any more goes on, and counts the lines.
+// If the reader of the log exits, the server continues and counts the lost lines.
 func TestLogReaderThatExits(t *testing.T) {
 	t.Parallel()
 	reader, writer, err := os.Pipe()
@@ -163,7 +163,7 @@ func TestLogOnADeviceThatIsFull(t *testing.T) {
 	s.mustStop(t, syscall.SIGTERM)
 }
 
-// The log is complete when the program ends, also right after many requests.
+// At the end of the program, the log is complete, even immediately after many requests.
 func TestLogIsCompleteAtTheEnd(t *testing.T) {
 	t.Parallel()
 	s := startLogging(t, nil)
@@ -178,10 +178,10 @@ func TestLogIsCompleteAtTheEnd(t *testing.T) {
 	}
 }
 
-// A terminal that closes sends SIGHUP, perhaps twice. The server shuts down in order, unless nohup started it.
+// A terminal that closes sends SIGHUP, sometimes twice. It shuts down the server, unless nohup started it.
 func TestHangup(t *testing.T) {
 	t.Parallel()
-	t.Run("shuts down in order", func(t *testing.T) {
+	t.Run("shuts down the server", func(t *testing.T) {
 		t.Parallel()
 		if signal.Ignored(syscall.SIGHUP) {
 			t.Skip("these tests run under nohup, so the server ignores SIGHUP")

@@ -94,7 +94,7 @@ func TestOperationsDocument(t *testing.T) {
 			base = strings.TrimSuffix(base, suffix)
 		}
 		if _, ok := metrics[base]; !ok && !documented[name] {
-			t.Errorf("the document names %s, which is no metric", name)
+			t.Errorf("the document names %s, which is not a metric", name)
 		}
 	}
 	problems, err := os.ReadFile("server/problem.go")

@@ -35,7 +35,7 @@ import (
 	"menu-api/server/telemetry/logtest"
 )
 
-// scratch is a folder for what all tests share. It is removed at the end.
+// scratch is a folder that all tests share. It is removed at the end.
 var scratch string
 
 func TestMain(m *testing.M) {
@@ -74,7 +74,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	return file, err
 })
 
-// command returns a command line of the program, with an environment that has nothing but the settings.
+// command returns a command of the program. Its environment contains only the settings.
 func command(tb testing.TB, settings []string, args ...string) *exec.Cmd {
 	tb.Helper()
 	file, err := binary()
@@ -83,10 +83,10 @@ func command(tb testing.TB, settings []string, args ...string) *exec.Cmd {
 	}
 	coverage := os.Getenv("GOCOVERDIR")
 	if coverage == "" {
-		coverage = scratch // or a program that counts coverage would complain
+		coverage = scratch // a program that counts coverage requires a folder
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), file, args...)
-	cmd.Dir = tb.TempDir() // without an .env
+	cmd.Dir = tb.TempDir() // has no .env
 	cmd.Env = append([]string{"GOCOVERDIR=" + coverage}, settings...)
 	return cmd
 }
@@ -291,8 +291,8 @@ func (p *instance) token(user string) string {
 
 const soup = `{"item":{"name":"Soup","price":4.5,"description":"Warm","image":""}}`
 
-// signIn signs a user in as a single-page application does: authorization code with PKCE (RFC 7636), including the click
-// on the user. It returns an access token.
+// signIn signs a user in as a single-page application does: authorization code with PKCE (RFC 7636), including the form of the
+// sign-in page. It returns an access token.
 func (p *instance) signIn(user string) string {
 	p.tb.Helper()
 	jar, err := cookiejar.New(nil)
@@ -339,12 +339,12 @@ func (p *instance) request(method, target string, form url.Values) *http.Request
 	return request
 }
 
-// metricsURL returns the URL of the metrics, which the log says.
+// metricsURL returns the URL of the metrics, from the log.
 func (p *instance) metricsURL() string {
 	p.tb.Helper()
 	m := regexp.MustCompile(`"url":"(http://[^"]+/metrics)"`).FindStringSubmatch(p.out.String())
 	if m == nil {
-		p.tb.Fatalf("the log does not say where the metrics are:\n%s", p.out)
+		p.tb.Fatalf("the log does not contain the URL of the metrics:\n%s", p.out)
 	}
 	return m[1]
 }

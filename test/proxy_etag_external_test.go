@@ -49,7 +49,7 @@ func TestETagsBehindProxies(t *testing.T) {
 					t.Error(err)
 				}
 				if p == behind && method == http.MethodGet && response.StatusCode == 200 && response.Header.Get("Content-Encoding") != "gzip" {
-					t.Errorf("%s came without compression", path)
+					t.Errorf("got %s without compression", path)
 				}
 				return response.StatusCode, response.Header.Get("ETag")
 			}

@@ -37,7 +37,7 @@ func TestProxy(t *testing.T) {
 	proxy := startProxy(t, replicas)
 	token := issuer.Token(t, items.Permissions()...)
 
-	t.Run("both replicas get requests, and agree", func(t *testing.T) {
+	t.Run("both replicas get requests and send the same responses", func(t *testing.T) {
 		path := proxy.create(t, token)
 		for range 10 {
 			if status, _ := proxy.get(t, path, nil); status != http.StatusOK {
@@ -46,12 +46,12 @@ func TestProxy(t *testing.T) {
 		}
 		for _, r := range replicas {
 			if !r.logs(t, `"path":"`+path+`"`) {
-				t.Errorf("a replica has not seen %s", path)
+				t.Errorf("a replica got no request for %s", path)
 			}
 		}
 	})
 
-	t.Run("only the proxy says who the client is", func(t *testing.T) {
+	t.Run("only the proxy sets the address of the client", func(t *testing.T) {
 		proxy.get(t, "/items/2", http.Header{"X-Forwarded-For": {"203.0.113.9"}})
 		for _, r := range replicas {
 			if !r.logs(t, `"client":"127.0.0.2"`) { // where this test calls the proxy from
@@ -83,25 +83,25 @@ func TestProxy(t *testing.T) {
 		waitFor("event: change")
 	})
 
-	t.Run("a replica may stop", func(t *testing.T) {
+	t.Run("a replica shuts down", func(t *testing.T) {
 		if err := replicas[0].Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		for gone := false; !gone; {
+		for ended := false; !ended; {
 			select {
 			case <-replicas[0].ended:
-				gone = true
+				ended = true
 			default:
 			}
 			if status, body := proxy.get(t, "/items", nil); status != http.StatusOK {
-				t.Fatalf("got %d %s while a replica stops, want 200", status, body)
+				t.Fatalf("got %d %s while a replica shuts down, want 200", status, body)
 			}
 		}
 		proxy.create(t, token)
 	})
 }
 
-// logs reports whether the text is in the replica's log, which may have it a moment later.
+// logs reports whether the log of the replica contains the text. It waits, because the log is buffered.
 func (r *replica) logs(tb testing.TB, text string) bool {
 	tb.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -134,7 +134,7 @@ func startProxy(tb testing.TB, replicas []*replica) proxied {
 	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), findCaddy(tb), "run", "--config", "deploy/Caddyfile", "--adapter", "caddyfile")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + tb.TempDir(), "SITE=http://" + addr, "REPLICAS=" + replicas[0].addr + " " + replicas[1].addr}
 	process := startProcess(tb, cmd)
-	// The client's address is not the proxy's, which the replicas trust.
+	// The client uses another address than the proxy, because the replicas trust that of the proxy.
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	p := proxied{"http://" + addr, &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}, process.log}
 	tb.Cleanup(p.client.CloseIdleConnections)

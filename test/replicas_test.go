@@ -17,10 +17,10 @@ import (
 	"menu-api/items"
 )
 
-// visibleWithin is how soon a change on one replica is seen on every other.
+// visibleWithin is the maximum time until a change on one replica is visible on all others.
 const visibleWithin = time.Second
 
-// withTwoReplicas runs a test with two programs on one database of each engine, and without NOTIFY where there is one.
+// withTwoReplicas runs a test with two programs on one database of each engine, and on PostgreSQL also without NOTIFY.
 func withTwoReplicas(t *testing.T, test func(t *testing.T, one, two *replica)) {
 	t.Helper()
 	for engine, newDatabase := range engines {
@@ -55,8 +55,8 @@ func (r *replica) price(t *testing.T, id int64) items.Price {
 	return item.Price
 }
 
-// A client reads its own writes on the replica that made them. On another replica it sees the changes in order, never goes
-// back, and sees each after at most a second.
+// A client reads its own writes on the replica that made them. On another replica, it reads the changes in order, each after at
+// most a second.
 func TestSessionsAcrossReplicas(t *testing.T) {
 	t.Parallel()
 	withTwoReplicas(t, func(t *testing.T, one, two *replica) {
@@ -73,7 +73,7 @@ func TestSessionsAcrossReplicas(t *testing.T) {
 					}
 					price := replica.price(t, id)
 					if price < last {
-						t.Errorf("got %v after %v: a read that goes back", price, last)
+						t.Errorf("got %v after %v, want no older price", price, last)
 						return
 					}
 					last = price
@@ -86,7 +86,7 @@ func TestSessionsAcrossReplicas(t *testing.T) {
 				t.Fatalf("got %+v, %v", answer, err)
 			}
 			if got := one.price(t, id); got != i {
-				t.Errorf("got %v where %v was just written", got, i)
+				t.Errorf("got %v immediately after %v was written", got, i)
 			}
 			if i%20 == 0 {
 				time.Sleep(visibleWithin)
@@ -100,9 +100,9 @@ func TestSessionsAcrossReplicas(t *testing.T) {
 	})
 }
 
-// A replica that is paused delays no other replica, and serves nothing old when it continues. On SQLite it may have been
-// paused in the middle of a write, with the lock: then the other responds with 503 until it continues.
-func TestReplicaThatIsPaused(t *testing.T) {
+// A paused replica delays no other replica, and serves nothing old when it continues. On SQLite, it can be paused while it holds
+// the lock of a write: then the other replica responds with 503 until it continues.
+func TestPausedReplica(t *testing.T) {
 	t.Parallel()
 	withTwoReplicas(t, func(t *testing.T, one, two *replica) {
 		for _, w := range one.writers[crashWriters/2:] {
@@ -135,7 +135,7 @@ func TestReplicaThatIsPaused(t *testing.T) {
 			t.Errorf("got menus\n%s\n%s\nwant the same", a, b)
 		}
 		var sum tally
-		one.inspect(t, &sum) // nothing is lost, incomplete or there twice
+		one.inspect(t, &sum) // no write is lost, incomplete or duplicated
 	})
 }
 

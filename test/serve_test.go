@@ -71,7 +71,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 	var current atomic.Pointer[string]
 	first := p.token("admin")
 	current.Store(&first)
-	var requests, refused atomic.Int64
+	var requests, rejected atomic.Int64
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	for worker := range 8 {
@@ -89,7 +89,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 				response, body := p.do("PATCH", "/items/1", token, `{"price":1}`)
 				requests.Add(1)
 				if response.StatusCode != http.StatusOK {
-					refused.Add(1)
+					rejected.Add(1)
 					t.Errorf("got %d %s, want 200", response.StatusCode, body)
 					return
 				}
@@ -104,16 +104,16 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 		}
 		token := p.token("admin")
 		current.Store(&token)
-		for requests.Load() < before+50 && refused.Load() == 0 {
+		for requests.Load() < before+50 && rejected.Load() == 0 {
 			time.Sleep(time.Millisecond)
 		}
 	}
 	close(stop)
 	wg.Wait()
-	t.Logf("%d requests across 2 rotations, %d refused", requests.Load(), refused.Load())
+	t.Logf("%d requests across 2 rotations, %d rejected", requests.Load(), rejected.Load())
 }
 
-// serve works with a tenant, from the three lines of the NestJS application's .env.
+// serve works with the three lines of the .env of the NestJS application.
 func TestServeWithTheTutorialsEnvFile(t *testing.T) {
 	t.Parallel()
 	tenant := authztest.NewIssuer(t)
@@ -135,7 +135,7 @@ func TestServeWithTheTutorialsEnvFile(t *testing.T) {
 	}
 }
 
-// serve never has the development provider, with any settings: neither on its port nor among the routes.
+// serve never starts the development provider, with any settings: neither on its port nor as routes of the API.
 func TestServeHasNoDevelopmentProvider(t *testing.T) {
 	t.Parallel()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -152,7 +152,7 @@ func TestServeHasNoDevelopmentProvider(t *testing.T) {
 		p := start(t, "serve", e)
 		if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 			_ = conn.Close()
-			t.Errorf("%s: something listens on the provider's port", name)
+			t.Errorf("%s: the provider's port is open", name)
 		}
 		for _, path := range []string{"/authorize", "/login", "/oauth/token", "/userinfo", "/v2/logout", "/dev/rotate", "/.well-known/jwks.json", "/.well-known/openid-configuration"} {
 			for _, method := range []string{"GET", "POST"} {
@@ -256,7 +256,7 @@ func TestMetricsListener(t *testing.T) {
 			t.Errorf("%s on the API's own port: got %d, want 404", path, got)
 		}
 	}
-	// A profile takes longer than a request may: net/http ends the request when ReadTimeout is over.
+	// A profile takes longer than ReadTimeout, after which net/http ends a request.
 	start := time.Now()
 	response, body := p.send(http.DefaultClient, p.request(http.MethodGet, strings.Replace(metrics, "/metrics", "/debug/pprof/profile?seconds=17", 1), nil))
 	if response.StatusCode != 200 || !strings.HasPrefix(body, "\x1f\x8b") || time.Since(start) < 17*time.Second {
@@ -295,7 +295,7 @@ func TestTracesAreFlushed(t *testing.T) {
 			t.Fatalf("%s: still running after 20 s", endpoint)
 		}
 		if !strings.Contains(p.out.String(), `"trace_id":"`) || strings.Contains(p.out.String(), "hunter2") {
-			t.Errorf("the log must have trace ids and no header:\n%s", p.out)
+			t.Errorf("the log must contain trace ids and no header:\n%s", p.out)
 		}
 		mu.Lock()
 		if got := strings.Contains(received.String(), "GET /items"); got != want {
@@ -357,7 +357,7 @@ func TestHealthcheck(t *testing.T) {
 	}
 	must(t, p.stop())
 	if err := cli.Run(context.Background(), []string{"healthcheck"}, env{"PORT": u.Port()}.get, io.Discard); err == nil {
-		t.Error("got no error from a server that is stopped")
+		t.Error("got no error after the shutdown")
 	}
 }
 
@@ -371,7 +371,7 @@ func TestVersionAndHelp(t *testing.T) {
 	}
 }
 
-// A start that fails prints one line, has an exit status for scripts, and prints no stack trace.
+// If the start fails, the program prints one line without a stack trace, and its exit status tells scripts the kind of failure.
 func TestStartThatFails(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -390,25 +390,25 @@ func TestStartThatFails(t *testing.T) {
 		status int
 		want   []string
 	}{
-		"no settings":                   {"serve", nil, 2, []string{"AUTH0_ISSUER_URL", "AUTH0_AUDIENCE", "menu-api dev"}},
-		"wrong settings":                {"dev", env{"PORT": "x", "LOG_LEVEL": "loud"}, 2, []string{"PORT", "LOG_LEVEL"}},
-		"a wrong .env":                  {"dev --env-file " + mustWrite("bad.env", "what is this"), nil, 2, []string{"bad.env"}},
-		"a missing .env":                {"dev --env-file " + filepath.Join(folder, "none.env"), nil, 2, []string{"none.env"}},
-		"a port in use":                 {"serve", env{"PORT": takenPort}, 1, []string{"PORT", takenPort, "in use"}},
-		"a provider port in use":        {"dev", env{"DEV_IDP_PORT": takenPort, "PORT": "0"}, 1, []string{"DEV_IDP_PORT", takenPort}},
-		"a metrics port in use":         {"serve", env{"METRICS_ADDR": taken.Addr().String()}, 1, []string{"METRICS_ADDR"}},
-		"a folder that cannot be made":  {"serve", env{"DATABASE_URL": "sqlite:" + filepath.Join(mustWrite("file", ""), "menu.db")}, 1, []string{"menu.db", "folder"}},
-		"a file that is no database":    {"serve", env{"DATABASE_URL": "sqlite:" + mustWrite("text.db", strings.Repeat("text ", 2000))}, 1, []string{"text.db", "not an SQLite database"}},
-		"an unknown command":            {"sevre", nil, 1, []string{"sevre", "menu-api --help"}},
-		"an unknown flag":               {"serve --port 1", nil, 1, []string{"--port", "menu-api serve --help"}},
-		"an argument too many":          {"version now", nil, 1, []string{"now", "menu-api version --help"}},
-		"an unknown user":               {"token root", nil, 1, []string{"token admin", "token customer"}},
-		"no user":                       {"token", nil, 1, []string{"token admin", "token customer"}},
-		"no provider":                   {"token admin", env{"DEV_IDP_PORT": "1"}, 1, []string{"menu-api dev"}},
-		"healthcheck, wrong settings":   {"healthcheck", env{"PORT": "x"}, 1, []string{"not ready", "PORT"}},
-		"an address of another machine": {"serve", env{"HOST": "192.0.2.1"}, 1, []string{"HOST", "192.0.2.1"}},
-		"an audience without a name":    {"token admin", env{"AUTH0_AUDIENCE": ","}, 2, []string{"AUTH0_AUDIENCE"}},
-		"no server":                     {"healthcheck", env{"PORT": "1"}, 1, []string{"not ready"}},
+		"no settings":                     {"serve", nil, 2, []string{"AUTH0_ISSUER_URL", "AUTH0_AUDIENCE", "menu-api dev"}},
+		"wrong settings":                  {"dev", env{"PORT": "x", "LOG_LEVEL": "loud"}, 2, []string{"PORT", "LOG_LEVEL"}},
+		"a wrong .env":                    {"dev --env-file " + mustWrite("bad.env", "what is this"), nil, 2, []string{"bad.env"}},
+		"a missing .env":                  {"dev --env-file " + filepath.Join(folder, "none.env"), nil, 2, []string{"none.env"}},
+		"a port in use":                   {"serve", env{"PORT": takenPort}, 1, []string{"PORT", takenPort, "in use"}},
+		"a provider port in use":          {"dev", env{"DEV_IDP_PORT": takenPort, "PORT": "0"}, 1, []string{"DEV_IDP_PORT", takenPort}},
+		"a metrics port in use":           {"serve", env{"METRICS_ADDR": taken.Addr().String()}, 1, []string{"METRICS_ADDR"}},
+		"a folder that cannot be created": {"serve", env{"DATABASE_URL": "sqlite:" + filepath.Join(mustWrite("file", ""), "menu.db")}, 1, []string{"menu.db", "folder"}},
+		"a file that is not a database":   {"serve", env{"DATABASE_URL": "sqlite:" + mustWrite("text.db", strings.Repeat("text ", 2000))}, 1, []string{"text.db", "not an SQLite database"}},
+		"an unknown command":              {"sevre", nil, 1, []string{"sevre", "menu-api --help"}},
+		"an unknown flag":                 {"serve --port 1", nil, 1, []string{"--port", "menu-api serve --help"}},
+		"an argument too many":            {"version now", nil, 1, []string{"now", "menu-api version --help"}},
+		"an unknown user":                 {"token root", nil, 1, []string{"token admin", "token customer"}},
+		"no user":                         {"token", nil, 1, []string{"token admin", "token customer"}},
+		"no provider":                     {"token admin", env{"DEV_IDP_PORT": "1"}, 1, []string{"menu-api dev"}},
+		"healthcheck, wrong settings":     {"healthcheck", env{"PORT": "x"}, 1, []string{"not ready", "PORT"}},
+		"an address of another machine":   {"serve", env{"HOST": "192.0.2.1"}, 1, []string{"HOST", "192.0.2.1"}},
+		"an audience without a name":      {"token admin", env{"AUTH0_AUDIENCE": ","}, 2, []string{"AUTH0_AUDIENCE"}},
+		"no server":                       {"healthcheck", env{"PORT": "1"}, 1, []string{"not ready"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -437,7 +437,7 @@ func TestStartThatFails(t *testing.T) {
 			}
 			for _, want := range test.want {
 				if !strings.Contains(message, want) {
-					t.Errorf("got %q, want it to say %q", message, want)
+					t.Errorf("got %q, want it to contain %q", message, want)
 				}
 			}
 			if strings.Contains(stdout.String()+message, "goroutine") || strings.Contains(stdout.String(), message) {
@@ -454,18 +454,18 @@ func TestStopDuringStart(t *testing.T) {
 	cancel()
 	e := env{"DATABASE_URL": pgtest.DatabaseURL(t), "PORT": "0", "DEV_IDP_PORT": "0"}
 	if err := cli.Run(ctx, []string{"dev"}, e.get, io.Discard); err != nil {
-		t.Errorf("got %v, want nothing", err)
+		t.Errorf("got %v, want no error", err)
 	}
 }
 
 func TestExitStatus(t *testing.T) {
 	t.Parallel()
 	if got := cli.ExitStatus(fmt.Errorf("wrapped: %w", &config.Error{})); got != 2 {
-		t.Errorf("got %d for a configuration, want 2", got)
+		t.Errorf("got %d for a configuration error, want 2", got)
 	}
 }
 
-// A large file is served immediately, while a check reads it. If it is damaged, the server ends.
+// The server serves a large file immediately, while a check reads it. If the file is damaged, the server ends.
 func TestDamageEndsTheServer(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "menu.db")
@@ -538,7 +538,7 @@ func TestFileThatChangesUnderTheServer(t *testing.T) {
 	}
 }
 
-// The metrics of a running server tell when the last backup was made, and how large the database is.
+// The metrics of a running server have the time of the last backup and the size of the database.
 func TestBackupMetric(t *testing.T) {
 	t.Parallel()
 	for engine, newDatabase := range engines {

@@ -74,7 +74,7 @@ func (m menu) fill() {
 
 func openStoreOf(file string) (*sqlite.Store, error) { return sqlite.Open(context.Background(), file) }
 
-// assertFolder checks that nothing half-written is left behind.
+// assertFolder checks the files in a folder: no temporary or incomplete file remains.
 func assertFolder(tb testing.TB, folder string, want ...string) {
 	tb.Helper()
 	entries, err := os.ReadDir(folder)
@@ -98,7 +98,7 @@ func TestExportFiles(t *testing.T) {
 	m.must("export", file)
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("got %v, %v, want a file for its owner alone", info, err)
+		t.Errorf("got %v, %v, want a file that only its owner can read", info, err)
 	}
 	want := "id,name,price,description,image,tagline,category,calories,soldOut,position\n" +
 		"1,\"\"\"Crème\"\", brûlée\",0.01,\"one\ntwo\",,,,12,,\n2,寿司,0,,,🍣,,,,\n"
@@ -109,14 +109,14 @@ func TestExportFiles(t *testing.T) {
 		t.Errorf("standard output: got\n%s\nwant\n%s", got, want)
 	}
 	if got := m.must("export", "--history=false"); strings.Count(got, "\n") != 2 || strings.Contains(got, "version") {
-		t.Errorf("got %s, want the items alone", got)
+		t.Errorf("got %s, want only the items", got)
 	}
 	m.must("export", file, "--force", "--format=jsonl")
 	m.must("import", file, "--format=jsonl", "--replace")
 	assertFolder(t, folder, "menu.csv")
 }
 
-func TestTransferRefuses(t *testing.T) {
+func TestTransferRejects(t *testing.T) {
 	t.Parallel()
 	m, folder := newMenu(t), t.TempDir()
 	m.fill()
@@ -156,7 +156,7 @@ func TestTransferRefuses(t *testing.T) {
 	none := menu{t, "sqlite:" + filepath.Join(t.TempDir(), "menu.db")}
 	for _, args := range [][]string{{"export"}, {"backup", filepath.Join(folder, "none.db")}} {
 		if _, err := none.run(context.Background(), args...); err == nil || !strings.Contains(err.Error(), "no such file") {
-			t.Errorf("%q of no database: got %v, want a refusal", args, err)
+			t.Errorf("%q of no database: got %v, want an error", args, err)
 		}
 	}
 	assertFolder(t, filepath.Dir(none.file()))
@@ -189,7 +189,7 @@ func TestRestoreReplaces(t *testing.T) {
 	}
 	assertFolder(t, filepath.Dir(saved), "saved.db")
 
-	// The history of deleted items alone counts as well.
+	// A history that has only deleted items counts, too.
 	if err := os.WriteFile(more, []byte(`{"change":{"id":1,"version":1,"action":"create","by":"a","at":"2026-02-28T22:59:58.123Z","before":null,"after":`+
 		`{"id":1,"name":"A","price":1,"description":"","image":""}}}`+"\n"+`{"change":{"id":1,"version":2,"action":"delete","by":"a",`+
 		`"at":"2026-02-28T22:59:59.123Z","before":{"id":1,"name":"A","price":1,"description":"","image":""},"after":null}}`), 0o600); err != nil {
@@ -197,7 +197,7 @@ func TestRestoreReplaces(t *testing.T) {
 	}
 	m.must("import", more, "--replace", "--format=jsonl")
 	if _, err := m.run(context.Background(), "restore", saved); err == nil || !strings.Contains(err.Error(), "the history of deleted items") {
-		t.Errorf("got %v, want a refusal", err)
+		t.Errorf("got %v, want an error", err)
 	}
 }
 
@@ -239,7 +239,7 @@ func TestBackupWhileWritersWrite(t *testing.T) {
 			db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM items), (SELECT count(*) FROM changes)`).Scan(&menu, &history),
 			db.Close())
 		if err != nil || verdict != "ok" || menu != history {
-			t.Errorf("got %q, %d items and %d changes, %v, want one moment", verdict, menu, history, err)
+			t.Errorf("got %q, %d items and %d changes, %v, want a consistent snapshot", verdict, menu, history, err)
 		}
 		newMenu(t).must("restore", file)
 	}
@@ -299,7 +299,7 @@ func TestImportInterrupted(t *testing.T) {
 	}
 	var exit *exec.ExitError
 	if err := command.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || stderr.String() != "menu-api: stopped: nothing was changed\n" {
-		t.Errorf("got %v, %q, want exit status 1 and a line that says what happened", err, stderr)
+		t.Errorf("got %v, %q, want exit status 1 and a line that explains it", err, stderr)
 	}
 	if got := m.must("export"); got != want {
 		t.Errorf("got %d bytes, want the menu as it was", len(got))
@@ -327,7 +327,7 @@ func TestImportInterruptedWhileItWaits(t *testing.T) {
 	}
 	var exit *exec.ExitError
 	if err := command.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || stderr.String() != "menu-api: stopped: nothing was changed\n" {
-		t.Errorf("got %v, %q, want exit status 1 and a line that says what happened", err, stderr)
+		t.Errorf("got %v, %q, want exit status 1 and a line that explains it", err, stderr)
 	}
 }
 
@@ -355,7 +355,7 @@ func TestTransferEndsWithOneLine(t *testing.T) {
 			t.Errorf("%s: got %v, %q, %q, want %s", step.args, err, stdout, stderr, step.want)
 		}
 	}
-	// Nothing is seeded, neither now nor when a server starts.
+	// The menu is not seeded.
 	if got := m.must("export", "--history=false"); strings.Count(got, "\n") != 2 {
 		t.Errorf("got %s, want 2 items", got)
 	}

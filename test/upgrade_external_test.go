@@ -57,8 +57,8 @@ func TestUpgradeAndRollBackUnderLoad(t *testing.T) {
 			if got := mustOutput(t, next.command(t, "migrate", "status")); strings.Count(got, "to do: ") != pending || !strings.Contains(got, "_origin") {
 				t.Errorf("migrate status: got\n%s\nwant %d migrations to do", got, pending)
 			}
-			refused := next.command(t, "serve")
-			if output, err := refused.CombinedOutput(); err == nil || !strings.Contains(string(output), "menu-api migrate up") {
+			rejected := next.command(t, "serve")
+			if output, err := rejected.CombinedOutput(); err == nil || !strings.Contains(string(output), "menu-api migrate up") {
 				t.Errorf("serve without a migration: got %v, %s, want an error that names the command", err, output)
 			}
 
@@ -108,7 +108,7 @@ func TestUpgradeAndRollBackUnderLoad(t *testing.T) {
 			created, updated := entry{items.Created, cawl.Price}, entry{items.Updated, cawl.Price}
 			client.items = append(client.items, &ledger{id: cawl.ID, name: cawl.Name, entries: []entry{created, updated, updated}})
 			var sum tally
-			old.inspect(t, &sum) // nothing is lost, incomplete or there twice
+			old.inspect(t, &sum) // no write is lost, incomplete or duplicated
 			t.Logf("%d writes acknowledged", sum.answered)
 		})
 	}
@@ -150,7 +150,7 @@ func mustMigrate(t *testing.T, r *replica) string {
 	return <-output
 }
 
-// underLoad calls do while the writers write, and for a while before and after it. Every request must get its response.
+// underLoad calls do while the writers write. They make 100 writes before it and 100 after it, and each must get a response.
 func underLoad(t *testing.T, r *replica, do func()) {
 	t.Helper()
 	r.renewTokens(t)

@@ -74,13 +74,13 @@ func TestMonitoringNamesMetrics(t *testing.T) {
 				t.Errorf("rules_test.yaml has no test of the alert %s", rule.Alert)
 			}
 			if !strings.Contains(operations, "`"+rule.Alert+"`") {
-				t.Errorf("docs/operations.md does not say what to do about the alert %s", rule.Alert)
+				t.Errorf("docs/operations.md has no instructions for the alert %s", rule.Alert)
 			}
 		}
 	}
 }
 
-// known reports whether the program exports the metric. The collectors of Prometheus add those of Go and of the process.
+// known reports whether the program exports the metric. Prometheus' collectors add the metrics of Go and of the process.
 func known(exported map[string]bool, name string) bool {
 	return exported[name] || regexp.MustCompile(`^(go_(goroutines|memstats_heap_inuse_bytes)|process_(resident_memory_bytes|cpu_seconds_total|start_time_seconds))$`).MatchString(name)
 }

@@ -27,7 +27,7 @@ func TestActionsArePinned(t *testing.T) {
 			}
 			match := pin.FindStringSubmatch(action)
 			if match == nil {
-				t.Errorf("%s: %q is not pinned by a digest with its version behind it", workflow, action)
+				t.Errorf("%s: %q is not pinned by a digest followed by its version", workflow, action)
 				continue
 			}
 			if other, known := digests[match[1]]; known && other != match[2] {

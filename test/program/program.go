@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// MustBuild builds this project and returns the path of the program. All tests share the file, so only the first one takes time.
+// MustBuild builds this project and returns the path of the program. All tests share the file, so only the first call builds it.
 func MustBuild(tb testing.TB) string {
 	tb.Helper()
 	file, err := build()
@@ -33,8 +33,8 @@ var build = sync.OnceValues(func() (string, error) {
 	return file, err
 })
 
-// Build builds the project in the folder as `make build` does. With -trimpath, it uses what was compiled in other folders.
-// It has no race detector. It returns what the compiler printed.
+// Build builds the project in the folder as `make build` does, without the race detector. Because of -trimpath, it reuses what was
+// compiled in other folders. It returns the output of the compiler.
 func Build(project, file string, flags ...string) (output []byte, err error) {
 	makefile, err := os.ReadFile(filepath.Join(project, "Makefile")) //nolint:gosec // of this project
 	if err != nil {
