@@ -21,7 +21,7 @@ import (
 	"menu-api/authz/authztest"
 )
 
-// jwe is a compact JWE of a header and four more segments.
+// jwe returns a compact JWE of a header and four more segments.
 func jwe(header string, segments ...string) string {
 	token := authztest.Encode(header)
 	for _, segment := range segments {
@@ -30,7 +30,7 @@ func jwe(header string, segments ...string) string {
 	return token
 }
 
-// encrypted is a real JWE, to the issuer's public key unless the recipient has another.
+// encrypted returns a real JWE for the public key of the recipient, by default that of the issuer.
 func (m mint) encrypted(recipient jose.Recipient, options *jose.EncrypterOptions, plain []byte) string {
 	m.tb.Helper()
 	if recipient.Key == nil {
@@ -52,7 +52,7 @@ func (m mint) encrypted(recipient jose.Recipient, options *jose.EncrypterOptions
 	return token
 }
 
-// bomb is 8 MiB of plain text in a token that is not too long.
+// bomb returns a token that is not too long and decompresses to 8 MiB.
 func (m mint) bomb() string {
 	m.tb.Helper()
 	token := m.encrypted(jose.Recipient{Algorithm: jose.RSA_OAEP}, &jose.EncrypterOptions{Compression: jose.DEFLATE}, bytes.Repeat([]byte("0"), 8<<20))
@@ -62,7 +62,7 @@ func (m mint) bomb() string {
 	return token
 }
 
-// forged is signed with a forger's key, which it contains.
+// forged returns a token that is signed with the key of a forger, and contains it.
 func (m mint) forged() string {
 	return keyB().Sign(m.tb, m.named(`{"alg":"RS256","kid":"KID","jwk":`+
 		string(authztest.KeySet(keyB())[len(`{"keys":[`):len(authztest.KeySet(keyB()))-2])+`,"jku":"https://evil.example/keys"}`), m.claims)
@@ -216,7 +216,7 @@ func assertVEX(t *testing.T, tried []string) {
 	}
 }
 
-// The advisories are about memory: rejecting a token, however it is built, takes little.
+// The advisories are about memory. The rejection of any token takes little.
 func TestRejectionsTakeLittleMemory(t *testing.T) { //nolint:paralleltest // it measures what the whole process allocates
 	g := newTenant(t)
 	m := newMint(t, g.issuer)
@@ -237,7 +237,7 @@ func TestRejectionsTakeLittleMemory(t *testing.T) { //nolint:paralleltest // it 
 	}
 }
 
-// Such tokens at the same time do not affect a valid one.
+// Attacks at the same time do not affect a valid token.
 func TestAdvisoriesAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	g := newTenant(t)

@@ -257,7 +257,7 @@ func TestTokenAttacks(t *testing.T) {
 // digestInfo precedes a SHA-256 digest in an RS256 signature (RFC 8017 section 9.2).
 var digestInfo = []byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}
 
-// newTrap is an attacker's web site, which counts its requests.
+// newTrap starts a web site of an attacker, which counts its requests.
 func newTrap(tb testing.TB) (url string, caught *atomic.Int64) {
 	tb.Helper()
 	caught = &atomic.Int64{}
@@ -270,7 +270,7 @@ func newTrap(tb testing.TB) (url string, caught *atomic.Int64) {
 	return trap.URL, caught
 }
 
-// texts are JSON in other encodings, and long values.
+// texts returns tokens with JSON in other encodings, and with long values.
 func texts(m mint) []attack {
 	wide := func(s string) string {
 		var b strings.Builder
@@ -297,7 +297,7 @@ func texts(m mint) []attack {
 	}
 }
 
-// unencoded is a token of RFC 7797, whose payload is not encoded. It has no dot in the payload.
+// unencoded returns a token of RFC 7797, whose payload is not encoded and contains no dot.
 func (m mint) unencoded() string {
 	input := authztest.Encode(m.named(`{"alg":"RS256","kid":"KID","b64":false,"crit":["b64"]}`)) + `.{"sub":"x"}`
 	return input + "." + authztest.Encode(string(m.over(input)))
@@ -351,7 +351,7 @@ func publicKeyAsSecret(m mint) (attacks []attack) {
 	return attacks
 }
 
-// otherAlgorithms have valid signatures, by the issuer's own key where the algorithm supports it.
+// otherAlgorithms returns tokens with valid signatures, by the key of the issuer if the algorithm supports RSA.
 func otherAlgorithms(m mint) (attacks []attack) {
 	for _, alg := range []jose.SignatureAlgorithm{jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512} {
 		token := m.jose(alg, m.key.Private)
@@ -385,8 +385,8 @@ func otherAlgorithms(m mint) (attacks []attack) {
 	)
 }
 
-// embeddedKeys have a valid signature by a forger. They fail only because the guard ignores keys in a token (RFC 8725
-// section 3.10).
+// embeddedKeys returns tokens with a valid signature of a forger. The guard rejects them because it ignores keys in a token (RFC
+// 8725 section 3.10).
 func embeddedKeys(m mint, trap string) []attack {
 	forger := keyB()
 	jwk := func(kid string) string {
@@ -419,7 +419,7 @@ func embeddedKeys(m mint, trap string) []attack {
 	}
 }
 
-// bombs are large or deeply nested.
+// bombs returns tokens that are large or deeply nested.
 func bombs(m mint) []attack {
 	nest := func(open, shut string, n int) string { return strings.Repeat(open, n) + strings.Repeat(shut, n) }
 	header := func(value string) string { return `{"alg":"RS256","kid":"KID","x":` + value + `}` }

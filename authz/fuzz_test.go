@@ -97,7 +97,7 @@ func (g guarded) distrust(header, payload string, holds bool) string {
 	case c.Nbf > soon:
 		return "nbf is in the future"
 	case holds && !slices.ContainsFunc(c.Permissions, func(p *string) bool { return p != nil && *p == permission }):
-		return "it does not hold the permission"
+		return "it does not grant the permission"
 	}
 	return ""
 }

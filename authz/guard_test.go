@@ -137,7 +137,7 @@ func TestAuthorizationHeader(t *testing.T) {
 		"no header":                  {nil, missing},
 		"two headers":                {[]string{"Bearer " + good, "Bearer " + good}, missing},
 		"another scheme":             {[]string{"Basic dXNlcjpwYXNz"}, missing},
-		"scheme alone":               {[]string{"Bearer"}, missing},
+		"only a scheme":              {[]string{"Bearer"}, missing},
 		"empty token":                {[]string{"Bearer "}, missing},
 		"no scheme":                  {[]string{good}, missing},
 		"scheme with another ending": {[]string{"BearerX " + good}, missing},
@@ -170,7 +170,7 @@ func TestPermissionsCanBeTurnedOff(t *testing.T) {
 }
 
 // Without Authenticate there is no principal, and Require aborts every request.
-func TestRequireAloneLetsNobodyIn(t *testing.T) {
+func TestRequireWithoutAuthenticate(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, nil)
 	got := g.post("/unauthenticated", "Bearer "+g.issuer.Token(t, permission))
@@ -216,7 +216,7 @@ func TestClockSkewOfZero(t *testing.T) {
 	g.assert(t, g.issuer.TokenWith(t, []string{permission}, map[string]any{"exp": time.Now().Unix() - 1}), expired)
 }
 
-func TestNoKeysIsNotTheClientsFault(t *testing.T) {
+func TestNoKeysIsUnavailable(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t, func(o *authz.Options) { o.Keys = newKeys(t, "http://127.0.0.1:1/keys", nil) })
 	g.assert(t, g.issuer.Token(t, permission), unavailable)

@@ -197,7 +197,7 @@ func TestKeysAreRefreshedInTheBackground(t *testing.T) {
 	})
 }
 
-// The refresh does not depend on requests: it alone ends a withdrawn key.
+// The refresh ends a withdrawn key, even without requests.
 func TestWithdrawnKeyStopsWorking(t *testing.T) {
 	t.Parallel()
 	for _, age := range []time.Duration{0, time.Minute, 9*time.Minute + 59*time.Second} {
@@ -325,7 +325,7 @@ func TestUnknownKeysAreRateLimited(t *testing.T) {
 		for i := range 30 * 60 { // half an hour
 			time.Sleep(time.Second)
 			if _, err := find(t, keys, fmt.Sprint("made-up-", i)); errors.Is(err, authz.ErrInvalid) {
-				rejected++ // the issuer was asked
+				rejected++ // the keys were fetched
 			} else {
 				assertUnavailableError(t, err, 20*time.Second)
 			}
@@ -413,7 +413,7 @@ func TestFewRequestsWaitForTheIssuer(t *testing.T) {
 					e.slowDown(time.Hour)
 				}
 				time.Sleep(time.Millisecond)
-				for range 2 { // the places are free again after the timeout
+				for range 2 { // after the timeout, 32 others can wait
 					var wg sync.WaitGroup
 					var waited atomic.Int64
 					for i := range 500 {
@@ -448,7 +448,7 @@ func TestSlowIssuerTimesOut(t *testing.T) {
 	})
 }
 
-func TestSlowIssuerHoldsNobodyUp(t *testing.T) {
+func TestSlowIssuerDelaysNoKnownKey(t *testing.T) {
 	t.Parallel()
 	e := publishing(keyA())
 	e.delay = 4900 * time.Millisecond
@@ -525,7 +525,7 @@ func TestIssuerThatFailsEverySecondTime(t *testing.T) {
 func TestIssuerThatRotatesEveryMinute(t *testing.T) {
 	t.Parallel()
 	withClock(t, publishing(keyNamed("minute-0")), func(t *testing.T, keys *authz.Keys, e *endpoint) {
-		time.Sleep(time.Second) // only this clock could rotate at the very instant of a refresh
+		time.Sleep(time.Second) // so that no rotation coincides with a refresh
 		for minute := 1; minute <= 60; minute++ {
 			time.Sleep(time.Minute)
 			current, last := fmt.Sprint("minute-", minute), fmt.Sprint("minute-", minute-1)
@@ -581,14 +581,14 @@ func TestFloodOfRandomKids(t *testing.T) {
 		for wave := range 2 {
 			time.Sleep(time.Second)
 			var wg sync.WaitGroup
-			var rejected, refused atomic.Int64
+			var rejected, unavailable atomic.Int64
 			for i := range 5000 {
 				wg.Go(func() {
 					switch _, err := keys.Find(t.Context(), fmt.Sprintf("made-up-%d-%d", wave, i)); {
 					case errors.Is(err, authz.ErrInvalid):
 						rejected.Add(1)
 					case errors.Is(err, authz.ErrKeysUnavailable):
-						refused.Add(1)
+						unavailable.Add(1)
 					}
 				})
 			}
@@ -597,8 +597,8 @@ func TestFloodOfRandomKids(t *testing.T) {
 				time.Sleep(20 * time.Millisecond)
 			}
 			wg.Wait()
-			if rejected.Load() > 32 || rejected.Load()+refused.Load() != 5000 {
-				t.Errorf("wave %d: got %d kids looked up and %d not, want at most 32 of 5000", wave, rejected.Load(), refused.Load())
+			if rejected.Load() > 32 || rejected.Load()+unavailable.Load() != 5000 {
+				t.Errorf("wave %d: got %d kids looked up and %d not, want at most 32 of 5000", wave, rejected.Load(), unavailable.Load())
 			}
 		}
 		e.assertBudget(t, 5+1)

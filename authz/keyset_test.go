@@ -135,7 +135,7 @@ func TestKeySetAttacks(t *testing.T) {
 		"an empty set":           published(),
 		"an empty body":          set(""),
 		"an HTML page":           page(200, "text/html", []byte("<!doctype html><title>Sign in</title>")),
-		"JSON of another kind":   set(`{"error":"oops"}`),
+		"another JSON object":    set(`{"error":"oops"}`),
 		"an array":               set(`[]`),
 		"keys null":              set(`{"keys":null}`),
 		"keys an object":         set(`{"keys":{}}`),
@@ -159,7 +159,7 @@ func TestKeySetAttacks(t *testing.T) {
 		},
 		"cut off without a length": set(string(good[:100])),
 		"a closed connection":      func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"compressed unasked": func(w http.ResponseWriter, _ *http.Request) {
+		"compression that was not requested": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = w.Write(good)
 		},
@@ -395,12 +395,12 @@ func TestCubeRootSignature(t *testing.T) {
 		}
 	}
 	if cube := new(big.Int).Exp(low, three, nil).FillBytes(make([]byte, 256)); !bytes.Equal(cube[:60], block[:60]) {
-		t.Fatal("the test's own cube root is wrong")
+		t.Fatal("the cube root in this test is wrong")
 	}
 	g.assert(t, m.signed(low.FillBytes(make([]byte, 256))), invalid)
 }
 
-// A redirect from https to plain http would let anyone on the network choose the keys. So would an untrusted certificate.
+// With a redirect from https to plain http, or with an untrusted certificate, anyone on the network could choose the keys.
 func TestKeysOverTLS(t *testing.T) {
 	t.Parallel()
 	trap, caught := newTrap(t)

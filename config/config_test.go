@@ -340,7 +340,7 @@ func TestEnvFileProblems(t *testing.T) {
 			continue
 		}
 		if strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: got %q, want no quote from the file", name, err)
+			t.Errorf("%s: got %q, want no text of the file", name, err)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func TestCompressedOnce(t *testing.T) {
 	}
 }
 
-// TestSizes: only bodies for which it pays are compressed.
+// TestSizes: bodies are compressed unless they are small or very large.
 func TestSizes(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -74,7 +74,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestStatus: only a page with status 200 is replaced by a 304.
+// TestStatus: only a response with status 200 is replaced by a 304.
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	page := content.New("text/plain", []byte("menu"))

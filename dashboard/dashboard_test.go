@@ -91,7 +91,7 @@ func TestPages(t *testing.T) {
 		"/menu/1":   {200, `["Burger"]`, `"Burger"`},
 		"/menu/2":   {404, `["Burger"]`, "null"},
 		"/menu/abc": {404, `["Burger"]`, "null"},
-		"/menu/9":   {200, "null", "null"}, // the page requests them
+		"/menu/9":   {200, "null", "null"}, // the script in the page requests them
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +119,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// Every page has a title and a link preview. Those of an item are its own, and their text stays text.
+// Every page has a title and a link preview. Those of an item have its name, and markup in them is escaped.
 func TestLinkPreviews(t *testing.T) {
 	t.Parallel()
 	h := mount(t, built(t), options())
@@ -147,7 +147,7 @@ func TestLinkPreviews(t *testing.T) {
 	}
 }
 
-// bootstrapOf returns the data of a page. Like in a browser, it ends at the first end tag.
+// bootstrapOf returns the data of a page. As in a browser, the data ends at the first end tag.
 func bootstrapOf(tb testing.TB, html string) string {
 	tb.Helper()
 	_, rest, found := strings.Cut(html, `<script type="application/json" id="bootstrap">`)
@@ -158,7 +158,7 @@ func bootstrapOf(tb testing.TB, html string) string {
 	return data
 }
 
-// Text of a hostile editor must stay data.
+// Text of a malicious editor stays data.
 func FuzzBootstrapStaysData(f *testing.F) {
 	for _, hostile := range []string{
 		"</script><script>alert(1)</script>", "<!--<script>", "</SCRIPT >", "\u2028\u2029", "&lt;/script&gt;", `"}`, "\x00", "\xff", "]]>",

@@ -13,7 +13,7 @@ import (
 // TestImportDirection checks that each package imports only the packages that docs/architecture.md allows.
 func TestImportDirection(t *testing.T) {
 	t.Parallel()
-	// The packages of this project that each package may import. A name that ends in /... stands for all other packages below it.
+	// The packages of this project that each package may import. A name that ends in /... means all other packages below it.
 	// A package imports only packages of later lines.
 	allowed := map[string]string{
 		"":                 "cli",

@@ -71,7 +71,7 @@ func TestPrompt(t *testing.T) {
 	for _, prompt := range []string{"login", "select_account", "login consent"} {
 		b.openSignIn(url.Values{"prompt": {prompt}})
 	}
-	// In a popup, the response to the sign-in form is a message too.
+	// In a popup, the response to the sign-in form is also a message.
 	action := b.openSignIn(url.Values{"prompt": {"login"}, "response_mode": {"web_message"}})
 	m := parseMessage(t, b.postForm(action, url.Values{"user": {"admin"}}))
 	if m["code"] == "" {

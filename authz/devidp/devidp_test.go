@@ -28,7 +28,7 @@ const (
 	audience = "https://menu.example.com"
 	callback = "http://localhost:4040/callback"
 	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk" // RFC 7636 appendix B
-	oddState = "aG9sYQ==+/&<\"'"                             // everything that a careless encoding loses
+	oddState = "aG9sYQ==+/&<\"'"                             // characters that an incorrect encoding loses
 )
 
 var permissions = []string{"create:items", "update:items", "delete:items"}
@@ -45,7 +45,7 @@ type browser struct {
 	client *http.Client
 }
 
-// shared is the provider of the tests that change neither its keys nor its clock.
+// shared is the provider for tests that change neither its keys nor its clock.
 var shared = sync.OnceValue(func() http.Handler { return newProvider(&testing.B{}, devidp.Options{}) })
 
 // start opens a browser at the shared provider.
@@ -152,7 +152,7 @@ func with(base, set url.Values) url.Values {
 	return v
 }
 
-// authorizePath is a good authorization request, with some parameters set or (nil) removed.
+// authorizePath returns a valid authorization request, with some parameters set or (nil) removed.
 func authorizePath(set url.Values) string {
 	return "/authorize?" + with(url.Values{
 		"client_id":             {clientID},
@@ -197,7 +197,7 @@ func (b *browser) code(user string, set url.Values) string {
 	return code
 }
 
-// tokens is any response of the token endpoint.
+// tokens is a response of the token endpoint.
 type tokens struct {
 	Status       int    `json:"-"`
 	AccessToken  string `json:"access_token"`

@@ -146,7 +146,7 @@ func TestRotate(t *testing.T) {
 	b.claims(b.password("admin", "").AccessToken)
 }
 
-// Rotations under load: every token verifies, and the number of published keys has a limit.
+// During rotations, every token is valid, and the number of published keys is limited.
 func TestRotateUnderLoad(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, "http://localhost:7001/", newProvider(t, devidp.Options{}))
@@ -262,7 +262,7 @@ func TestSignInReplacesTheSession(t *testing.T) {
 	}
 }
 
-func TestStoresAreBounded(t *testing.T) {
+func TestCodesAreLimited(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, "http://localhost:7001/", newProvider(t, devidp.Options{}))
 	oldest := b.code("admin", nil)
@@ -272,7 +272,7 @@ func TestStoresAreBounded(t *testing.T) {
 	b.exchange(oldest).want(t, http.StatusForbidden, "invalid_grant")
 }
 
-func TestLogHoldsNoSecrets(t *testing.T) {
+func TestLogHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	log := new(bytes.Buffer)
 	handler := slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})

@@ -1,4 +1,4 @@
-// Somebody else's application at another origin, which signs users in with Auth0's SDK.
+// An application at another origin, which signs users in with Auth0's SDK.
 import { readFile } from 'node:fs/promises'
 import type { Auth0Client } from '@auth0/auth0-spa-js'
 import type { Page } from '@playwright/test'

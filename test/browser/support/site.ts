@@ -4,7 +4,7 @@ import { freePort } from './program.ts'
 /** A page, as its media type and its text. */
 export type Page = [type: string, body: string | Buffer]
 
-/** Static pages at another origin, like somebody else's dashboard. */
+/** Static pages at another origin, such as another dashboard. */
 export class Site {
   readonly origin: string
   readonly #server: Server

@@ -14,7 +14,7 @@ interface Item {
   category?: string
 }
 
-// Their forms send an edited field as text.
+// The forms of these dashboards send an edited field as text.
 const soup = {
   name: 'Soup',
   price: '4.99',
@@ -83,7 +83,7 @@ test('an invalid token does not affect public reads', async ({ page, program, op
   expect(names).toEqual(['Burger', 'Pizza', 'Tea'])
 })
 
-/** Reads as they do: with a token that the API does not need. */
+/** Reads as such a dashboard does: with a token that the API does not need. */
 async function read<T>(page: Page, url: string): Promise<T> {
   return page.evaluate(async (url) => {
     const token = await window.client.getTokenSilently()
@@ -91,7 +91,7 @@ async function read<T>(page: Page, url: string): Promise<T> {
   }, url)
 }
 
-/** Sends a request as they do and returns its status, which is all that they check. */
+/** Sends a request as such a dashboard does and returns its status, which is all that it checks. */
 async function send(page: Page, method: string, url: string, body?: object): Promise<number> {
   return page.evaluate(
     async ({ method, url, body }) => {

@@ -90,7 +90,7 @@ test('the pages of an administrator', async ({ dashboard, page, program, expecte
   })
   await test.step('a conflict', async () => {
     await dashboard.field('Price').fill('3')
-    await program.change('Burger', { price: 4, tagline: 'A rather long line, given by somebody else in the meantime' })
+    await program.change('Burger', { price: 4, tagline: 'A rather long line, which another user has just entered' })
     await expect(dashboard.button('Keep mine')).toBeVisible()
     await check(dashboard)
     await dashboard.button('Keep mine').click()
