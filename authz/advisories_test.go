@@ -38,17 +38,11 @@ func (m mint) encrypted(recipient jose.Recipient, options *jose.EncrypterOptions
 	}
 	recipient.KeyID = m.key.ID
 	encrypter, err := jose.NewEncrypter(jose.A128CBC_HS256, recipient, options)
-	if err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, err)
 	object, err := encrypter.Encrypt(plain)
-	if err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, err)
 	token, err := object.CompactSerialize()
-	if err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, err)
 	return token
 }
 
@@ -155,9 +149,7 @@ func TestAdvisories(t *testing.T) {
 
 	// In Java, a signature of two zeros verified for every ECDSA key. We reject ECDSA.
 	elliptical, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	advisories["CVE-2022-21449, psychic signature"] = tokens{
 		header(`{"alg":"ES256","kid":"KID"}`) + "." + p + "." + authztest.Encode(strings.Repeat("\x00", 64)):  invalid,
 		h + "." + p + "." + authztest.Encode(strings.Repeat("\x00", 256)):                                     invalid,
@@ -180,9 +172,7 @@ func TestAdvisories(t *testing.T) {
 func assertVEX(t *testing.T, tried []string) {
 	t.Helper()
 	document, err := os.ReadFile("../docs/menu-api.openvex.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var vex struct {
 		Statements []struct {
 			Vulnerability struct{ Name string }
@@ -194,13 +184,9 @@ func assertVEX(t *testing.T, tried []string) {
 			Status string
 		}
 	}
-	if err := json.Unmarshal(document, &vex); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.Unmarshal(document, &vex))
 	modules, err := os.ReadFile("../go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	version := regexp.MustCompile(`go-jose\.v2 (v\S+)`).FindSubmatch(modules)
 	for _, statement := range vex.Statements {
 		name := statement.Vulnerability.Name

@@ -71,9 +71,7 @@ type mint struct {
 func newMint(tb testing.TB, issuer *authztest.Issuer) mint {
 	tb.Helper()
 	claims, err := json.Marshal(issuer.Claims([]string{permission}, nil))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	good := issuer.Sign(tb, issuer.Header(), string(claims))
 	return mint{tb, issuer, issuer.Key(), string(claims), good, strings.Split(good, ".")}
 }
@@ -118,17 +116,11 @@ func (m mint) jose(alg jose.SignatureAlgorithm, key any) string {
 	m.tb.Helper()
 	options := new(jose.SignerOptions).WithType("JWT").WithHeader("kid", m.key.ID)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, options)
-	if err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, err)
 	jws, err := signer.Sign([]byte(m.claims))
-	if err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, err)
 	token, err := jws.CompactSerialize()
-	if err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, err)
 	return token
 }
 
@@ -141,9 +133,7 @@ func (m mint) mac(alg func() hash.Hash, header string, secret []byte) string {
 
 func (m mint) must(raw []byte, err error) []byte {
 	m.tb.Helper()
-	if err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, err)
 	return raw
 }
 
@@ -162,9 +152,7 @@ func listed(m mint) map[string][]attack {
 			Remove                  []string
 		}
 	}
-	if err := json.Unmarshal(attacksJSON, &families); err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, json.Unmarshal(attacksJSON, &families))
 	verdicts := map[string]verdict{"accepted": accepted, "expired": expired, "forbidden": forbidden, "invalid": invalid, "malformed": malformed}
 	number := regexp.MustCompile(`"NOW([+-]\d+)(\.\d+)?"`)
 	text := func(raw json.RawMessage) (s string) {
@@ -362,15 +350,11 @@ func otherAlgorithms(m mint) (attacks []attack) {
 	}
 	for alg, curve := range map[jose.SignatureAlgorithm]elliptic.Curve{jose.ES256: elliptic.P256(), jose.ES384: elliptic.P384()} {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
-		if err != nil {
-			m.tb.Fatal(err)
-		}
+		must(m.tb, err)
 		attacks = append(attacks, attack{string(alg), m.jose(alg, key), invalid})
 	}
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, err)
 	sign := func(hash crypto.Hash, length int) []byte {
 		digest := sha256.Sum256([]byte(m.parts[0] + "." + m.parts[1]))
 		return m.must(rsa.SignPKCS1v15(rand.Reader, m.key.Private, hash, digest[:length]))

@@ -69,9 +69,7 @@ func newGuardedFor(tb testing.TB, issuer *authztest.Issuer, keys *authz.Keys, ch
 		change(&options)
 	}
 	guard, err := authz.NewGuard(options)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	engine := gin.New()
 	engine.Use(func(c *gin.Context) {
 		c.Next()
@@ -92,6 +90,13 @@ func newKeys(tb testing.TB, url string, transport http.RoundTripper) *authz.Keys
 	ctx, cancel := context.WithCancel(context.Background())
 	tb.Cleanup(cancel)
 	return authz.NewKeys(ctx, url, transport, slog.New(slog.DiscardHandler))
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // post sends a request with the Authorization headers.

@@ -52,13 +52,9 @@ func badKeys(tb testing.TB) map[string]badKey {
 	private := key.Private
 	small := &authztest.Key{ID: key.ID, Private: authztest.NewKeyOf(tb, 1024).Private}
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	public, err := curve.PublicKey.Bytes()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	number := func(n *big.Int) string { return authztest.Encode(string(n.Bytes())) }
 	with := func(member string, value any) map[string]any { return key.JWK(map[string]any{member: value}) }
 	const secret = "0123456789abcdef0123456789abcdef"
@@ -263,9 +259,7 @@ func TestMembersOfKeysThatAreIgnored(t *testing.T) {
 	}
 	text := func(key *authztest.Key, member, value string) string {
 		raw, err := json.Marshal(key.JWK(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		return strings.TrimSuffix(string(raw), "}") + `,"` + member + `":` + value + "}"
 	}
 	for name, value := range values {
@@ -283,13 +277,9 @@ func TestMembersOfKeysThatAreIgnored(t *testing.T) {
 func TestDamagedKeysBesideGoodOnes(t *testing.T) {
 	t.Parallel()
 	good, err := json.Marshal(keyB().JWK(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	raw, err := json.Marshal(keyA().JWK(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	damaged := strings.TrimSuffix(string(raw), "}")
 	for name, key := range map[string]string{
 		"a member twice": damaged + `,"n":"AQAB"}`, "a kid twice": damaged + `,"kid":"` + keyA().ID + `"}`, "invalid UTF-8 in n": strings.Replace(string(raw), `"n":"`, "\"n\":\"\xff", 1),
@@ -354,9 +344,7 @@ func TestKeySetMembersInAnotherCase(t *testing.T) {
 	t.Parallel()
 	text := func(key *authztest.Key, change map[string]any) string {
 		raw, err := json.Marshal(key.JWK(change))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		return string(raw)
 	}
 	id := keyA().ID

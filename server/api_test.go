@@ -45,9 +45,7 @@ func newAPI(tb testing.TB, change func(*server.Options)) *api {
 func newParts(tb testing.TB) (*api, server.Options) {
 	tb.Helper()
 	store := openStore(tb)
-	if err := store.Seed(context.Background(), items.AuditInfo{}, items.DefaultMenu()); err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, store.Seed(context.Background(), items.AuditInfo{}, items.DefaultMenu()))
 	a := &api{tb: tb, issuer: authztest.NewIssuer(tb), log: &logtest.Buffer{}, client: newClient(tb)}
 	log := telemetry.NewLogger(a.log, "json", slog.LevelDebug)
 	return a, server.Options{
@@ -84,9 +82,7 @@ func newGuard(tb testing.TB, issuer *authztest.Issuer, log *slog.Logger) *authz.
 		Issuer: issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: time.Minute, RequirePermissions: true,
 		Keys: authz.NewKeys(ctx, issuer.JWKSURL(), nil, log),
 	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	return guard
 }
 
@@ -121,9 +117,7 @@ func openStoreAt(tb testing.TB, url string) items.Store {
 	} else {
 		store, err = postgres.Open(context.Background(), postgres.Options{URL: url, Notify: true})
 	}
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	tb.Cleanup(func() { _ = store.Close() })
 	return store
 }
@@ -159,9 +153,7 @@ type problem struct {
 func (a *api) do(method, path, body string, headers ...string) answer {
 	a.tb.Helper()
 	request, err := http.NewRequestWithContext(context.Background(), method, a.url+path, strings.NewReader(body))
-	if err != nil {
-		a.tb.Fatal(err)
-	}
+	must(a.tb, err)
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
@@ -224,6 +216,13 @@ func (r answer) assertStatus(tb testing.TB, want int) {
 	tb.Helper()
 	if r.status != want {
 		tb.Errorf("got %d %s, want %d", r.status, r.body, want)
+	}
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
 	}
 }
 

@@ -458,9 +458,7 @@ func TestCompressedBodies(t *testing.T) {
 	_, _ = io.WriteString(deflate, soup)
 	_, _ = io.CopyN(big, zeros{}, 8<<20)
 	for _, w := range []io.Closer{zip, deflate, big} {
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
+		must(t, w.Close())
 	}
 	for name, test := range map[string]struct {
 		body     string

@@ -27,9 +27,7 @@ var forgerKey = sync.OnceValue(func() *authztest.Key { return authztest.NewKey(&
 func forge(tb testing.TB, issuer *authztest.Issuer, header string) string {
 	tb.Helper()
 	claims, err := json.Marshal(issuer.Claims(items.Permissions(), nil))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	return forgerKey().Sign(tb, header, string(claims))
 }
 

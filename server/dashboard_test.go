@@ -32,9 +32,7 @@ func TestDashboardStartsWithTheMenu(t *testing.T) {
 	a := newAPI(t, func(o *server.Options) { o.Dashboard = settings })
 	for _, name := range []string{"</script><script>alert(1)</script>", "<!--<script>", `"quoted"\`, "line\u2028separator", "ünï 漢 🍔"} {
 		item, err := json.Marshal(map[string]any{"name": name, "price": 1, "description": "", "image": "", "category": name})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		a.do("POST", "/items", string(item), a.admin()...).assertStatus(t, 201)
 	}
 
@@ -60,9 +58,7 @@ func TestDashboardStartsWithTheMenu(t *testing.T) {
 			Categories []string `json:"categories"`
 		} `json:"menu"`
 	}
-	if err := json.Unmarshal([]byte(data), &start); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.Unmarshal([]byte(data), &start))
 	if start.Settings != settings {
 		t.Errorf("got settings %+v, want %+v", start.Settings, settings)
 	}
@@ -102,9 +98,7 @@ func TestDashboardOfALargeMenu(t *testing.T) {
 			Categories []string             `json:"categories"`
 		} `json:"menu"`
 	}
-	if err := json.Unmarshal([]byte(data), &start); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.Unmarshal([]byte(data), &start))
 	if got := len(start.Menu.Items); got != dashboard.PageSize {
 		t.Errorf("got %d items, want %d", got, dashboard.PageSize)
 	}

@@ -51,9 +51,7 @@ func (a *api) openPath(path string, headers ...string) *stream {
 	a.tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+path, http.NoBody)
-	if err != nil {
-		a.tb.Fatal(err)
-	}
+	must(a.tb, err)
 	request.Header.Set("Accept", "text/event-stream")
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
@@ -191,9 +189,7 @@ func TestEventsResetOnImport(t *testing.T) {
 	s, away := a.follow(), a.follow()
 	away.close()
 	next := func() (items.Record, error) { return items.Record{}, io.EOF }
-	if err := store.Import(context.Background(), items.AuditInfo{}, true, next); err != nil {
-		t.Fatal(err)
-	}
+	must(t, store.Import(context.Background(), items.AuditInfo{}, true, next))
 	reset := s.next()
 	if reset.name != "reset" || reset.data != "{}" {
 		t.Errorf("got %+v, want a reset", reset)
@@ -303,9 +299,7 @@ func eventReplicas(tb testing.TB) map[string][2]*api {
 		url := newDatabase(tb)
 		one, two := newReplicasWith(tb, func() items.Store {
 			store, err := postgres.Open(context.Background(), postgres.Options{URL: url, Notify: notify})
-			if err != nil {
-				tb.Fatal(err)
-			}
+			must(tb, err)
 			tb.Cleanup(func() { _ = store.Close() })
 			return store
 		})
@@ -416,9 +410,7 @@ func serveWith(tb testing.TB, change func(*server.Options), srv *http.Server, ad
 	options.Feed = storetest.MustFollow(tb, options.Store)
 	s := newServer(tb, options)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	srv.Handler = s.Handler()
 	go func() { _ = srv.Serve(adjusting{listener, adjust}) }()
 	tb.Cleanup(func() { _ = srv.Close() })
@@ -479,17 +471,13 @@ func TestEventsSlowClient(t *testing.T) {
 		_ = conn.SetWriteBuffer(4096) // otherwise the system would buffer megabytes
 	})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.(*net.TCPConn).SetReadBuffer(4096)
 	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", feed.Path); err != nil {
 		t.Fatal(err)
 	}
-	if err := readUntil(conn, "event: ready"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, readUntil(conn, "event: ready"))
 	s := a.follow()
 	admin := a.admin()
 	for n := range 30 {
@@ -528,9 +516,7 @@ func TestEventClientsMemory(t *testing.T) { //nolint:paralleltest // measures th
 	conns := make([]net.Conn, clients)
 	for i := range conns {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		t.Cleanup(func() { _ = conn.Close() })
 		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", feed.Path); err != nil {
 			t.Fatal(err)
@@ -538,9 +524,7 @@ func TestEventClientsMemory(t *testing.T) { //nolint:paralleltest // measures th
 		conns[i] = conn
 	}
 	for _, conn := range conns {
-		if err := readUntil(conn, "retry: 3000\n\n"); err != nil {
-			t.Fatal(err)
-		}
+		must(t, readUntil(conn, "retry: 3000\n\n"))
 	}
 	each := (int64(memory()) - int64(before)) / clients
 	t.Logf("%d bytes for each client", each)
@@ -549,9 +533,7 @@ func TestEventClientsMemory(t *testing.T) { //nolint:paralleltest // measures th
 	}
 	a.do("DELETE", "/items/1", "", a.admin()...).assertStatus(t, 200)
 	for _, conn := range conns {
-		if err := readUntil(conn, `"action":"delete"`); err != nil {
-			t.Fatal(err)
-		}
+		must(t, readUntil(conn, `"action":"delete"`))
 	}
 }
 

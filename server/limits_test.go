@@ -139,14 +139,10 @@ func TestForwardedForLinesAreOneList(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.TrustedProxies = []string{"127.0.0.1"} })
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+"/items/1", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	request.Header["X-Forwarded-For"] = []string{"203.0.113.7", "192.0.2.1"}
 	response, err := a.client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	_ = response.Body.Close()
 	waitFor(t, func() bool { return strings.Contains(a.log.String(), "192.0.2.1") })
 	if strings.Contains(a.log.String(), "203.0.113.7") {

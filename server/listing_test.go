@@ -125,9 +125,7 @@ func TestLargeMenu(t *testing.T) {
 		records = records[1:]
 		return first, nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	r := a.do("GET", "/items", "")
 	object := mustDecode[map[string]any](t, r.body)
 	if len(object) != 1000 || object["1000"] == nil || object["1001"] != nil {

@@ -73,9 +73,7 @@ func TestMeWithoutPermissions(t *testing.T) {
 			Issuer: issuer.URL, Audiences: []string{authztest.Audience}, ClockSkew: time.Minute,
 			Keys: authz.NewKeys(context.Background(), issuer.JWKSURL(), nil, o.Logger),
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		o.Guard = guard
 	})
 	r := a.do("GET", "/me", "", "Authorization", "Bearer "+issuer.Token(t, "delete:items", "other"))

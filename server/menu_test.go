@@ -360,9 +360,7 @@ func TestResetLargeMenu(t *testing.T) {
 		}
 		return items.Record{Item: &items.Item{Name: fmt.Sprint("Item ", n), Description: strings.Repeat("x", 200)}}, nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	s := a.follow()
 	a.do("POST", "/api/menu/reset", "", a.admin()...).assertStatus(t, 200)
 	if e := s.next(); e.name != "reset" {

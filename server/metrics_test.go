@@ -207,9 +207,7 @@ func TestMetricsFollowConventions(t *testing.T) {
 	a.do("POST", "/items", soup).assertStatus(t, 401)
 	text, _ := scrape(t, metrics)
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, problem := range problems {
 		t.Errorf("%s: %s", problem.Metric, problem.Text)
 	}

@@ -274,9 +274,7 @@ func TestClientThatDisconnects(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { <-arrived; cancel() }()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+"/items/1", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if response, err := a.client.Do(request); err == nil {
 		_ = response.Body.Close()
 		t.Fatal("got a response to a cancelled request")
@@ -411,9 +409,7 @@ func TestInvalidProxyIsRejected(t *testing.T) {
 func mustDial(tb testing.TB, url string) net.Conn {
 	tb.Helper()
 	conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", strings.TrimPrefix(url, "http://"))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	tb.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	return conn
@@ -423,14 +419,10 @@ func mustDial(tb testing.TB, url string) net.Conn {
 func mustAnswer(tb testing.TB, conn net.Conn) answer {
 	tb.Helper()
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	defer func() { _ = response.Body.Close() }()
 	raw, err := io.ReadAll(response.Body)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	return answer{response.StatusCode, response.Header, string(raw)}
 }
 
@@ -517,9 +509,7 @@ func TestDisconnectCancelsTheStoreCall(t *testing.T) {
 				}}
 			})
 			client, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			// The second request waits. Its connection was used before, as most are.
 			for _, path := range []string{"/nope", "/items/1"} {
 				if _, err := fmt.Fprintf(client, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path); err != nil {

@@ -27,9 +27,7 @@ func TestDocumentAndRoutesAgree(t *testing.T) {
 	_, options := newParts(t)
 	options.Feed = feed.New(options.Store, options.Logger)
 	routes, err := server.RoutesOf(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	described := map[string]bool{}
 	for _, op := range docstest.Operations() {
 		described[op.Method+" "+op.Path] = true
@@ -123,9 +121,7 @@ func TestDocumentedProblemsAreTrue(t *testing.T) {
 		}
 	}
 	examples, err := docstest.ProblemExamples()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	delete(examples, "too-many-requests") // its detail depends on the settings
 	for slug, failure := range failures {
 		found := examples[slug]

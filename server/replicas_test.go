@@ -103,9 +103,7 @@ func TestWritesOfOtherProcessesAreVisible(t *testing.T) {
 			})
 			paths := []string{"/items", "/items?sort=name", "/items?limit=1", "/items/1"}
 			created, err := other.Create(t.Context(), items.AuditInfo{By: "other"}, items.Item{Name: "Old"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			for range 3 {
 				for _, path := range paths {
 					a.do("GET", path, "")
@@ -115,9 +113,7 @@ func TestWritesOfOtherProcessesAreVisible(t *testing.T) {
 				item.Name = "Aaa New"
 				return item, nil
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			for _, path := range paths {
 				waitFor(t, func() bool { return strings.Contains(a.do("GET", path, "").body, "Aaa New") })
 			}

@@ -233,9 +233,7 @@ func TestNothingLeaks(t *testing.T) {
 	recorder := httptest.NewRecorder()
 	metrics.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	exposed, err := io.ReadAll(recorder.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	outputs := map[string]string{"responses": strings.Join(slices.Sorted(maps.Keys(lines)), "\n"), "log": r.log.String(), "metrics": string(exposed)}
 	t.Logf("searched %d calls: responses of %d bytes, a log of %d, metrics of %d; statuses %v",
 		total, len(outputs["responses"]), len(outputs["log"]), len(outputs["metrics"]), statuses)

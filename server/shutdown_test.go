@@ -36,9 +36,7 @@ func serve(tb testing.TB, change func(*server.Options), silent *atomic.Int64) *r
 	options.Feed = storetest.MustFollow(tb, options.Store)
 	s := newServer(tb, options)
 	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	if silent != nil {
 		for i, l := range listeners {
 			listeners[i] = countingListener{l.(*net.TCPListener), silent}
@@ -142,9 +140,7 @@ func TestNoRequestIsCutOff(t *testing.T) {
 		t.Errorf("got %d connections that were accepted and closed without a response, want none", n)
 	}
 	menu, err := store.List(context.Background(), items.Query{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if got, want := int64(len(menu)), created.Load()+3; got != want {
 		t.Errorf("got %d items, want %d: three from the start and one for each 201", got, want)
 	}
@@ -238,9 +234,7 @@ func TestShutdownWithoutClientsIsImmediate(t *testing.T) {
 func TestListen(t *testing.T) {
 	t.Parallel()
 	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() {
 		for _, l := range listeners {
 			_ = l.Close()
@@ -271,9 +265,7 @@ func TestBrokenListener(t *testing.T) {
 	_, options := newParts(t)
 	s := newServer(t, options)
 	listeners, err := server.Listen(context.Background(), "127.0.0.1", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, l := range listeners {
 		_ = l.Close()
 	}

@@ -13,9 +13,7 @@ import (
 func table(tb testing.TB, name string, columns int) [][]string {
 	tb.Helper()
 	content, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	var rows [][]string
 	for line := range strings.Lines(string(content)) {
 		line = strings.TrimSuffix(line, "\n")
@@ -55,9 +53,7 @@ func unescape(tb testing.TB, s string) string {
 func mustAtoi(tb testing.TB, s string) int {
 	tb.Helper()
 	n, err := strconv.Atoi(s)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	return n
 }
 

@@ -106,9 +106,7 @@ func newTracedAPI(tb testing.TB, endpoint string, change func(*server.Options)) 
 		o.Tracing, err = telemetry.NewTracing(context.Background(), telemetry.TracingOptions{
 			Endpoint: endpoint, Headers: map[string]string{"X-Api-Key": "hunter2"}, Version: "v1.2.3", Metrics: o.Metrics, Logger: o.Logger,
 		})
-		if err != nil {
-			tb.Fatal(err)
-		}
+		must(tb, err)
 		tracing = o.Tracing
 		if change != nil {
 			change(o)
@@ -181,9 +179,7 @@ func TestTraces(t *testing.T) {
 			TraceID   string `json:"trace_id"`
 			Route     string
 		}
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			t.Fatal(err)
-		}
+		must(t, json.Unmarshal([]byte(line), &entry))
 		if entry.RequestID == "my-request" && entry.TraceID != traceID {
 			t.Errorf("got trace id %q in the log, want the caller's: %s", entry.TraceID, line)
 		}
@@ -225,13 +221,9 @@ func TestTracesOfOutgoingRequests(t *testing.T) {
 	defer other.Close()
 	client := http.Client{Transport: tracing.Transport()}
 	request, err := http.NewRequest(http.MethodGet, other.URL+"/keys", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	_ = response.Body.Close()
 	if _, err := client.Get("http://127.0.0.1:1/"); err == nil {
 		t.Error("got a response from a port without a server")

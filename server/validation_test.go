@@ -154,9 +154,7 @@ func TestImageURLs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			literal, err := json.Marshal(test.image)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			r := a.do("POST", "/items", item("image", string(literal)), a.admin()...)
 			if test.want == "" {
 				if want := `"image":"` + strings.TrimSpace(test.image) + `"`; r.status != 201 || !strings.Contains(r.body, want) {

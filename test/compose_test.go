@@ -36,26 +36,16 @@ func loadCompose(tb testing.TB, settings ...string) (*types.Project, error) {
 	tb.Helper()
 	dir := tb.TempDir()
 	example, err := os.ReadFile(".env.example")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	compose, err := os.ReadFile("deploy/compose.yaml")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	file := filepath.Join(dir, "deploy", "compose.yaml")
-	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, os.Mkdir(filepath.Dir(file), 0o700))
 	for name, content := range map[string]string{file: string(compose), filepath.Join(dir, ".env"): string(example) + strings.Join(settings, "\n")} {
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			tb.Fatal(err)
-		}
+		must(tb, os.WriteFile(name, []byte(content), 0o600))
 	}
 	options, err := cli.NewProjectOptions([]string{file}, cli.WithEnvFiles(filepath.Join(dir, ".env")), cli.WithDotEnv)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	return options.LoadProject(tb.Context())
 }
 
@@ -63,9 +53,7 @@ func TestCompose(t *testing.T) {
 	t.Parallel()
 	project, err := loadCompose(t, "AUTH0_ISSUER_URL=tenant.eu.auth0.com", "AUTH0_AUDIENCE=menu", "POSTGRES_PASSWORD=secret",
 		"PORT=1", "DATABASE_URL=sqlite:data/menu.db", "POSTGRES_USER=S3", "AUTH0_CLIENT_ID=a$POSTGRES_USER#b")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	one, two := project.Services["api1"], project.Services["api2"]
 	two.Name = one.Name
 	if !reflect.DeepEqual(one, two) {
@@ -88,9 +76,7 @@ func TestCompose(t *testing.T) {
 		return *value
 	}
 	cfg, err := config.Load(config.Serve, "", environment)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	proxy := netip.MustParseAddr(project.Services["proxy"].Networks["default"].Ipv4Address)
 	if len(cfg.TrustedProxies) != 1 || cfg.TrustedProxies[0] != netip.PrefixFrom(proxy, 32).String() {
 		t.Errorf("TRUSTED_PROXIES is %v, want only the proxy, %s", cfg.TrustedProxies, proxy)

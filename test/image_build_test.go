@@ -42,9 +42,7 @@ func mustBuildImage(tb testing.TB) image {
 	var inspected struct {
 		Docker struct{ Config imageConfig }
 	}
-	if err := json.Unmarshal([]byte(b.must("inspect", "--type", "image", "menu-api")), &inspected); err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, json.Unmarshal([]byte(b.must("inspect", "--type", "image", "menu-api")), &inspected))
 	return image{root: b.must("mount", id), config: inspected.Docker.Config}
 }
 
@@ -74,9 +72,7 @@ func newBuilder(tb testing.TB) builder {
 func (b builder) must(args ...string) string {
 	b.tb.Helper()
 	output, err := b.run(args...)
-	if err != nil {
-		b.tb.Fatal(err)
-	}
+	must(b.tb, err)
 	return output
 }
 
@@ -96,9 +92,7 @@ func (b builder) run(args ...string) (string, error) {
 func (b builder) prepareBases(dockerfile string) (options []string) {
 	b.tb.Helper()
 	content, err := os.ReadFile(dockerfile)
-	if err != nil {
-		b.tb.Fatal(err)
-	}
+	must(b.tb, err)
 	stages := []string{"scratch"}
 	for line := range strings.Lines(string(content)) {
 		words := slices.DeleteFunc(strings.Fields(line), func(word string) bool { return strings.HasPrefix(word, "--") })
@@ -135,9 +129,7 @@ func (b builder) replaceBase(name string) (options []string) {
 	root := b.must("mount", id)
 	folders := slices.Clone(machine)
 	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
-	if err := os.Mkdir(filepath.Join(root, "tmp"), 0o777); err != nil {
-		b.tb.Fatal(err)
-	}
+	must(b.tb, os.Mkdir(filepath.Join(root, "tmp"), 0o777))
 
 	// The Go installation, and the modules that this machine has downloaded, as the first source of modules.
 	goenv := goEnv(b.tb)
@@ -172,9 +164,7 @@ func (b builder) replaceBase(name string) (options []string) {
 			if err == nil {
 				err = os.Symlink(target, filepath.Join(root, folder))
 			}
-			if err != nil {
-				b.tb.Fatal(err)
-			}
+			must(b.tb, err)
 		default:
 			options = append(options, "--volume", folder+":"+folder+":ro")
 		}
@@ -193,12 +183,8 @@ func (b builder) replaceBase(name string) (options []string) {
 func goEnv(tb testing.TB) map[string]string {
 	tb.Helper()
 	output, err := exec.CommandContext(tb.Context(), "go", "env", "-json", "GOROOT", "GOMODCACHE", "GOPROXY").Output()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	env := map[string]string{}
-	if err := json.Unmarshal(output, &env); err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, json.Unmarshal(output, &env))
 	return env
 }

@@ -49,12 +49,8 @@ func TestImage(t *testing.T) {
 	t.Run("content", func(t *testing.T) { checkContent(t, image.root) })
 
 	// Container runtimes add this file.
-	if err := os.WriteFile(filepath.Join(image.root, "etc", "hosts"), []byte("127.0.0.1 localhost\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Join(image.root, "etc", "hosts"), 0o444); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(filepath.Join(image.root, "etc", "hosts"), []byte("127.0.0.1 localhost\n"), 0o600))
+	must(t, os.Chmod(filepath.Join(image.root, "etc", "hosts"), 0o444))
 
 	issuer := authztest.NewIssuer(t)
 	settings := []string{"AUTH0_ISSUER_URL=" + issuer.URL, "AUTH0_AUDIENCE=" + authztest.Audience, "RATE_LIMIT_WRITES_PER_MINUTE=0"}
@@ -69,9 +65,7 @@ func TestImage(t *testing.T) {
 		load := startLoad(c.url, token)
 		time.Sleep(time.Second) // of requests, before the stop
 		begun := time.Now()
-		if err := c.process.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
+		must(t, c.process.Process.Signal(syscall.SIGTERM))
 		select {
 		case err := <-c.ended:
 			if err != nil {
@@ -116,9 +110,7 @@ func TestImage(t *testing.T) {
 			t.Error("the provider accepts a foreign Host header, or listens only on loopback")
 		}
 		hostname, err := os.Hostname() // of a container, it is the id
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		if want := "TOKEN=$(docker exec " + hostname + " /menu-api token admin)"; !strings.Contains(c.output(), want) {
 			t.Errorf("got\n%s\nwant the command %s", c.output(), want)
 		}
@@ -127,14 +119,10 @@ func TestImage(t *testing.T) {
 			t.Fatalf("token admin: %v", err)
 		}
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, c.url+"/items/1", http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		_ = response.Body.Close()
 		if response.StatusCode != http.StatusOK {
 			t.Errorf("got %d with the token, want 200", response.StatusCode)
@@ -178,9 +166,7 @@ func checkContent(t *testing.T, root string) {
 		t.Logf("%10d %s", info.Size(), files[len(files)-1])
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Logf("%10d in total", total)
 	if total > maxImage {
 		t.Errorf("the image has %d bytes, want at most %d", total, maxImage)
@@ -189,9 +175,7 @@ func checkContent(t *testing.T, root string) {
 		t.Errorf("got the files %q, want %q", files, want)
 	}
 	certificates, err := os.ReadFile(filepath.Join(root, "etc", "ssl", "certs", "ca-certificates.crt"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if !x509.NewCertPool().AppendCertsFromPEM(certificates) {
 		t.Error("the image has no usable certificates")
 	}
@@ -214,16 +198,10 @@ type imageConfig struct {
 func (i image) mustMakeVolume(tb testing.TB) string {
 	tb.Helper()
 	var stat syscall.Stat_t
-	if err := syscall.Stat(filepath.Join(i.root, "data"), &stat); err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, syscall.Stat(filepath.Join(i.root, "data"), &stat))
 	volume := filepath.Join(tb.TempDir(), "volume")
-	if err := os.Mkdir(volume, fs.FileMode(stat.Mode)&fs.ModePerm); err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.Chown(volume, int(stat.Uid), int(stat.Gid)); err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, os.Mkdir(volume, fs.FileMode(stat.Mode)&fs.ModePerm))
+	must(tb, os.Chown(volume, int(stat.Uid), int(stat.Gid)))
 	return volume
 }
 
@@ -258,16 +236,12 @@ func (i image) startCommand(tb testing.TB, command, volume string, settings []st
 		log:   filepath.Join(tb.TempDir(), "log"),
 	}
 	log, err := os.Create(c.log)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	defer func() { _ = log.Close() }()
 	c.process = c.command(tb, append(slices.Clone(i.config.Entrypoint), command))
 	c.process.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID // signals reach process 1 only where it handles them
 	c.process.Stdout, c.process.Stderr = log, log
-	if err := c.process.Start(); err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, c.process.Start())
 	ended := make(chan struct{})
 	go func() {
 		c.ended <- c.process.Wait()
@@ -344,9 +318,7 @@ func (c *container) mustBecomeHealthy(tb testing.TB) {
 func (c *container) checkIdentity(tb testing.TB) {
 	tb.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.Process.Pid))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	for _, want := range []string{"Uid:\t65532\t65532\t65532\t65532", "Gid:\t65532\t65532\t65532\t65532", "CapEff:\t0000000000000000"} {
 		if !strings.Contains(string(status), want) {
 			tb.Errorf("got\n%s\nwant %s", status, want)
@@ -430,13 +402,9 @@ func (l *load) stop() []string {
 func get(tb testing.TB, url string) (status int) {
 	tb.Helper()
 	request, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, url, http.NoBody)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	_ = response.Body.Close()
 	return response.StatusCode
 }

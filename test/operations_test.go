@@ -27,9 +27,7 @@ var update = flag.Bool("update", false, "rewrite the table of metrics in docs/op
 func TestOperationsDocument(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	document := string(raw)
 	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer collector.Close()
@@ -98,9 +96,7 @@ func TestOperationsDocument(t *testing.T) {
 		}
 	}
 	problems, err := os.ReadFile("server/problem.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, found := range regexp.MustCompile("(?:[45][0-9]{2}` |type=\")`?([a-z]+(?:-[a-z]+)+)").FindAllStringSubmatch(document, -1) {
 		if !strings.Contains(string(problems), `"`+found[1]+`"`) {
 			t.Errorf("the document names the problem %s, which the program does not have", found[1])

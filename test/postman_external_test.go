@@ -69,9 +69,7 @@ func TestPostmanCollection(t *testing.T) {
 func checkReport(t *testing.T, file string) {
 	t.Helper()
 	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var report struct {
 		Run struct {
 			Stats struct {
@@ -110,13 +108,9 @@ type folder struct {
 func TestPostmanExamples(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(collection)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var all folder
-	if err := json.Unmarshal(content, &all); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.Unmarshal(content, &all))
 	checkExamples(t, all)
 }
 

@@ -78,9 +78,7 @@ var binary = sync.OnceValues(func() (string, error) {
 func command(tb testing.TB, settings []string, args ...string) *exec.Cmd {
 	tb.Helper()
 	file, err := binary()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	coverage := os.Getenv("GOCOVERDIR")
 	if coverage == "" {
 		coverage = scratch // a program that counts coverage requires a folder

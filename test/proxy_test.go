@@ -84,9 +84,7 @@ func TestProxy(t *testing.T) {
 	})
 
 	t.Run("a replica shuts down", func(t *testing.T) {
-		if err := replicas[0].Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
+		must(t, replicas[0].Process.Signal(syscall.SIGTERM))
 		for ended := false; !ended; {
 			select {
 			case <-replicas[0].ended:
@@ -145,14 +143,10 @@ func startProxy(tb testing.TB, replicas []*replica) proxied {
 func (p proxied) do(ctx context.Context, tb testing.TB, method, path, body string, header http.Header) *http.Response {
 	tb.Helper()
 	request, err := http.NewRequestWithContext(ctx, method, p.url+path, strings.NewReader(body))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	request.Header = header
 	response, err := p.client.Do(request)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	return response
 }
 
@@ -161,9 +155,7 @@ func (p proxied) get(tb testing.TB, path string, header http.Header) (status int
 	response := p.do(tb.Context(), tb, http.MethodGet, path, "", header)
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	return response.StatusCode, string(content)
 }
 

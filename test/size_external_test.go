@@ -31,9 +31,7 @@ func TestBinaryIsSmall(t *testing.T) {
 		t.Errorf("got the version %q, want it to begin with %q", got, want)
 	}
 	info, err := os.Stat(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if info.Size() > maxBinary {
 		t.Errorf("got a binary of %.1f MB, want at most %.1f (see docs/performance.md)", mb(info.Size()), mb(maxBinary))
 	}

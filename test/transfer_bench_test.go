@@ -71,9 +71,7 @@ func measureCommand(b *testing.B, database string, args ...string) {
 func writeTable(tb testing.TB, name string, rows int) {
 	tb.Helper()
 	file, err := os.Create(name)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	defer func() { _ = file.Close() }()
 	table := csv.NewWriter(file)
 	_ = table.Write([]string{"name", "price", "description", "image", "category", "calories"})

@@ -54,9 +54,7 @@ func (m menu) must(args ...string) string {
 func (m menu) fill() {
 	m.tb.Helper()
 	store, err := openStoreOf(m.file())
-	if err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, err)
 	defer func() { _ = store.Close() }()
 	ctx, calories := context.Background(), int64(12)
 	for _, item := range []items.Item{
@@ -67,9 +65,7 @@ func (m menu) fill() {
 	}
 	_, updated := store.Update(ctx, items.AuditInfo{By: "menu-api", At: time.Now()}, 1, func(item items.Item) (items.Item, error) { item.Price = 1; return item, nil })
 	_, deleted := store.Delete(ctx, items.AuditInfo{By: "menu-api", At: time.Now()}, 3, func(items.Item) error { return nil })
-	if err := errors.Join(err, updated, deleted); err != nil {
-		m.tb.Fatal(err)
-	}
+	must(m.tb, errors.Join(err, updated, deleted))
 }
 
 func openStoreOf(file string) (*sqlite.Store, error) { return sqlite.Open(context.Background(), file) }
@@ -78,9 +74,7 @@ func openStoreOf(file string) (*sqlite.Store, error) { return sqlite.Open(contex
 func assertFolder(tb testing.TB, folder string, want ...string) {
 	tb.Helper()
 	entries, err := os.ReadDir(folder)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	var got []string
 	for _, entry := range entries {
 		got = append(got, entry.Name())
@@ -168,14 +162,10 @@ func TestRestoreReplaces(t *testing.T) {
 	m.fill()
 	m.must("backup", saved)
 	before, err := os.ReadFile(saved)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	want := m.must("export")
 	more := filepath.Join(t.TempDir(), "more.csv")
-	if err := os.WriteFile(more, []byte("name,price,description,image\nMore,1,,\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(more, []byte("name,price,description,image\nMore,1,,\n"), 0o600))
 	m.must("import", more)
 	if got := m.must("export"); got == want {
 		t.Error("the import did nothing")
@@ -205,9 +195,7 @@ func TestBackupWhileWritersWrite(t *testing.T) {
 	t.Parallel()
 	m, folder := newMenu(t), t.TempDir()
 	store, err := openStoreOf(m.file())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	var writers sync.WaitGroup
 	for range 4 {
@@ -229,9 +217,7 @@ func TestBackupWhileWritersWrite(t *testing.T) {
 		file := filepath.Join(folder, fmt.Sprintf("%d.db", i))
 		m.must("backup", file)
 		db, err := sql.Open("sqlite", file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		var verdict string
 		var menu, history int
 		err = errors.Join(
@@ -280,20 +266,14 @@ func TestImportInterrupted(t *testing.T) {
 	want := m.must("export")
 	command, stderr := m.command(t, "import", "-")
 	input, err := command.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, command.Start())
 	line := `{"name":"Soup","price":1,"description":"","image":""}` + "\n"
 	// This is more than all buffers hold, so the import is in progress afterwards.
 	if _, err := io.WriteString(input, strings.Repeat(line, 10_000)); err != nil {
 		t.Fatal(err)
 	}
-	if err := command.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
+	must(t, command.Process.Signal(os.Interrupt))
 	for err = nil; err == nil; { // until the program has noticed
 		_, err = io.WriteString(input, line)
 	}
@@ -312,19 +292,13 @@ func TestImportInterruptedWhileItWaits(t *testing.T) {
 	m := newMenu(t)
 	command, stderr := m.command(t, "import", "-")
 	input, err := command.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer func() { _ = input.Close() }()
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, command.Start())
 	for _, err = os.Stat(m.file() + "-wal"); err != nil; _, err = os.Stat(m.file() + "-wal") { // until it has opened the database
 		time.Sleep(time.Millisecond)
 	}
-	if err := command.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
+	must(t, command.Process.Signal(os.Interrupt))
 	var exit *exec.ExitError
 	if err := command.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 || stderr.String() != "menu-api: stopped: nothing was changed\n" {
 		t.Errorf("got %v, %q, want exit status 1 and a line that explains it", err, stderr)
