@@ -158,12 +158,20 @@ func TestMetricsOfTheKeys(t *testing.T) {
 	})
 }
 
-func TestMetricsWithoutKeys(t *testing.T) {
+// Without keys, writes get 503, and reads are not affected.
+func TestWithoutKeys(t *testing.T) {
 	t.Parallel()
 	issuer := authztest.NewIssuer(t)
 	issuer.Answer(http.NotFound)
 	a, metrics := newInstrumentedAPI(t, func(o *server.Options) { o.Guard = newGuard(t, issuer, o.Logger) })
-	a.do("POST", "/items", soup, a.admin()...).assertStatus(t, 503)
+	r := a.do("POST", "/items", soup, a.admin()...)
+	r.assertStatus(t, 503)
+	r.mustProblem(t)
+	if got := r.header.Get("Retry-After"); got == "" || got == "0" {
+		t.Errorf("got Retry-After %q, want seconds", got)
+	}
+	a.do("GET", "/items", "").assertStatus(t, 200)
+	a.do("GET", "/readyz", "").assertStatus(t, 200)
 	_, series := scrape(t, metrics)
 	assertSeries(t, series, map[string]string{
 		`jwks_keys`:        "0",

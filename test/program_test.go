@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 var binary = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(scratch, "menu-api")
 	// Without the version control's stamp, the build also works in a working copy of another user.
-	args := []string{"build", "-buildvcs=false", "-o", file}
+	args := []string{"build", "-buildvcs=false", "-ldflags=-s -w", "-o", file}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
 			if setting.Key == "-race" && setting.Value == "true" {
