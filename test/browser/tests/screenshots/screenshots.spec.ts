@@ -1,7 +1,7 @@
 // Pictures of the dashboard for people to look at, at three widths, in light and in dark: see `make screenshots`.
 import { fileURLToPath } from 'node:url'
 import type { Page } from '@playwright/test'
-import { settled } from '../../support/checks.ts'
+import { settle } from '../../support/checks.ts'
 import { test } from '../../support/dashboard.ts'
 import { menu } from '../../support/menu.ts'
 import { expect } from '../../support/test.ts'
@@ -23,7 +23,7 @@ for (const [width, height] of [
         await program.replaceMenu(menu)
         const shoot = async (name: string, fullPage = false) => {
           await loaded(page)
-          await settled(page)
+          await settle(page)
           await page.screenshot({ path: `${folder}${name}-${width}-${colorScheme}.png`, fullPage })
         }
 
