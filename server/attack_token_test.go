@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -307,9 +306,9 @@ func TestHangingIssuerHoldsNoSlots(t *testing.T) {
 // A key set that arrives slowly ends with the fetch's timeout of five seconds. Reads do not wait for it.
 func TestKeySetThatTrickles(t *testing.T) {
 	t.Parallel()
-	a, options := newParts(t)
-	a.issuer.Answer(func(w http.ResponseWriter, r *http.Request) {
-		for _, b := range authztest.KeySet(a.issuer.Key()) {
+	issuer := authztest.NewIssuer(t)
+	issuer.Answer(func(w http.ResponseWriter, r *http.Request) {
+		for _, b := range authztest.KeySet(issuer.Key()) {
 			if _, err := w.Write([]byte{b}); err != nil || r.Context().Err() != nil {
 				return
 			}
