@@ -465,13 +465,32 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
+// newLargeFile returns the name of a database with 2,500 items.
+func newLargeFile(tb testing.TB) string {
+	tb.Helper()
+	content, err := largeFile()
+	must(tb, err)
+	file := filepath.Join(tb.TempDir(), "menu.db")
+	must(tb, os.WriteFile(file, content, 0o600))
+	return file
+}
+
+var largeFile = sync.OnceValues(func() ([]byte, error) {
+	file := filepath.Join(scratch, "large.db")
+	store, err := sqlite.Open(context.Background(), file)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(store.Import(context.Background(), items.AuditInfo{}, false, storetest.Many(2500)), store.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
+
 // The server serves a large file immediately, while a check reads it. If the file is damaged, the server ends.
 func TestDamageEndsTheServer(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "menu.db")
-	store, err := sqlite.Open(t.Context(), file)
-	must(t, err)
-	must(t, errors.Join(store.Import(t.Context(), items.AuditInfo{}, false, storetest.Many(2500)), store.Close()))
+	file := newLargeFile(t)
 	settings := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": "sqlite:" + file}
 	sound := start(t, "dev", settings)
 	if status := sound.get("/items/2500"); status != http.StatusOK {
@@ -508,11 +527,8 @@ func TestFileThatChangesUnderTheServer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(t.TempDir(), "menu.db")
+			file := newLargeFile(t)
 			settings := env{"HOST": "127.0.0.1", "PORT": "0", "DEV_IDP_PORT": "0", "DATABASE_URL": "sqlite:" + file}
-			store, err := sqlite.Open(t.Context(), file)
-			must(t, err)
-			must(t, errors.Join(store.Import(t.Context(), items.AuditInfo{}, false, storetest.Many(2500)), store.Close()))
 			if name == "replaced" {
 				must(t, cli.Run(t.Context(), []string{"backup", backup}, settings.get, io.Discard))
 			}
