@@ -98,15 +98,3 @@ func TestUncompressedResponses(t *testing.T) {
 		})
 	}
 }
-
-// TestBudgetForCompressedBodies: a body over the budget for unwritten bodies gets a problem without a coding.
-func TestBudgetForCompressedBodies(t *testing.T) {
-	t.Parallel()
-	r := serve(t, func(o *server.Options) { o.Store = bigStore{o.Store, 40 << 20} }, nil)
-	stalled := mustStall(t, r.url, "/items?v=1")
-	defer func() { _ = stalled.Close() }()
-	over := r.do("GET", "/items?v=2", "", "Accept-Encoding", "gzip")
-	over.assertStatus(t, 503)
-	over.mustProblem(t)
-	assertHeader(t, over, "Content-Encoding", "")
-}

@@ -511,7 +511,7 @@ func TestEventClientsMemory(t *testing.T) { //nolint:paralleltest // measures th
 		runtime.ReadMemStats(&m)
 		return m.HeapInuse + m.StackInuse
 	}
-	const clients = 1000
+	const clients = 500
 	before := memory()
 	conns := make([]net.Conn, clients)
 	for i := range conns {

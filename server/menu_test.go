@@ -346,7 +346,7 @@ func TestDashboardClient(t *testing.T) {
 }
 
 // largeMenu is the number of items in TestResetLargeMenu. make soak has more.
-var largeMenu = 2_000
+var largeMenu = 1_000
 
 // A reset of a large menu ends within the timeout of a request. It adds to the history of each item, and sends one event.
 func TestResetLargeMenu(t *testing.T) {

@@ -204,7 +204,8 @@ func TestNothingLeaks(t *testing.T) {
 	for f := range int32(failures) {
 		failure.Store(f)
 		for _, c := range calls {
-			if f != noFailure && f != failPanic && c.headers != nil && !slices.Contains(c.headers, valid[1]) {
+			isRejected := c.headers != nil && !slices.Contains(c.headers, valid[1]) && c.method != "GET"
+			if f != noFailure && isRejected {
 				continue // the guard rejects it before the store is called
 			}
 			keep(r.do(c.method, c.path, c.body, c.headers...))
