@@ -205,6 +205,7 @@ func TestBackupWhileWritersWrite(t *testing.T) {
 					t.Errorf("Create during a backup: %v", err)
 					return
 				}
+				time.Sleep(5 * time.Millisecond) // keeps the database small
 			}
 		})
 	}
@@ -270,7 +271,7 @@ func TestImportInterrupted(t *testing.T) {
 	must(t, command.Start())
 	line := `{"name":"Soup","price":1,"description":"","image":""}` + "\n"
 	// This is more than all buffers hold, so the import is in progress afterwards.
-	if _, err := io.WriteString(input, strings.Repeat(line, 10_000)); err != nil {
+	if _, err := io.WriteString(input, strings.Repeat(line, 4_000)); err != nil {
 		t.Fatal(err)
 	}
 	must(t, command.Process.Signal(os.Interrupt))
