@@ -67,13 +67,11 @@ func newServer(tb testing.TB, o server.Options) *server.Server {
 		o.MemoryScarce = func() bool { return false }
 	}
 	s, err := server.New(o)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	must(tb, err)
 	return s
 }
 
-// newGuard returns a guard that asks the issuer for its keys.
+// newGuard returns a guard that fetches the keys of the issuer.
 func newGuard(tb testing.TB, issuer *authztest.Issuer, log *slog.Logger) *authz.Guard {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -316,12 +316,8 @@ func TestKeySetThatTrickles(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 	})
-	options.Guard = newGuard(t, a.issuer, options.Logger)
-	s := newServer(t, options)
-	ts := httptest.NewServer(s.Handler())
-	t.Cleanup(ts.Close)
-	a.url = ts.URL
-	good := a.issuer.Token(t, items.CreateItems)
+	a := newAPI(t, func(o *server.Options) { o.Guard = newGuard(t, issuer, o.Logger) })
+	good := issuer.Token(t, items.CreateItems)
 	var writing atomic.Bool
 	writing.Store(true)
 	var wg sync.WaitGroup

@@ -294,25 +294,6 @@ func waitFor(tb testing.TB, condition func() bool) {
 	}
 }
 
-func TestKeysUnavailable(t *testing.T) {
-	t.Parallel()
-	a, options := newParts(t)
-	a.issuer.Answer(http.NotFound)
-	options.Guard = newGuard(t, a.issuer, options.Logger)
-	s := newServer(t, options)
-	ts := httptest.NewServer(s.Handler())
-	t.Cleanup(ts.Close)
-	a.url = ts.URL
-	r := a.do("POST", "/items", soup, a.admin()...)
-	r.assertStatus(t, 503)
-	r.mustProblem(t)
-	if got := r.header.Get("Retry-After"); got == "" || got == "0" {
-		t.Errorf("got Retry-After %q, want seconds", got)
-	}
-	a.do("GET", "/items", "").assertStatus(t, 200)
-	a.do("GET", "/readyz", "").assertStatus(t, 200)
-}
-
 func TestWriteLimit(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(o *server.Options) { o.WritesPerMinute = 3 })

@@ -16,7 +16,7 @@ import (
 func TestLogLinesWaitBriefly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		out := &logtest.Buffer{} // the timer writes too
+		out := &logtest.Buffer{} // a timer writes to it, too
 		log, writer := NewServerLogger(out, "", slog.LevelInfo)
 		want := func(when string, lines int) {
 			t.Helper()
