@@ -3,10 +3,10 @@
 package test
 
 import (
-	"bytes"
+	"bufio"
+	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -43,6 +43,8 @@ func TestEventBurstAtScale(t *testing.T) {
 		}
 	}
 	idle := x.memory(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
 	x.underAttack(t, []string{"events"}, streams, func() {
 		for deadline := time.Now().Add(time.Minute); x.streams(t) < streams; time.Sleep(100 * time.Millisecond) {
 			if time.Now().After(deadline) {
@@ -52,13 +54,14 @@ func TestEventBurstAtScale(t *testing.T) {
 		perStream := (x.memory(t) - idle) << 10 / streams
 		var receiving, reading sync.WaitGroup
 		for range sample {
-			conn, err := net.Dial("tcp", x.addr)
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+x.addr+"/items/events", http.NoBody)
 			must(t, err)
-			t.Cleanup(func() { _ = conn.Close() })
-			_, err = io.WriteString(conn, getRequest("/items/events"))
+			response, err := http.DefaultClient.Do(request)
 			must(t, err)
-			mustReadUntil(t, conn, "event: ready")
-			receiving.Go(func() { mustReadUntil(t, conn, last) })
+			t.Cleanup(func() { _ = response.Body.Close() })
+			lines := bufio.NewScanner(response.Body)
+			readUntil(t, lines, "event: ready")
+			receiving.Go(func() { readUntil(t, lines, last) })
 		}
 		before := x.readOne(3 * time.Second)
 
@@ -120,20 +123,13 @@ func (x *target) readOne(duration time.Duration) *experience {
 	return e
 }
 
-// mustReadUntil reads from the connection until it has seen the text.
-func mustReadUntil(t *testing.T, conn net.Conn, text string) {
+// readUntil reads lines of a stream until one contains the text.
+func readUntil(t *testing.T, lines *bufio.Scanner, text string) {
 	t.Helper()
-	buffer := make([]byte, 32<<10)
-	for kept := 0; ; {
-		n, err := conn.Read(buffer[kept:])
-		seen := buffer[:kept+n]
-		if bytes.Contains(seen, []byte(text)) {
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), text) {
 			return
 		}
-		if err != nil {
-			t.Errorf("the stream ended with %v, before %q", err, text)
-			return
-		}
-		kept = copy(buffer, seen[max(0, len(seen)-len(text)):])
 	}
+	t.Errorf("the stream ended with %v, before %q", lines.Err(), text)
 }
