@@ -141,7 +141,7 @@ func TestLockedDatabaseIsUnavailable(t *testing.T) {
 	if err := store.Seed(context.Background(), items.AuditInfo{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	other, err := sql.Open("sqlite", "file:"+file+"?_txlock=exclusive")
+	other, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(5000)&_txlock=exclusive")
 	if err != nil {
 		t.Fatal(err)
 	}
