@@ -138,7 +138,7 @@ func (b builder) replaceBase(name string) (options []string) {
 	env[0] += ":" + filepath.Join(goenv["GOROOT"], "bin")
 	env = append(env, "HOME=/root", "GOPATH=/go", "GOTOOLCHAIN=local", "GOPROXY=file://"+modules+","+goenv["GOPROXY"])
 
-	// Node.js, if it is not in /usr, and the settings with which npm reaches its registry.
+	// Node.js, if it is not in /usr, and the settings that npm needs to reach its registry.
 	if node, err := exec.LookPath("node"); err == nil {
 		if node, err = filepath.EvalSymlinks(node); err == nil {
 			folders = append(folders, filepath.Dir(filepath.Dir(node)))

@@ -28,7 +28,7 @@ type database struct {
 	isStandby, isReadOnly, mayCreate bool
 	// isOurs is true if the schema has the tables of this program, and isTaken if it has any table with the name of one of them.
 	isOurs, isTaken bool
-	// ownsTables is true if the role may change the tables, or there are none. owner is the role that may.
+	// ownsTables is true if the role may change the tables, and if there are no tables. owner is the role that owns them.
 	ownsTables bool
 	owner      string
 }

@@ -120,7 +120,7 @@ func (s *Server) logFile() string { return filepath.Join(s.folder, "log") }
 
 // log returns the end of the log since the last start.
 func (s *Server) log() string {
-	text, _ := os.ReadFile(s.logFile()) // empty if there is none yet
+	text, _ := os.ReadFile(s.logFile()) // before the first start, there is no log
 	return string(text[max(0, len(text)-4096):])
 }
 
